@@ -1,0 +1,174 @@
+//! Fields that people set: by a command, in an editor, or in a branch that was merged.
+//!
+//! A field is a field, whoever sets it: a status written by hand passes the same rule as
+//! `task done`.
+
+use super::{Work, claim, milestone, references, task};
+use crate::change::{FieldChange, put};
+use crate::document::{KeyOwner, Milestone, key_owner};
+use crate::event::Event;
+use crate::ids::{MilestoneId, TaskId, TaskName};
+use crate::needs::touches_edges;
+use crate::refusal::Refusal;
+use crate::status::{MilestoneStatus, TaskStatus};
+
+pub(super) fn amend(
+    work: &mut Work<'_>,
+    id: MilestoneId,
+    changes: &[FieldChange],
+) -> Result<(), Refusal> {
+    let before = work.document(id)?.clone();
+    if before.archived && !changes.iter().any(|change| is(change, &["archived"])) {
+        return Err(Refusal::Archived { milestone: id });
+    }
+    let after = amended(&before, changes)?;
+    milestone::check_dates(&after)?;
+    let mut statuses = Vec::new();
+    for change in changes {
+        match kind(change, &before, &after)? {
+            Kind::Field => work.record_in(id, Event::Edited { change: change.clone() }),
+            Kind::Added(number) => added(work, id, &after, number),
+            Kind::Removed(number) => removed(work, id, number)?,
+            Kind::Evidence(criterion) => {
+                work.record_in(id, Event::CriterionReopened { criterion });
+                work.record_in(id, Event::Edited { change: change.clone() });
+            }
+            status => statuses.push(status),
+        }
+    }
+    record_statuses(work, id, &after, &statuses)?;
+    if changes.iter().any(touches_edges) {
+        references::check(work, id)?;
+    }
+    Ok(())
+}
+
+/// What one changed field means.
+enum Kind {
+    Field,
+    Added(u32),
+    Removed(u32),
+    TaskStatus(u32, TaskStatus, TaskStatus),
+    MilestoneStatus(MilestoneStatus, MilestoneStatus),
+    Archived(bool),
+    /// A criterion whose text changed lost what its evidence was about.
+    Evidence(u32),
+}
+
+fn is(change: &FieldChange, steps: &[&str]) -> bool {
+    change.path.steps() == steps
+}
+
+fn kind(change: &FieldChange, before: &Milestone, after: &Milestone) -> Result<Kind, Refusal> {
+    let number = |name: &str| name.parse::<TaskName>().ok().map(|name| name.number);
+    let steps: Vec<&str> = change.path.steps().iter().map(String::as_str).collect();
+    Ok(match steps.as_slice() {
+        ["status"] => Kind::MilestoneStatus(before.status, after.status),
+        ["archived"] => Kind::Archived(after.archived),
+        ["tasks", name] => match (number(name), &change.after) {
+            (Some(number), Some(_)) => Kind::Added(number),
+            (Some(number), None) => Kind::Removed(number),
+            (None, _) => Kind::Field,
+        },
+        ["tasks", name, "status"] => {
+            let number = number(name).unwrap_or_default();
+            let status = |milestone: &Milestone| milestone.task(number).map(|task| task.status);
+            match (status(before), status(after)) {
+                (Some(from), Some(to)) => Kind::TaskStatus(number, from, to),
+                _ => Kind::Field,
+            }
+        }
+        ["criteria", number, "text" | "check"] => {
+            let number = number.parse().unwrap_or_default();
+            let met = before.criterion(number).is_some_and(|criterion| criterion.met.is_some());
+            if met { Kind::Evidence(number) } else { Kind::Field }
+        }
+        _ if key_owner(&change.path) == KeyOwner::Program => {
+            let (milestone, path) = (before.id, change.path.to_string());
+            return Err(Refusal::ProgramKey { milestone, path });
+        }
+        _ => Kind::Field,
+    })
+}
+
+fn amended(before: &Milestone, changes: &[FieldChange]) -> Result<Milestone, Refusal> {
+    let mut tree = before.tree();
+    for change in changes {
+        put(&mut tree, &change.path, change.after.as_ref());
+    }
+    milestone::from_tree(before.id, &tree)
+}
+
+fn added(work: &mut Work<'_>, id: MilestoneId, after: &Milestone, number: u32) {
+    if let Some(new) = after.task(number) {
+        task::record_added(work, id, &new.clone());
+    }
+}
+
+fn removed(work: &mut Work<'_>, id: MilestoneId, number: u32) -> Result<(), Refusal> {
+    let task_id = TaskId::new(id, number);
+    let gone = work.task(task_id)?.clone();
+    claim::authorize(work, task_id, crate::command::Credential::default())?;
+    task::record_removed(work, task_id, &gone, None);
+    Ok(())
+}
+
+/// Statuses are judged by what the whole document says afterwards: two tasks that were finished
+/// in one edit do not hold each other up.
+fn record_statuses(
+    work: &mut Work<'_>,
+    id: MilestoneId,
+    after: &Milestone,
+    statuses: &[Kind],
+) -> Result<(), Refusal> {
+    for status in statuses {
+        match *status {
+            Kind::TaskStatus(number, from, to) => {
+                let task_id = TaskId::new(id, number);
+                claim::authorize(work, task_id, crate::command::Credential::default())?;
+                task::check_move(task_id, from, to)?;
+                let reason = after.task(number).and_then(|task| task.reason.clone());
+                let task = TaskName::new(number);
+                let event = Event::TaskStatusChanged { task, from, to, reason, fence: None };
+                work.record_in(id, event);
+            }
+            Kind::MilestoneStatus(from, to) => {
+                milestone::check_move(id, from, to)?;
+                let reason = after.reason.clone();
+                work.record_in(id, Event::MilestoneStatusChanged { from, to, reason });
+            }
+            Kind::Archived(true) => work.record_in(id, Event::MilestoneArchived { forced: None }),
+            Kind::Archived(false) => work.record_in(id, Event::MilestoneReturned),
+            Kind::Field | Kind::Added(_) | Kind::Removed(_) | Kind::Evidence(_) => {}
+        }
+    }
+    check_statuses(work, id, statuses)
+}
+
+fn check_statuses(
+    work: &mut Work<'_>,
+    id: MilestoneId,
+    statuses: &[Kind],
+) -> Result<(), Refusal> {
+    let mut started = false;
+    for status in statuses {
+        match *status {
+            Kind::TaskStatus(number, _, TaskStatus::Completed) => {
+                task::check_prerequisites(work, TaskId::new(id, number))?;
+                started = true;
+            }
+            Kind::TaskStatus(_, _, TaskStatus::InProgress) => started = true,
+            Kind::MilestoneStatus(_, MilestoneStatus::Completed) => {
+                milestone::check_complete(work.document(id)?)?;
+            }
+            Kind::Archived(true) if !work.document(id)?.status.is_closed() => {
+                return Err(Refusal::NotClosed { milestone: id });
+            }
+            _ => {}
+        }
+    }
+    if started {
+        milestone::started(work, id)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Two branches gave the same id to two milestones; one of them gets another.
+
+use serde_json::Value;
+
+use super::{Work, milestone};
+use crate::document::Milestone;
+use crate::event::Event;
+use crate::ids::{MilestoneId, Uid};
+use crate::limits;
+use crate::refusal::Refusal;
+
+/// The document that keeps the id records that the other one has left; the other one begins its
+/// history again under its new number, with everything it said.
+pub(super) fn renumber(
+    work: &mut Work<'_>,
+    from: MilestoneId,
+    uid: Uid,
+    tree: &Value,
+    _referring: &[MilestoneId],
+) -> Result<(), Refusal> {
+    let number = work.now.highest.map_or(1, |id| id.0 + 1);
+    if number > limits::ID_MAX {
+        return Err(Refusal::NumbersUsedUp { what: "milestone" });
+    }
+    let said = milestone::from_tree(from, tree)?;
+    let document = Milestone { id: MilestoneId(number), uid: Some(uid), ..said };
+    let event = Event::MilestoneRenumbered { uid, from, document: document.tree() };
+    work.record_in(document.id, event);
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Every bound of the domain, in one place.
+
+/// The largest number in an id; far above any project, far below where arithmetic could overflow.
+pub const ID_MAX: u32 = 999_999;
+
+/// Tasks in one milestone.
+pub const TASKS_MAX: usize = 10_000;
+
+/// Characters in a title; a title is one line that people read.
+pub const TITLE_CHARS_MAX: usize = 500;
+
+/// Characters in any other single text of a command: a note, a reason, an evidence.
+pub const TEXT_CHARS_MAX: usize = 100_000;
+
+/// Characters in the name of an actor or a condition.
+pub const NAME_CHARS_MAX: usize = 200;
+
+/// The longest lease that may be asked for, in seconds: a day.
+pub const LEASE_SECONDS_MAX: u64 = 24 * 60 * 60;
+
+/// The shortest lease: below this, ordinary scheduling delays would end it.
+pub const LEASE_SECONDS_MIN: u64 = 1;

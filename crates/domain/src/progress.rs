@@ -1,0 +1,156 @@
+//! How far things are. There is one progress figure, and it is this one.
+
+use serde::Serialize;
+
+use crate::document::{Milestone, Phase, ShownProgress, Task};
+use crate::status::TaskStatus;
+
+/// How far a milestone is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Progress {
+    /// 100 only when everything is done: rounded down.
+    pub percentage: u32,
+    pub tasks_completed: u32,
+    pub tasks_total: u32,
+}
+
+impl Progress {
+    pub fn of(milestone: &Milestone) -> Self {
+        let counted = || milestone.tasks.iter().filter(|task| task.status != TaskStatus::Cancelled);
+        let completed = counted().filter(|task| task.status == TaskStatus::Completed);
+        Self {
+            percentage: percentage(milestone),
+            tasks_completed: u32::try_from(completed.count()).unwrap_or(u32::MAX),
+            tasks_total: u32::try_from(counted().count()).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub fn shown(self) -> ShownProgress {
+        ShownProgress { percentage: self.percentage, tasks_completed: self.tasks_completed }
+    }
+}
+
+/// Work done out of work to do, in hundredths of a unit of weight.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    done: u64,
+    all: u64,
+}
+
+impl Share {
+    fn add(self, weight: u64, percent: u64) -> Self {
+        Self { done: self.done + weight * percent.min(100), all: self.all + weight }
+    }
+
+    fn percent(self) -> u64 {
+        self.done.checked_div(self.all).unwrap_or(0)
+    }
+}
+
+fn percentage(milestone: &Milestone) -> u32 {
+    let weighted = milestone.phases.iter().any(|phase| phase.weight.is_some());
+    let share = if weighted { by_phases(milestone) } else { by_tasks(milestone.tasks.iter()) };
+    u32::try_from(share.percent()).unwrap_or(100)
+}
+
+fn by_tasks<'a>(tasks: impl Iterator<Item = &'a Task>) -> Share {
+    tasks.filter(|task| task.status != TaskStatus::Cancelled).fold(Share::default(), |share, task| {
+        share.add(u64::from(task.weight.unwrap_or(1)), u64::from(task_percent(task)))
+    })
+}
+
+fn task_percent(task: &Task) -> u32 {
+    match task.status {
+        TaskStatus::Completed => 100,
+        TaskStatus::InProgress | TaskStatus::Blocked => task.progress.unwrap_or(0).min(99),
+        TaskStatus::Pending | TaskStatus::Failed | TaskStatus::Cancelled => 0,
+    }
+}
+
+/// Phases weigh what they say; tasks of no phase together weigh what is left of a hundred.
+fn by_phases(milestone: &Milestone) -> Share {
+    let said: u64 = milestone.phases.iter().map(|phase| weight(phase)).sum();
+    let phases = milestone.phases.iter().fold(Share::default(), |share, phase| {
+        share.add(weight(phase), phase_share(milestone, phase).percent())
+    });
+    let named = |task: &&Task| milestone.phases.iter().any(|p| Some(&p.name) == task.phase.as_ref());
+    let loose = by_tasks(milestone.tasks.iter().filter(|task| !named(task)));
+    if loose.all == 0 {
+        return phases;
+    }
+    phases.add(100_u64.saturating_sub(said).max(1), loose.percent())
+}
+
+fn weight(phase: &Phase) -> u64 {
+    u64::from(phase.weight.unwrap_or(0))
+}
+
+/// A phase is as far as its tasks; with none, as its checked-off activities.
+fn phase_share(milestone: &Milestone, phase: &Phase) -> Share {
+    let own = |task: &&Task| task.phase.as_ref() == Some(&phase.name);
+    let tasks = by_tasks(milestone.tasks.iter().filter(own));
+    if tasks.all > 0 {
+        return tasks;
+    }
+    phase.activities.iter().fold(Share::default(), |share, item| {
+        share.add(1, if item.done { 100 } else { 0 })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::MilestoneId;
+
+    fn milestone(tasks: &[(TaskStatus, Option<u32>, Option<&str>)]) -> Milestone {
+        let mut milestone = Milestone::new(MilestoneId(1), "M");
+        for (number, (status, weight, phase)) in (1..).zip(tasks) {
+            let mut task = Task::new(number, "T");
+            task.status = *status;
+            task.weight = *weight;
+            task.phase = phase.map(str::to_owned);
+            milestone.tasks.push(task);
+        }
+        milestone
+    }
+
+    #[test]
+    fn a_hundred_only_when_everything_is_done() {
+        let done = (TaskStatus::Completed, None, None);
+        let mut tasks = vec![done; 200];
+        tasks.push((TaskStatus::Pending, None, None));
+        assert_eq!(Progress::of(&milestone(&tasks)).percentage, 99);
+        tasks.pop();
+        assert_eq!(Progress::of(&milestone(&tasks)).percentage, 100);
+    }
+
+    #[test]
+    fn weights_count_and_cancelled_work_does_not() {
+        let progress = Progress::of(&milestone(&[
+            (TaskStatus::Completed, Some(3), None),
+            (TaskStatus::Pending, Some(1), None),
+            (TaskStatus::Cancelled, Some(100), None),
+        ]));
+        assert_eq!(progress, Progress { percentage: 75, tasks_completed: 1, tasks_total: 2 });
+    }
+
+    #[test]
+    fn phases_weigh_what_they_say() {
+        let mut milestone = milestone(&[
+            (TaskStatus::Completed, None, Some("design")),
+            (TaskStatus::Pending, None, Some("execute")),
+            (TaskStatus::Completed, None, Some("execute")),
+        ]);
+        for (name, weight) in [("design", 40), ("execute", 60)] {
+            let mut phase = Phase::from(name.to_owned());
+            phase.weight = Some(weight);
+            milestone.phases.push(phase);
+        }
+        assert_eq!(Progress::of(&milestone).percentage, 70);
+    }
+
+    #[test]
+    fn a_milestone_without_tasks_is_at_its_start() {
+        assert_eq!(Progress::of(&milestone(&[])), Progress::default());
+    }
+}

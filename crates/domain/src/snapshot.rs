@@ -1,0 +1,302 @@
+//! What a decision is made from: documents, outlines, conditions and claims, as they were read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{External, Milestone, Task};
+use crate::effort::Estimate;
+use crate::event::AttemptId;
+use crate::ids::{MilestoneId, Node, Reference, TaskId, Uid};
+use crate::progress::Progress;
+use crate::settings::Settings;
+use crate::status::{MilestoneStatus, Priority, TaskStatus};
+
+/// How much of a project a command reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// One document, and the state of everything it waits for.
+    Milestone(MilestoneId),
+    /// Several documents, and the outlines of all open work: for commands on edges.
+    Graph(BTreeSet<MilestoneId>),
+    /// Every document, archived ones too.
+    All,
+}
+
+/// A part of a project whose change makes a decision stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    Milestone(MilestoneId),
+    /// All edges, conditions and ids together.
+    Graph,
+}
+
+/// What was read, in the store's own words for "unchanged".
+pub type Versions = BTreeMap<Part, String>;
+
+/// A consistent reading of a project, as far as its scope goes.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    pub settings: Settings,
+    pub documents: BTreeMap<MilestoneId, Milestone>,
+    pub outlines: BTreeMap<MilestoneId, Outline>,
+    pub conditions: Conditions,
+    pub claims: BTreeMap<TaskId, Claim>,
+    /// The highest milestone number ever given.
+    pub highest: Option<MilestoneId>,
+    pub problems: Vec<Problem>,
+    pub versions: Versions,
+}
+
+/// The conditions that people have set, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Conditions(pub BTreeMap<String, ConditionSetBy>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConditionSetBy {
+    pub by: String,
+    pub at: Timestamp,
+}
+
+/// A worker's right to a task, as the store judges it now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    pub task: TaskId,
+    pub attempt: AttemptId,
+    pub fence: u64,
+    pub actor: String,
+    /// Seconds left by the store's own clock; none when the lease is over.
+    pub seconds_left: Option<u64>,
+    /// What the task touches, so that overlaps are seen without reading its document.
+    pub resources: Vec<String>,
+}
+
+impl Claim {
+    pub fn is_live(&self) -> bool {
+        self.seconds_left.is_some()
+    }
+}
+
+/// Something wrong with what is kept, named so that a person can mend it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    pub milestone: Option<MilestoneId>,
+    /// Relative to the project's folder.
+    pub file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+    pub kind: ProblemKind,
+    pub message: String,
+    pub next: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// The text is not a document; its last accepted state counts.
+    Unreadable,
+    /// A hand edit that a rule refuses; it stays in the file and does not count.
+    RefusedEdit,
+    /// A hand edit of what only the program writes; it is put back.
+    ProgramKey,
+    /// A key that this program does not know; it is kept.
+    UnknownKey,
+    /// Its history is there, its document is not.
+    MissingDocument,
+    /// Two documents, or two tasks, have been given the same id.
+    Collision,
+    /// A record of the history was changed, reordered or lost.
+    BrokenHistory,
+    /// An event of a newer program; the milestone can be read and not written.
+    NewerEvent,
+    /// A requirement that does not exist, or a cycle.
+    Graph,
+    /// Anything else that should not be as it is.
+    Other,
+}
+
+/// A milestone without its body: what graphs, lists and readiness need.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outline {
+    pub id: MilestoneId,
+    pub uid: Option<Uid>,
+    pub title: String,
+    pub status: MilestoneStatus,
+    pub reason: Option<String>,
+    pub priority: Option<Priority>,
+    pub assignee: Option<String>,
+    pub release: Option<String>,
+    pub start: Option<Date>,
+    pub due: Option<Date>,
+    pub buffer: Option<u32>,
+    pub requires: Vec<Reference>,
+    pub conditions: Vec<String>,
+    /// The external dependencies still waited for.
+    pub external: Vec<String>,
+    /// Conditions that hold once it is completed.
+    pub provides: Vec<String>,
+    /// Conditions that its finished deliverables provide already.
+    pub delivered: Vec<String>,
+    pub tasks: Vec<TaskOutline>,
+    pub criteria_open: u32,
+    pub criteria_met: u32,
+    pub progress: (u32, u32, u32),
+    pub archived: bool,
+}
+
+/// A task without its body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskOutline {
+    pub number: u32,
+    pub title: String,
+    pub status: TaskStatus,
+    pub reason: Option<String>,
+    pub priority: Option<Priority>,
+    pub assignee: Option<String>,
+    pub phase: Option<String>,
+    pub start: Option<Date>,
+    pub due: Option<Date>,
+    pub estimate: Option<Estimate>,
+    pub requires: Vec<Reference>,
+    pub conditions: Vec<String>,
+    pub provides: Vec<String>,
+    pub resources: Vec<String>,
+    pub runner: Option<String>,
+    pub attempts: u64,
+    pub started_by: Option<String>,
+}
+
+impl Outline {
+    pub fn of(milestone: &Milestone) -> Self {
+        let Progress { percentage, tasks_completed, tasks_total } = Progress::of(milestone);
+        let met = milestone.criteria.iter().filter(|criterion| criterion.met.is_some()).count();
+        let waiting = |external: &&External| external.status.word() == "waiting";
+        let external = milestone.dependencies.external.iter().filter(waiting);
+        let promised = |done: bool| {
+            let deliverables = milestone.deliverables.iter();
+            deliverables.filter(move |item| item.done == done).flat_map(|item| &item.provides)
+        };
+        Self {
+            id: milestone.id,
+            uid: milestone.uid,
+            title: milestone.title.clone(),
+            status: milestone.status,
+            reason: milestone.reason.clone(),
+            priority: milestone.priority,
+            assignee: milestone.assignee.clone(),
+            release: milestone.release.clone(),
+            start: milestone.start,
+            due: milestone.due,
+            buffer: milestone.buffer,
+            requires: milestone.dependencies.requires.clone(),
+            conditions: milestone.dependencies.conditions.clone(),
+            external: external.map(|external| external.name.clone()).collect(),
+            provides: milestone.provides.iter().chain(promised(false)).cloned().collect(),
+            delivered: promised(true).cloned().collect(),
+            tasks: milestone.tasks.iter().map(TaskOutline::of).collect(),
+            criteria_open: u32::try_from(milestone.criteria.len() - met).unwrap_or(u32::MAX),
+            criteria_met: u32::try_from(met).unwrap_or(u32::MAX),
+            progress: (percentage, tasks_completed, tasks_total),
+            archived: milestone.archived,
+        }
+    }
+
+    /// Tasks mostly stand in the order of their numbers, so the obvious place is tried first.
+    pub fn position(&self, number: u32) -> Option<usize> {
+        let guess = number.checked_sub(1)? as usize;
+        if self.tasks.get(guess).is_some_and(|task| task.number == number) {
+            return Some(guess);
+        }
+        self.tasks.iter().position(|task| task.number == number)
+    }
+
+    pub fn task(&self, number: u32) -> Option<&TaskOutline> {
+        self.tasks.get(self.position(number)?)
+    }
+
+    /// The conditions that it and its tasks provide: by whom, and whether already.
+    pub fn provisions(&self) -> impl Iterator<Item = (&str, Node, bool)> {
+        let node = Node::Milestone(self.id);
+        let completed = self.status == MilestoneStatus::Completed;
+        let own = self.provides.iter().map(move |name| (name.as_str(), node, completed));
+        let delivered = self.delivered.iter().map(move |name| (name.as_str(), node, true));
+        let tasks = self.tasks.iter().flat_map(|task| {
+            let node = Node::Task(TaskId::new(self.id, task.number));
+            let done = task.status == TaskStatus::Completed;
+            task.provides.iter().map(move |name| (name.as_str(), node, done))
+        });
+        own.chain(delivered).chain(tasks)
+    }
+
+    pub fn progress(&self) -> Progress {
+        let (percentage, tasks_completed, tasks_total) = self.progress;
+        Progress { percentage, tasks_completed, tasks_total }
+    }
+
+    /// Every node that it or one of its tasks waits for.
+    pub fn waits_for(&self) -> impl Iterator<Item = Node> + '_ {
+        let own = self.requires.iter();
+        let tasks = self.tasks.iter().flat_map(|task| &task.requires);
+        own.chain(tasks).map(|reference| reference.node(self.id))
+    }
+
+    /// Whether anything in it waits for a condition.
+    pub fn has_conditions(&self) -> bool {
+        !self.conditions.is_empty() || self.tasks.iter().any(|task| !task.conditions.is_empty())
+    }
+}
+
+impl TaskOutline {
+    pub fn of(task: &Task) -> Self {
+        Self {
+            number: task.id.number,
+            title: task.title.clone(),
+            status: task.status,
+            reason: task.reason.clone(),
+            priority: task.priority,
+            assignee: task.assignee.clone(),
+            phase: task.phase.clone(),
+            start: task.start,
+            due: task.due,
+            estimate: task.estimate,
+            requires: task.requires.clone(),
+            conditions: task.conditions.clone(),
+            provides: task.provides.clone(),
+            resources: task.resources.clone(),
+            runner: task.runner.clone(),
+            attempts: task.attempts.unwrap_or(0),
+            started_by: task.started_by.clone(),
+        }
+    }
+}
+
+impl Snapshot {
+    pub fn outline(&self, id: MilestoneId) -> Option<&Outline> {
+        self.outlines.get(&id)
+    }
+
+    pub fn task(&self, id: TaskId) -> Option<&TaskOutline> {
+        self.outline(id.milestone)?.task(id.number)
+    }
+
+    /// Open milestones: those not filed away.
+    pub fn open(&self) -> impl Iterator<Item = &Outline> {
+        self.outlines.values().filter(|outline| !outline.archived)
+    }
+
+    pub fn task_ids(&self) -> impl Iterator<Item = TaskId> + '_ {
+        self.outlines.values().flat_map(|outline| {
+            outline.tasks.iter().map(|task| TaskId::new(outline.id, task.number))
+        })
+    }
+
+    /// A document as it now is, put beside the outline made from it.
+    pub fn insert(&mut self, milestone: Milestone) {
+        self.outlines.insert(milestone.id, Outline::of(&milestone));
+        self.documents.insert(milestone.id, milestone);
+    }
+}
