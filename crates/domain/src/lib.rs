@@ -2,7 +2,23 @@
 //!
 //! Pure: no clock, files, environment, network, threads or randomness.
 
+pub mod apply;
 pub mod calendar;
+pub mod change;
+pub mod command;
+pub mod decide;
+pub mod dependencies;
+pub mod document;
 pub mod effort;
+pub mod event;
 pub mod graph;
+pub mod ids;
+pub mod limits;
+pub mod needs;
+pub mod progress;
+pub mod readiness;
+pub mod refusal;
 pub mod schedule;
+pub mod settings;
+pub mod snapshot;
+pub mod status;

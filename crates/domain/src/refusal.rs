@@ -32,9 +32,9 @@ pub enum Refusal {
     NotClosed { milestone: MilestoneId },
     #[error("{task} is held by {by}")]
     Held { task: TaskId, by: String, fence: Option<u64>, seconds_left: Option<u64> },
-    #[error("fence {given} for {task} is stale; the task has moved on{}", current(*.current))]
+    #[error("fence {given} for {task} is stale; the task has moved on{}", fence_now(*.current))]
     StaleFence { task: TaskId, given: u64, current: Option<u64> },
-    #[error("these dependencies form a cycle: {}", path(.path))]
+    #[error("these dependencies form a cycle, each waiting for the next: {}", chain(.path))]
     Cycle { path: Vec<Node> },
     #[error("{node} is needed by {}", list(.by))]
     NeededBy { node: Node, by: Vec<Node> },
@@ -179,11 +179,11 @@ fn list<T: std::fmt::Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn path(nodes: &[Node]) -> String {
+fn chain(nodes: &[Node]) -> String {
     nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → ")
 }
 
-fn current(fence: Option<u64>) -> String {
+fn fence_now(fence: Option<u64>) -> String {
     fence.map(|fence| format!(" (its fence is {fence})")).unwrap_or_default()
 }
 

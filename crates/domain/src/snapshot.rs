@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{External, Milestone, Task};
-use crate::effort::Estimate;
+use crate::effort::{Effort, Estimate};
 use crate::event::AttemptId;
 use crate::ids::{MilestoneId, Node, Reference, TaskId, Uid};
 use crate::progress::Progress;
@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub claims: BTreeMap<TaskId, Claim>,
     /// The highest milestone number ever given.
     pub highest: Option<MilestoneId>,
+    /// What is filed away, whether its outline was read or not.
+    pub archived: BTreeSet<MilestoneId>,
     pub problems: Vec<Problem>,
     pub versions: Versions,
 }
@@ -133,6 +135,7 @@ pub struct Outline {
     pub start: Option<Date>,
     pub due: Option<Date>,
     pub buffer: Option<u32>,
+    pub duration: Option<Effort>,
     pub requires: Vec<Reference>,
     pub conditions: Vec<String>,
     /// The external dependencies still waited for.
@@ -161,6 +164,8 @@ pub struct TaskOutline {
     pub start: Option<Date>,
     pub due: Option<Date>,
     pub estimate: Option<Estimate>,
+    /// Percent done, as far as anybody said.
+    pub percent: u32,
     pub requires: Vec<Reference>,
     pub conditions: Vec<String>,
     pub provides: Vec<String>,
@@ -192,6 +197,7 @@ impl Outline {
             start: milestone.start,
             due: milestone.due,
             buffer: milestone.buffer,
+            duration: milestone.duration,
             requires: milestone.dependencies.requires.clone(),
             conditions: milestone.dependencies.conditions.clone(),
             external: external.map(|external| external.name.clone()).collect(),
@@ -263,6 +269,7 @@ impl TaskOutline {
             start: task.start,
             due: task.due,
             estimate: task.estimate,
+            percent: task.progress.unwrap_or(0),
             requires: task.requires.clone(),
             conditions: task.conditions.clone(),
             provides: task.provides.clone(),
@@ -286,6 +293,11 @@ impl Snapshot {
     /// Open milestones: those not filed away.
     pub fn open(&self) -> impl Iterator<Item = &Outline> {
         self.outlines.values().filter(|outline| !outline.archived)
+    }
+
+    /// Every milestone there is, read or not.
+    pub fn known_milestones(&self) -> impl Iterator<Item = MilestoneId> + '_ {
+        self.outlines.keys().chain(&self.archived).copied()
     }
 
     pub fn task_ids(&self) -> impl Iterator<Item = TaskId> + '_ {
