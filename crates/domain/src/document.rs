@@ -21,7 +21,9 @@ pub use sections::{
     Phase, PostCompletion, RequiredResources, ReviewProcess, Reviews, Risk, SuccessMetrics, Testing,
     Technical, Worker,
 };
-pub use tree::{CANONICAL_ORDER, KeyOwner, aliases, key_owner, pruned, task_key};
+pub use tree::{
+    CANONICAL_ORDER, KeyOwner, TASK_ORDER, aliases, by_owner, key_owner, pruned, task_key,
+};
 
 use crate::effort::{Effort, Estimate};
 use crate::ids::{MilestoneId, Reference, TaskId, TaskName, Uid};

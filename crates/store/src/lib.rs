@@ -1,3 +1,232 @@
 //! Where a project's truth is kept, and the one door to it.
+//!
+//! A store decides nothing: it reads what it is asked for, and keeps a whole change or none of it.
 
+pub mod config;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod discover;
+mod error;
+pub mod files;
+pub mod memory;
+mod project;
 pub mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use milestone_domain::apply::apply;
+use milestone_domain::change::FieldChange;
+use milestone_domain::command::Credential;
+use milestone_domain::document::Milestone;
+use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
+use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::snapshot::{Claim, Part, Problem, Scope, Snapshot, Versions};
+
+pub use error::{Error, StoreError, StoreErrorClass};
+pub use project::{Project, Outcome, Renewed};
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Keeps a project.
+///
+/// The conformance suite is the definition of this trait: what it checks is what every store does.
+pub trait Store {
+    /// Reads what the scope asks for, consistently, without waiting for writers.
+    fn read(&self, scope: &Scope) -> Result<Reading>;
+
+    /// Takes this process's turn to write, and holds it until the value is dropped. A command that
+    /// has its turn before it reads is decided once, however many others are writing.
+    fn turn(&self) -> Result<Box<dyn Turn + '_>>;
+
+    /// Keeps all of a change, or nothing: [`StoreError::Stale`] if anything that it was decided
+    /// on has changed. Committing the same change again does nothing.
+    fn commit(&self, change: &Change) -> Result<Committed>;
+
+    /// Notes a document of which only comments, order or layout changed.
+    fn accept(&self, noticed: &Noticed) -> Result<()>;
+
+    /// Moves the deadline of a live or lapsed claim that nobody has taken over, and leaves no
+    /// history. `None` if the credential is not the claim's.
+    fn renew(&self, task: TaskId, credential: Credential, lease: Duration) -> Result<Option<Claim>>;
+
+    /// Events in the order in which this store saw them.
+    fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page>;
+
+    /// Everything about the store itself that is not as it should be; mends what it safely can
+    /// when asked to.
+    fn check(&self, mend: bool) -> Result<Vec<Problem>>;
+}
+
+/// A process's turn to write.
+pub trait Turn {}
+
+/// A consistent reading, and what was found changed without the program.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    pub snapshot: Snapshot,
+    pub noticed: Vec<Noticed>,
+}
+
+/// A document that somebody wrote by hand, pulled or merged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Noticed {
+    pub milestone: MilestoneId,
+    pub what: Difference,
+    /// The store's word for the text in which it was found.
+    pub version: String,
+    /// Where it is to be named if a rule refuses it.
+    pub file: String,
+    /// For a save that came too late to find its document: the name under which it is kept.
+    pub late: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference {
+    /// There is no history yet.
+    New(Box<Milestone>),
+    /// A person's keys say something else than the history does.
+    Fields(Vec<FieldChange>),
+    /// Only comments, order and layout.
+    Layout,
+}
+
+/// Everything one decision changes.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub id: ChangeId,
+    pub events: Vec<Recorded>,
+    /// The documents that the events leave behind.
+    pub documents: BTreeMap<MilestoneId, Milestone>,
+    /// The versions of everything the decision was made from.
+    pub reads: Versions,
+    /// Texts that people wrote for documents, comments and all, where this change came from them.
+    pub texts: BTreeMap<MilestoneId, String>,
+    /// The late save that this takes in.
+    pub late: Option<String>,
+}
+
+/// What a change does to claims.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClaimChange {
+    Granted { claim: Claim, lease: Duration },
+    Ended { task: TaskId },
+}
+
+/// A change that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// Somebody saved a document in the same instant; that save is still to be taken in.
+    pub saved_over: bool,
+}
+
+/// A place in a store's sequence of events, good only for following on from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    pub milestone: Option<MilestoneId>,
+    pub task: Option<TaskId>,
+}
+
+impl EventFilter {
+    pub fn matches(&self, recorded: &Recorded) -> bool {
+        let in_milestone = |id: MilestoneId| recorded.stream == Stream::Milestone(id);
+        self.milestone.is_none_or(in_milestone)
+            && self.task.is_none_or(|task| {
+                in_milestone(task.milestone) && recorded.event.task() == Some(task.number)
+            })
+    }
+}
+
+/// Some events, and where to go on from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub events: Vec<Recorded>,
+    pub next: Cursor,
+}
+
+impl Change {
+    /// What the events make of what was read.
+    pub fn new(snapshot: &Snapshot, id: ChangeId, events: Vec<Recorded>) -> Self {
+        let mut documents: BTreeMap<MilestoneId, Milestone> = BTreeMap::new();
+        for recorded in &events {
+            let Stream::Milestone(id) = recorded.stream else { continue };
+            let document = documents.remove(&id).or_else(|| snapshot.documents.get(&id).cloned());
+            documents.extend(apply(document, recorded).map(|document| (id, document)));
+        }
+        Self {
+            id,
+            events,
+            documents,
+            reads: snapshot.versions.clone(),
+            texts: BTreeMap::new(),
+            late: None,
+        }
+    }
+
+    pub fn streams(&self) -> BTreeSet<Stream> {
+        self.events.iter().map(|recorded| recorded.stream).collect()
+    }
+
+    /// Whether edges, conditions or ids change, so that decisions on the graph become stale.
+    pub fn changes_graph(&self) -> bool {
+        self.events.iter().any(|recorded| match &recorded.event {
+            Event::Edited { change } => milestone_domain::needs::touches_edges(change),
+            Event::TaskAdded { .. }
+            | Event::TaskRemoved { .. }
+            | Event::MilestoneCreated { .. }
+            | Event::MilestoneArchived { .. }
+            | Event::MilestoneReturned
+            | Event::MilestoneRenumbered { .. }
+            | Event::ConditionSet { .. }
+            | Event::ConditionCleared { .. } => true,
+            Event::MilestoneStatusChanged { .. }
+            | Event::TaskStatusChanged { .. }
+            | Event::TaskClaimed { .. }
+            | Event::TaskReleased { .. }
+            | Event::TaskProgressed { .. }
+            | Event::TaskNoted { .. }
+            | Event::CriterionMet { .. }
+            | Event::CriterionReopened { .. } => false,
+        })
+    }
+
+    /// What the events do to claims, in order.
+    pub fn claims(&self) -> Vec<ClaimChange> {
+        self.events.iter().filter_map(|recorded| self.claim_change(recorded)).collect()
+    }
+
+    fn claim_change(&self, recorded: &Recorded) -> Option<ClaimChange> {
+        let Stream::Milestone(milestone) = recorded.stream else { return None };
+        match &recorded.event {
+            Event::TaskClaimed { task, attempt, fence, lease_seconds, .. } => {
+                let resources = self.documents.get(&milestone).and_then(|m| m.task(task.number));
+                let claim = Claim {
+                    task: task.of(milestone),
+                    attempt: *attempt,
+                    fence: *fence,
+                    actor: recorded.by.clone(),
+                    seconds_left: Some(*lease_seconds),
+                    resources: resources.map(|task| task.resources.clone()).unwrap_or_default(),
+                };
+                Some(ClaimChange::Granted { claim, lease: Duration::from_secs(*lease_seconds) })
+            }
+            Event::TaskReleased { task, .. }
+            | Event::TaskRemoved { task, .. }
+            | Event::TaskStatusChanged { task, .. } => {
+                Some(ClaimChange::Ended { task: task.of(milestone) })
+            }
+            _ => None,
+        }
+    }
+
+    /// The parts whose reading must still be so, of those that this change was decided on.
+    pub fn reads_milestones(&self) -> impl Iterator<Item = (MilestoneId, &String)> {
+        self.reads.iter().filter_map(|(part, version)| match part {
+            Part::Milestone(id) => Some((*id, version)),
+            Part::Graph => None,
+        })
+    }
+}

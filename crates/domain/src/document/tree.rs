@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{DocumentError, Milestone};
-use crate::change::Path;
+use crate::change::{FieldChange, Path};
 use crate::ids::MilestoneId;
 
 /// Whose word a key is.
@@ -32,6 +32,14 @@ pub const CANONICAL_ORDER: &[&str] = &[
     "performance_requirements", "security_requirements", "communication", "required_resources",
     "testing", "review", "documentation", "post_completion", "next_steps", "lessons", "started_at",
     "completed_at", "retired_tasks", "progress",
+];
+
+/// The same for the keys of a task.
+pub const TASK_ORDER: &[&str] = &[
+    "id", "title", "description", "status", "reason", "kind", "priority", "assignee", "labels",
+    "phase", "estimate", "weight", "progress", "start", "due", "requires", "conditions", "provides",
+    "resources", "runner", "run", "verify", "story", "attempts", "started_at", "started_by",
+    "completed_at",
 ];
 
 /// Other names under which a key may stand in a document; the program edits the one it finds.
@@ -72,9 +80,9 @@ impl Milestone {
                 map.insert("archived".to_owned(), Value::Bool(true));
             }
             for list in IDENTIFIED {
-                if let Some(items) = map.get_mut(list) {
-                    *items = by_identity(items.take());
-                }
+                // There even when empty, so that a change is always one of an item.
+                let items = map.entry(list).or_insert_with(|| Value::Array(Vec::new()));
+                *items = by_identity(items.take());
             }
         }
         tree
@@ -140,6 +148,24 @@ fn by_identity(items: Value) -> Value {
 /// The id under which a task of a document stands in its tree.
 pub fn task_key(number: u32) -> String {
     crate::ids::TaskName::new(number).to_string()
+}
+
+/// Splits changes into those of a person's keys and those of the program's. An item that a person
+/// added keeps what is theirs of it.
+pub fn by_owner(changes: Vec<FieldChange>) -> (Vec<FieldChange>, Vec<FieldChange>) {
+    let (mut person, mut program) = (Vec::new(), Vec::new());
+    for mut change in changes {
+        if key_owner(&change.path) == KeyOwner::Program {
+            program.push(change);
+            continue;
+        }
+        if let (None, Some(Value::Object(item))) = (&change.before, &mut change.after) {
+            let path = change.path.clone();
+            item.retain(|key, _| key == "id" || key_owner(&path.key(key)) == KeyOwner::Person);
+        }
+        person.push(change);
+    }
+    (person, program)
 }
 
 impl MilestoneId {

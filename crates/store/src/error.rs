@@ -1,0 +1,128 @@
+//! What can go wrong between a decision and the disk.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use milestone_domain::ids::MilestoneId;
+use milestone_domain::refusal::Refusal;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("no milestone project in {} or above it", .from.display())]
+    NoProject { from: PathBuf },
+    #[error("cannot {doing} {}: {source}", .path.display())]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("the project is being written by {holder}; waited {waited_ms} ms")]
+    Busy { holder: String, waited_ms: u64 },
+    #[error("{file}:{line}:{column}: {message}")]
+    Unreadable { file: String, line: u64, column: u64, message: String },
+    #[error("{milestone} is being saved by another program; it did not come to rest")]
+    BeingSaved { milestone: MilestoneId },
+    #[error("{}: {message}", .path.display())]
+    Corrupt { path: PathBuf, message: String },
+    /// What was read is no longer so; deciding again on what is there now is safe.
+    #[error("the project changed while this command was being decided")]
+    Stale,
+    /// The disk did not say whether the change is there.
+    #[error("the disk failed while the change was being saved, so it may or may not be there: {0}")]
+    OutcomeUnknown(io::Error),
+    #[error("{} would lead out of the project", .path.display())]
+    Outside { path: PathBuf },
+    #[error("{setting}: {message}")]
+    Configuration { setting: String, message: String },
+    #[error("the edit of {file} cannot be written so that it reads back as meant: {message}")]
+    Unfaithful { file: String, message: String },
+    #[error("the cursor is of another time: what it followed is gone")]
+    Gone,
+    #[error("{} belongs to another user ({owner}), and so does what is written there", .path.display())]
+    ForeignOwner { path: PathBuf, owner: u32 },
+}
+
+/// Why a command did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The class of a store's error, which is also what its exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreErrorClass {
+    NotFound,
+    Conflict,
+    Unreachable,
+    Unreadable,
+    Usage,
+}
+
+impl StoreError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+
+    /// A stable name for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoProject { .. } => "no_project",
+            Self::Io { .. } => "io",
+            Self::Busy { .. } => "busy",
+            Self::Unreadable { .. } => "unreadable",
+            Self::BeingSaved { .. } => "being_saved",
+            Self::Corrupt { .. } => "corrupt",
+            Self::Stale => "stale",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::Outside { .. } => "outside",
+            Self::Configuration { .. } => "configuration",
+            Self::Unfaithful { .. } => "unfaithful_edit",
+            Self::Gone => "gone",
+            Self::ForeignOwner { .. } => "foreign_owner",
+        }
+    }
+
+    pub fn class(&self) -> StoreErrorClass {
+        match self {
+            Self::NoProject { .. } => StoreErrorClass::NotFound,
+            Self::Busy { .. } | Self::BeingSaved { .. } | Self::Stale | Self::Gone => {
+                StoreErrorClass::Conflict
+            }
+            Self::Io { .. } | Self::OutcomeUnknown(_) | Self::ForeignOwner { .. } => {
+                StoreErrorClass::Unreachable
+            }
+            Self::Unreadable { .. }
+            | Self::Corrupt { .. }
+            | Self::Outside { .. }
+            | Self::Unfaithful { .. } => StoreErrorClass::Unreadable,
+            Self::Configuration { .. } => StoreErrorClass::Usage,
+        }
+    }
+
+    /// One step that is safe to take. None of them removes, overwrites or forces anything.
+    pub fn next(&self) -> String {
+        match self {
+            Self::NoProject { .. } => "make one here: `milestone init`".into(),
+            Self::Io { .. } => {
+                "nothing was changed; see whether the disk is full, read-only or somebody else's, \
+                 then try again"
+                    .into()
+            }
+            Self::Busy { .. } => "nothing was changed; try again in a moment".into(),
+            Self::Unreadable { file, .. } => format!("mend {file} in an editor, then try again"),
+            Self::BeingSaved { .. } => "finish saving it, then try again".into(),
+            Self::Corrupt { .. } => "see what is wrong, without changing anything: `milestone doctor`".into(),
+            Self::Stale => "nothing was changed; try again".into(),
+            Self::OutcomeUnknown(_) => {
+                "look before you repeat it: `milestone show` says what is there".into()
+            }
+            Self::Outside { .. } => "replace the link by a real folder or file".into(),
+            Self::Configuration { .. } => "see every value and its source: `milestone config get`".into(),
+            Self::Unfaithful { .. } => {
+                "nothing was changed; make this edit by hand: `milestone edit ID`".into()
+            }
+            Self::Gone => "follow again from the beginning: `milestone watch`".into(),
+            Self::ForeignOwner { .. } => "run it as that user, or have the folder given to you".into(),
+        }
+    }
+}

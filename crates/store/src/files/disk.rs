@@ -1,0 +1,229 @@
+//! The few ways in which the files store touches the disk.
+//!
+//! Every path is built from ids and fixed names below one root that was opened once, and every
+//! file is opened without following links: nothing read from a document can lead elsewhere.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::error::StoreError;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Files of ours are never larger; a larger one is somebody's mistake or malice.
+pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// A path below the project's folder: only fixed names and ids ever go into one.
+pub type Place = String;
+
+/// The project's `.milestones` folder.
+#[derive(Debug)]
+pub struct Disk {
+    root: PathBuf,
+    /// What the journal says and the disk does not yet, where finishing it was not possible.
+    overlay: RefCell<HashMap<Place, Option<Vec<u8>>>>,
+}
+
+/// What tells whether a file is still the one that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Stamp {
+    pub inode: u64,
+    pub size: u64,
+    pub modified: i128,
+    pub changed: i128,
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        Self {
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: nanos(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanos(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// The fingerprint of a text; equal texts, and only they, have equal ones.
+pub fn fingerprint(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..32].to_owned()
+}
+
+impl Disk {
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, overlay: RefCell::default() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn path(&self, place: &str) -> PathBuf {
+        self.root.join(place)
+    }
+
+    pub fn set_overlay(&self, overlay: HashMap<Place, Option<Vec<u8>>>) {
+        *self.overlay.borrow_mut() = overlay;
+    }
+
+    /// The whole of a file, or `None` where there is none.
+    pub fn read(&self, place: &str) -> Result<Option<Vec<u8>>> {
+        if let Some(bytes) = self.overlay.borrow().get(place) {
+            return Ok(bytes.clone());
+        }
+        self.read_beneath(place)
+    }
+
+    /// The whole of a file as the disk has it, whatever the journal says.
+    pub fn read_beneath(&self, place: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.path(place);
+        let mut file = match open_plain(OpenOptions::new().read(true), &path) {
+            Ok(file) => file,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        };
+        let metadata = file.metadata().map_err(StoreError::io("read", &path))?;
+        if !metadata.is_file() {
+            return Err(StoreError::Corrupt { path, message: "this is not a file".into() });
+        }
+        if metadata.len() > FILE_BYTES_MAX {
+            let message = format!("larger than {FILE_BYTES_MAX} bytes");
+            return Err(StoreError::Corrupt { path, message });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        file.read_to_end(&mut bytes).map_err(StoreError::io("read", &path))?;
+        Ok(Some(bytes))
+    }
+
+    pub fn stamp(&self, place: &str) -> Result<Option<Stamp>> {
+        let path = self.path(place);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(StoreError::io("read", &path)(error)),
+        }
+    }
+
+    /// The names in a folder, sorted; none where there is no folder.
+    pub fn names(&self, place: &str) -> Result<Vec<String>> {
+        let path = self.path(place);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("read", &path))?;
+            names.extend(entry.file_name().into_string().ok());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Refuses a folder that is a link: through one, a write would land outside the project.
+    pub fn make_folder(&self, place: &str) -> Result<()> {
+        let path = self.path(place);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => return Ok(()),
+            Ok(_) => return Err(StoreError::Outside { path }),
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return Err(StoreError::io("look at", &path)(error)),
+        }
+        if let Some((parent, _)) = place.rsplit_once('/') {
+            self.make_folder(parent)?;
+        }
+        match fs::create_dir(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.make_folder(place),
+            Err(error) => Err(StoreError::io("make", &path)(error)),
+        }
+    }
+
+    /// Replaces a file at once or not at all. Not synced: a journal covers it, or it can be made
+    /// again.
+    pub fn replace(&self, place: &str, bytes: &[u8]) -> Result<()> {
+        let draft = self.draft(bytes)?;
+        let path = self.path(place);
+        fs::rename(&draft, &path).map_err(StoreError::io("write", &path)).inspect_err(|_| {
+            discard(&draft);
+        })
+    }
+
+    /// Writes a new file under a name of its own, beside where it will be needed.
+    pub fn draft(&self, bytes: &[u8]) -> Result<PathBuf> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join(format!("data/draft-{}-{number}", std::process::id()));
+        let write = || {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o666);
+            open_plain(&mut options, &path)?.write_all(bytes)
+        };
+        write().map_err(StoreError::io("write", &path)).inspect_err(|_| discard(&path))?;
+        Ok(path)
+    }
+
+    pub fn remove(&self, place: &str) -> Result<()> {
+        let path = self.path(place);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) => Err(StoreError::io("remove", &path)(error)),
+        }
+    }
+
+    /// Makes the file end at `at` with `bytes` behind it, whatever torn end a crash left there.
+    /// Answers whether the file could be one that reached `at`.
+    pub fn append_at(&self, place: &str, at: u64, bytes: &[u8]) -> Result<bool> {
+        let path = self.path(place);
+        let append = || {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(0o666);
+            let file = open_plain(&mut options, &path)?;
+            if file.metadata()?.len() < at {
+                return Ok(false);
+            }
+            file.set_len(at)?;
+            std::os::unix::fs::FileExt::write_all_at(&file, bytes, at)?;
+            Ok(true)
+        };
+        append().map_err(StoreError::io("write", &path))
+    }
+
+    pub fn open_for_sync(&self, place: &str) -> Result<Option<File>> {
+        let path = self.path(place);
+        match open_plain(OpenOptions::new().read(true), &path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(StoreError::io("open", &path)(error)),
+        }
+    }
+
+    /// Syncs a file or folder that is there.
+    pub fn sync(&self, place: &str) -> Result<()> {
+        let Some(file) = self.open_for_sync(place)? else { return Ok(()) };
+        file.sync_all().map_err(StoreError::io("sync", &self.path(place)))
+    }
+}
+
+/// Never through a link at the end of the path, and never waiting on a pipe.
+pub fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path)
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// A draft that came to nothing; should it stay, `doctor` sweeps it.
+fn discard(path: &Path) {
+    let _ = fs::remove_file(path);
+}

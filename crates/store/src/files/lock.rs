@@ -1,0 +1,82 @@
+//! The write lock: one writer at a time, and a waiting one learns who it waits for.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::disk::{Disk, open_plain};
+use crate::error::StoreError;
+
+/// Held while it lives. The kernel frees it with the process, however that ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+const PLACE: &str = "data/lock";
+
+impl Lock {
+    pub fn acquire(disk: &Disk, wait: Duration) -> Result<Self, StoreError> {
+        let path = disk.path(PLACE);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = open_plain(&mut options, &path).map_err(StoreError::io("lock", &path))?;
+        let file = match file.try_lock() {
+            Ok(()) => file,
+            Err(std::fs::TryLockError::WouldBlock) => Self::wait(disk, file, wait)?,
+            Err(std::fs::TryLockError::Error(error)) => {
+                return Err(StoreError::io("lock", &path)(error));
+            }
+        };
+        sign(&file);
+        Ok(Self { _file: file })
+    }
+
+    /// Waits in the kernel's queue, which is fair, on a thread that can be left behind: if it gets
+    /// the lock after we gave up, nobody receives the file, and dropping it frees the lock.
+    fn wait(disk: &Disk, file: File, wait: Duration) -> Result<File, StoreError> {
+        let started = Instant::now();
+        let (send, receive) = mpsc::channel();
+        std::thread::spawn(move || {
+            let locked = file.lock().map(|()| file);
+            let _ = send.send(locked);
+        });
+        match receive.recv_timeout(wait) {
+            Ok(locked) => locked.map_err(StoreError::io("lock", &disk.path(PLACE))),
+            Err(_) => Err(StoreError::Busy {
+                holder: holder(disk),
+                waited_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            }),
+        }
+    }
+}
+
+/// Leaves our name for whoever waits. Only courtesy: the lock holds without it.
+fn sign(mut file: &File) {
+    let name = format!("process {} ({})\n", std::process::id(), program());
+    let _ = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| {
+        file.write_all(name.as_bytes())
+    });
+}
+
+fn program() -> String {
+    let verb: Vec<String> = std::env::args_os()
+        .skip(1)
+        .take(2)
+        .map(|word| word.to_string_lossy().chars().filter(|c| !c.is_control()).take(40).collect())
+        .collect();
+    format!("milestone {}", verb.join(" ")).trim_end().to_owned()
+}
+
+fn holder(disk: &Disk) -> String {
+    let mut text = String::new();
+    let read = open_plain(OpenOptions::new().read(true), &disk.path(PLACE))
+        .and_then(|file| file.take(200).read_to_string(&mut text));
+    match read {
+        Ok(_) if !text.trim().is_empty() => {
+            text.trim().chars().filter(|c| !c.is_control()).collect()
+        }
+        _ => "another process".to_owned(),
+    }
+}

@@ -1,0 +1,137 @@
+//! The files that documents recently were, kept because an editor may still be writing to one.
+//!
+//! A document is replaced by exchanging it with its new version, in one step of the file system.
+//! What comes out of the exchange is looked at: if it is not the text that was replaced, a person
+//! saved in between. It stays here either way, and when it changes later, a save came too late
+//! to find its document. Both are taken in as edits; nothing that anybody saved is dropped.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use milestone_domain::ids::MilestoneId;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::disk::{Disk, fingerprint};
+use super::journal::Placed;
+use crate::error::StoreError;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+const FOLDER: &str = "data/recent";
+
+/// How long a replaced file is watched. An editor that keeps a file open for longer writes by name.
+const WATCHED: Duration = Duration::from_mins(10);
+
+/// A save that reached a file which was no longer the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateSave {
+    pub milestone: MilestoneId,
+    pub name: String,
+    pub text: Vec<u8>,
+}
+
+/// Puts `text` in the place of a document, and keeps what was there.
+pub fn exchange(
+    disk: &Disk,
+    seq: u64,
+    place: &str,
+    text: &str,
+    before: Option<&str>,
+) -> Result<Placed> {
+    let path = disk.path(place);
+    let draft = disk.draft(text.as_bytes())?;
+    disk.make_folder(FOLDER)?;
+    match renameat_with(CWD, &draft, CWD, &path, RenameFlags::EXCHANGE) {
+        Ok(()) => {}
+        // A file system without exchange: the old file gets a second name first, so that only a
+        // save by rename in the same instant could be missed.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+            let aside = draft.with_extension("old");
+            std::fs::hard_link(&path, &aside).map_err(StoreError::io("keep", &path))?;
+            std::fs::rename(&draft, &path).map_err(StoreError::io("write", &path))?;
+            return keep(disk, seq, place, &aside, before);
+        }
+        Err(errno) => return Err(StoreError::io("write", &path)(errno.into())),
+    }
+    keep(disk, seq, place, &draft, before)
+}
+
+/// Files what was replaced under a name that says whether it is still what it was.
+fn keep(
+    disk: &Disk,
+    seq: u64,
+    place: &str,
+    old: &PathBuf,
+    before: Option<&str>,
+) -> Result<Placed> {
+    let relative = format!("data/{}", old.file_name().unwrap_or_default().to_string_lossy());
+    let bytes = disk.read_beneath(&relative)?.unwrap_or_default();
+    let stamp = disk.stamp(&relative)?;
+    let over = before != Some(fingerprint(&bytes).as_str());
+    let (modified, size) = match stamp {
+        Some(stamp) if !over => (stamp.modified, stamp.size),
+        _ => (0, 0),
+    };
+    let file = place.rsplit('/').next().unwrap_or(place).trim_end_matches(".yaml");
+    let name = format!("{FOLDER}/{file}.{seq}.{modified}.{size}");
+    let kept = disk.path(&name);
+    std::fs::rename(old, &kept).map_err(StoreError::io("keep", &kept))?;
+    Ok(if over { Placed::OverSave } else { Placed::Done })
+}
+
+/// The saves that came too late, oldest first.
+pub fn late_saves(disk: &Disk) -> Result<Vec<LateSave>> {
+    let mut late = Vec::new();
+    for name in disk.names(FOLDER)? {
+        let Some((milestone, seq, modified, size)) = parts(&name) else { continue };
+        let place = format!("{FOLDER}/{name}");
+        let Some(stamp) = disk.stamp(&place)? else { continue };
+        if (stamp.modified, stamp.size) == (modified, size) {
+            continue;
+        }
+        let Some(text) = disk.read_beneath(&place)? else { continue };
+        late.push((seq, LateSave { milestone, name, text }));
+    }
+    late.sort_by_key(|(seq, _)| *seq);
+    Ok(late.into_iter().map(|(_, save)| save).collect())
+}
+
+fn parts(name: &str) -> Option<(MilestoneId, u64, i128, u64)> {
+    let mut parts = name.split('.');
+    let milestone = parts.next()?.parse().ok()?;
+    let seq = parts.next()?.parse().ok()?;
+    Some((milestone, seq, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// A late save was taken in: its file is watched on, from what it now says.
+pub fn settle(disk: &Disk, save: &LateSave) -> Result<()> {
+    let place = format!("{FOLDER}/{}", save.name);
+    let (Some((milestone, seq, ..)), Some(stamp)) = (parts(&save.name), disk.stamp(&place)?) else {
+        return Ok(());
+    };
+    // Saved again since it was read: it stays late, and is taken in again.
+    if disk.read_beneath(&place)?.as_deref() != Some(save.text.as_slice()) {
+        return Ok(());
+    }
+    let name = format!("{FOLDER}/{milestone}.{seq}.{}.{}", stamp.modified, stamp.size);
+    let (from, to) = (disk.path(&place), disk.path(&name));
+    std::fs::rename(&from, &to).map_err(StoreError::io("keep", &to))
+}
+
+/// Stops watching files that nobody can have open any more, unless a late save is in them.
+pub fn sweep(disk: &Disk) -> Result<()> {
+    for name in disk.names(FOLDER)? {
+        let place = format!("{FOLDER}/{name}");
+        let (Some((_, _, modified, size)), Some(stamp)) = (parts(&name), disk.stamp(&place)?)
+        else {
+            continue;
+        };
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let changed = u128::try_from(stamp.changed).unwrap_or(0);
+        let old = since.as_nanos().saturating_sub(changed) > WATCHED.as_nanos();
+        if old && (stamp.modified, stamp.size) == (modified, size) {
+            disk.remove(&place)?;
+        }
+    }
+    Ok(())
+}
