@@ -125,18 +125,18 @@ fn replaced_range(text: &str, root: &Node, edit: &Edit) -> Option<Range<usize>> 
     for step in parents {
         node = node.child(step)?.0;
     }
-    let value = &node.child(last)?.0.range;
+    let old = node.child(last)?.0;
+    let value = old.range.clone();
+    let line_end = text[value.end..].find('\n').map_or(text.len(), |at| value.end + at);
     match edit {
         Edit::Append { .. } => None,
-        Edit::Set { .. } => Some(value.clone()),
-        Edit::Remove { .. } => {
-            let start = match last {
-                Step::Key(key) => node.entry(key)?.range().start,
-                _ => value.start,
-            };
-            let line_end = text[value.end..].find('\n').map_or(text.len(), |at| value.end + at);
-            Some(start..line_end)
-        }
+        // The comment beside the last item of a block is about that item.
+        Edit::Set { .. } if old.is_block() => Some(value.start..line_end),
+        Edit::Set { .. } => Some(value),
+        Edit::Remove { .. } => match last {
+            Step::Key(key) => Some(node.entry(key)?.range().start..line_end),
+            _ => Some(value.start..line_end),
+        },
     }
 }
 

@@ -129,7 +129,14 @@ impl Node {
         }
     }
 
-    pub fn index_of(&self, step: &Step) -> Option<usize> {
+    pub fn is_block(&self) -> bool {
+        matches!(
+            self.shape,
+            Shape::Sequence { flow: false, .. } | Shape::Mapping { flow: false, .. }
+        )
+    }
+
+    fn index_of(&self, step: &Step) -> Option<usize> {
         match step {
             Step::Key(_) => None,
             Step::Index(index) => (*index < self.items().len()).then_some(*index),

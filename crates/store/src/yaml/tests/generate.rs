@@ -59,6 +59,7 @@ pub(super) fn document(random: &mut Random) -> Document {
         lines: Vec::new(),
         places: Vec::new(),
         comments: Vec::new(),
+        keeps_blank_lines: false,
     };
     generator.document();
     let Generator { random, lines, places, comments, .. } = generator;
@@ -80,6 +81,8 @@ struct Generator<'r> {
     lines: Vec<String>,
     places: Vec<Place>,
     comments: Vec<Comment>,
+    /// A block scalar that would take blank lines below it for its own has just been written.
+    keeps_blank_lines: bool,
 }
 
 impl Generator<'_> {
@@ -155,7 +158,12 @@ impl Generator<'_> {
             let line = self.random.pick(LINES);
             self.lines.push(format!("{pad}{line}"));
         }
+        // Whether blank lines below are the scalar's is what `+` says.
+        if header == "|+" && self.random.chance(20) {
+            self.lines.push(String::new());
+        }
         self.record(path, key, Kind::Scalar, first);
+        self.keeps_blank_lines = header == "|+";
     }
 
     fn flow_mapping(&mut self, indent: usize, path: &[Step], key: &str) {
@@ -276,8 +284,8 @@ impl Generator<'_> {
 
     /// Blank lines and comments between entries.
     fn loose_lines(&mut self, indent: usize, owner: &[Step]) {
-        // A comment right below would end up inside a block scalar that is kept (`|+`).
-        if self.random.chance(10) {
+        let keeps_blank_lines = std::mem::take(&mut self.keeps_blank_lines);
+        if !keeps_blank_lines && self.random.chance(10) {
             self.lines.push(String::new());
         }
         if self.random.chance(15) {

@@ -1,0 +1,114 @@
+//! What an edit should do, worked out without any of the code under test.
+
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::generate::{Document, Place};
+use crate::yaml::{Edit, Step, Steps};
+
+/// The document as another resolver sees it: lax booleans, numbers in every form. Text that we
+/// forget to quote would change here.
+pub(super) fn value(text: &str) -> Result<Value, String> {
+    serde_saphyr::from_str(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn apply(root: &mut Value, edit: &Edit) {
+    match edit {
+        Edit::Set { path, value, .. } => *reach(root, path) = value.clone(),
+        Edit::Remove { path } => {
+            let (last, parents) = path.split_last().unwrap();
+            match (reach(root, parents), last) {
+                (Value::Object(entries), Step::Key(key)) => drop(entries.remove(key)),
+                (Value::Array(items), step) => {
+                    let index = index_of(items, step);
+                    items.remove(index);
+                }
+                _ => panic!("nothing to remove"),
+            }
+        }
+        Edit::Append { path, value } => match reach(root, path) {
+            Value::Array(items) => items.push(value.clone()),
+            place => *place = Value::Array(vec![value.clone()]),
+        },
+    }
+}
+
+fn reach<'v>(root: &'v mut Value, path: &Steps) -> &'v mut Value {
+    path.iter().fold(root, |node, step| match step {
+        Step::Key(key) => {
+            if node.is_null() {
+                *node = Value::Object(Map::new());
+            }
+            node.as_object_mut().unwrap().entry(key.clone()).or_insert(Value::Null)
+        }
+        step => {
+            let items = node.as_array_mut().unwrap();
+            let index = index_of(items, step);
+            &mut items[index]
+        }
+    })
+}
+
+fn index_of(items: &[Value], step: &Step) -> usize {
+    match step {
+        Step::Index(index) => *index,
+        Step::Id(id) => items
+            .iter()
+            .position(|item| match &item["id"] {
+                Value::String(text) => text == id,
+                other => other.to_string() == *id,
+            })
+            .unwrap(),
+        Step::Key(_) => panic!("a list has no keys"),
+    }
+}
+
+pub(super) fn lost_comments(document: &Document, edit: &Edit, new: &str) -> Vec<String> {
+    let may_go = |comment: &super::generate::Comment| match edit {
+        Edit::Append { .. } => false,
+        Edit::Set { path, .. } => {
+            comment.owner.starts_with(path) && !(comment.owner == *path && comment.trailing)
+        }
+        Edit::Remove { path } => comment.owner.starts_with(path),
+    };
+    let lost = document.comments.iter().filter(|comment| !may_go(comment));
+    lost.filter(|comment| !has_comment(new, &comment.text)).map(|c| c.text.clone()).collect()
+}
+
+fn has_comment(text: &str, comment: &str) -> bool {
+    text.lines().any(|line| line.trim_end().ends_with(comment))
+}
+
+/// Old lines that are gone or different, but do not belong to the place of the edit.
+pub(super) fn foreign_changes(old: &str, new: &str, place: &Place, adds_only: bool) -> Option<String> {
+    let (changed, _) = changed_lines(old, new);
+    let allowed = place.first_line..=place.last_line;
+    let inside = changed.clone().all(|line| allowed.contains(&line));
+    if changed.is_empty() || inside && !adds_only {
+        return None;
+    }
+    Some(format!("lines {changed:?} changed, allowed {allowed:?}, only additions: {adds_only}"))
+}
+
+/// The lines, old and new, between what is the same at the beginning and at the end.
+fn changed_lines(old: &str, new: &str) -> (Range<usize>, Range<usize>) {
+    let (old, new): (Vec<_>, Vec<_>) = (old.split('\n').collect(), new.split('\n').collect());
+    let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let tails = old[head..].iter().rev().zip(new[head..].iter().rev());
+    let tail = tails.take_while(|(a, b)| a == b).count();
+    (head..old.len() - tail, head..new.len() - tail)
+}
+
+pub(super) fn difference(old: &str, new: &str) -> String {
+    let (removed, added) = changed_lines(old, new);
+    let first = removed.start.saturating_sub(4);
+    let show = |mark: &str, text: &str, from: usize, to: usize| {
+        let lines = text.split('\n').skip(from).take(to.saturating_sub(from));
+        lines.map(|line| format!("{mark}{line:?}\n")).collect::<String>()
+    };
+    let before = show("  ", old, first, removed.start);
+    let after = show("  ", old, removed.end, removed.end + 3);
+    let removed = show("- ", old, removed.start, removed.end);
+    format!("{before}{removed}{}{after}", show("+ ", new, added.start, added.end))
+}
