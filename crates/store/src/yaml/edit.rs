@@ -77,6 +77,7 @@ pub fn edit(text: &str, edits: &[Edit]) -> Result<String, EditError> {
 
     let old = Tree::parse(&body, Repeats::Refuse, Comments::Keep).map_err(EditError::Unreadable)?;
     let kept = kept_comments(&body, &old, edits);
+    let blank_below_blocks = old.blank_below_blocks;
     let mut value = old.root.into_value();
     let changes = plan(&mut value, edits)?;
     if changes.is_empty() {
@@ -84,8 +85,8 @@ pub fn edit(text: &str, edits: &[Edit]) -> Result<String, EditError> {
     }
     let named = || edits.iter().map(|edit| path::to_text(edit.path())).collect::<Vec<_>>();
     let unfaithful = |reason| EditError::Unfaithful { path: named().join(", "), reason };
-    let new = engine::apply(&body, &changes).map_err(unfaithful)?;
-    verify(&new, value, &kept).map_err(unfaithful)?;
+    let new = engine::apply(&body, &blank_below_blocks, &changes).map_err(unfaithful)?;
+    let new = verified(&body, new, &value, &kept).map_err(unfaithful)?;
     let new = if crlf { new.replace('\n', "\r\n") } else { new };
     Ok(format!("{mark}{new}"))
 }
@@ -96,14 +97,30 @@ fn has_only_crlf(text: &str) -> bool {
     crlf > 0 && crlf == text.matches('\n').count() && crlf == text.matches('\r').count()
 }
 
-fn verify(new: &str, wanted: Value, kept: &[String]) -> Result<(), &'static str> {
+/// The new text, with a last line break only if the old text has one or the value needs it.
+fn verified(
+    old: &str,
+    new: String,
+    wanted: &Value,
+    kept: &[String],
+) -> Result<String, &'static str> {
+    if !old.ends_with('\n')
+        && let Some(stripped) = new.strip_suffix('\n')
+        && verify(stripped, wanted, kept).is_ok()
+    {
+        return Ok(stripped.to_owned());
+    }
+    verify(&new, wanted, kept).map(|()| new)
+}
+
+fn verify(new: &str, wanted: &Value, kept: &[String]) -> Result<(), &'static str> {
     let tree = Tree::parse(new, Repeats::Refuse, Comments::Keep)
         .map_err(|_| "the result would not be readable")?;
     let mut comments = tree.comments.iter();
     if !kept.iter().all(|kept| comments.any(|comment| comment.text == *kept)) {
         return Err("a comment would be lost");
     }
-    if tree.root.into_value() != wanted {
+    if tree.root.into_value() != *wanted {
         return Err("the result would not read as it should");
     }
     Ok(())
@@ -130,8 +147,15 @@ fn replaced_range(text: &str, root: &Node, edit: &Edit) -> Option<Range<usize>> 
     let line_end = text[value.end..].find('\n').map_or(text.len(), |at| value.end + at);
     match edit {
         Edit::Append { .. } => None,
-        // The comment beside the last item of a block is about that item.
-        Edit::Set { .. } if old.is_block() => Some(value.start..line_end),
+        // The lines of a block, with the comments above its first item and beside its last.
+        Edit::Set { .. } if old.is_block() => match last {
+            Step::Key(key) => {
+                let key_end = node.entry(key)?.key_range.end;
+                let body = text[key_end..].find('\n').map_or(value.start, |at| key_end + at);
+                Some(body.min(value.start)..line_end)
+            }
+            _ => Some(value.start..line_end),
+        },
         Edit::Set { .. } => Some(value),
         Edit::Remove { .. } => match last {
             Step::Key(key) => Some(node.entry(key)?.range().start..line_end),

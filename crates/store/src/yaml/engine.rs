@@ -3,6 +3,7 @@
 //! New values are rendered by our own writer and handed over as parsed nodes, so that their style
 //! is ours and only their indentation is the editor's.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -16,14 +17,60 @@ type Outcome = Result<(), &'static str>;
 
 const UNKNOWN_FORM: &str = "it is written in a form that is not understood";
 
+/// Stands for a blank line. No document can hold it, because control characters are refused.
+const BLANK_LINE: &str = "#\u{1}";
+
 /// Applies `changes` to `text`. The caller verifies the result.
-pub(super) fn apply(text: &str, changes: &[Change]) -> Result<String, &'static str> {
-    let file = YamlFile::from_str(text).map_err(|_| UNKNOWN_FORM)?;
+///
+/// To the editor, a blank line below a block scalar is a part of it and goes with it. To the
+/// author it separates what follows. So the editor is shown a comment at each of the offsets
+/// `blank_below_blocks`, where such a line begins.
+pub(super) fn apply(
+    text: &str,
+    blank_below_blocks: &[usize],
+    changes: &[Change],
+) -> Result<String, &'static str> {
+    let file =
+        YamlFile::from_str(&guard(text, blank_below_blocks)).map_err(|_| UNKNOWN_FORM)?;
     let document = file.document().ok_or(UNKNOWN_FORM)?;
     for change in changes {
         apply_one(&document, change)?;
     }
-    Ok(file.to_string())
+    unguard(file.to_string())
+}
+
+fn guard<'t>(text: &'t str, blank_lines: &[usize]) -> Cow<'t, str> {
+    if blank_lines.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16 * blank_lines.len());
+    let mut done = 0;
+    for &start in blank_lines {
+        out.push_str(&text[done..start]);
+        out.push_str(indent_of_next_content(&text[start..]));
+        out.push_str(BLANK_LINE);
+        done = start;
+    }
+    out.push_str(&text[done..]);
+    Cow::Owned(out)
+}
+
+/// The comment must belong to what follows, or it would leave with the mapping above.
+fn indent_of_next_content(text: &str) -> &str {
+    let next = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    &next[..next.len() - next.trim_start_matches(' ').len()]
+}
+
+fn unguard(text: String) -> Result<String, &'static str> {
+    if !text.contains(BLANK_LINE) {
+        return Ok(text);
+    }
+    let restore = |line: &str| match line.trim_start().strip_prefix(BLANK_LINE) {
+        Some(rest) => rest.to_owned(),
+        None => line.to_owned(),
+    };
+    let text: String = text.split_inclusive('\n').map(restore).collect();
+    if text.contains(BLANK_LINE) { Err(UNKNOWN_FORM) } else { Ok(text) }
 }
 
 fn apply_one(document: &Document, change: &Change) -> Outcome {

@@ -60,6 +60,8 @@ pub(super) struct Comment {
 pub(super) struct Tree {
     pub root: Node,
     pub comments: Vec<Comment>,
+    /// Where a blank line begins that stands right below a block scalar and is not part of it.
+    pub blank_below_blocks: Vec<usize>,
     /// Repeated keys, in words.
     pub repeats: Vec<String>,
 }
@@ -188,7 +190,12 @@ impl Tree {
             anchors: HashMap::new(),
             aliases: 0,
             nodes: 0,
-            tree: Self { root: Node::null(), comments: Vec::new(), repeats: Vec::new() },
+            tree: Self {
+                root: Node::null(),
+                comments: Vec::new(),
+                blank_below_blocks: Vec::new(),
+                repeats: Vec::new(),
+            },
         };
         builder.document()
     }
@@ -346,7 +353,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
     }
 
     fn scalar(
-        &self,
+        &mut self,
         text: Cow<'t, str>,
         style: ScalarStyle,
         tag: Option<&Tag>,
@@ -357,6 +364,9 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
             Some(tag) if tag.is_yaml_core_schema_tag("str") => true,
             Some(_) => return self.refuse_tag(tag, span).map(|()| Node::null().shape),
         };
+        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            self.tree.blank_below_blocks.extend(blank_below(self.text, byte_range(span)));
+        }
         let value =
             if is_text { Value::String(text.into_owned()) } else { scalar::resolve_plain(&text) };
         Ok(Shape::Scalar(value))
@@ -411,6 +421,18 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
 fn end_of(flow: bool, close: &Span, last_child: Option<usize>) -> usize {
     let close = byte_range(close).end;
     if flow { close } else { last_child.unwrap_or(close) }
+}
+
+fn blank_below(text: &str, block: Range<usize>) -> Option<usize> {
+    let source = &text[block.clone()];
+    if source.lines().next()?.contains('+') {
+        return None;
+    }
+    let end = block.start + source.trim_end().len();
+    let below = end + text[end..].find('\n')? + 1;
+    let is_blank = text[below..].lines().next()?.trim().is_empty();
+    let is_last = text[below..].trim().is_empty();
+    (is_blank && !is_last).then_some(below)
 }
 
 fn byte_range(span: &Span) -> Range<usize> {

@@ -82,18 +82,25 @@ fn has_comment(text: &str, comment: &str) -> bool {
 
 /// Old lines that are gone or different, but do not belong to the place of the edit.
 pub(super) fn foreign_changes(old: &str, new: &str, place: &Place, adds_only: bool) -> Option<String> {
-    let (changed, _) = changed_lines(old, new);
-    let allowed = place.first_line..=place.last_line;
-    let inside = changed.clone().all(|line| allowed.contains(&line));
-    if changed.is_empty() || inside && !adds_only {
-        return None;
+    if adds_only {
+        let (changed, _) = changed_lines(old, new);
+        return (!changed.is_empty()).then(|| format!("lines {changed:?} changed"));
     }
-    Some(format!("lines {changed:?} changed, allowed {allowed:?}, only additions: {adds_only}"))
+    let (old, new) = (lines(old), lines(new));
+    let before = &old[..place.first_line];
+    let after = &old[place.last_line + 1..];
+    let kept = new.starts_with(before) && new[before.len()..].ends_with(after);
+    (!kept).then(|| format!("only lines {}..={} may change", place.first_line, place.last_line))
+}
+
+/// Without the line ends: whether the last line has one is checked elsewhere.
+fn lines(text: &str) -> Vec<&str> {
+    text.trim_end_matches(['\r', '\n']).lines().collect()
 }
 
 /// The lines, old and new, between what is the same at the beginning and at the end.
 fn changed_lines(old: &str, new: &str) -> (Range<usize>, Range<usize>) {
-    let (old, new): (Vec<_>, Vec<_>) = (old.split('\n').collect(), new.split('\n').collect());
+    let (old, new) = (lines(old), lines(new));
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let tails = old[head..].iter().rev().zip(new[head..].iter().rev());
     let tail = tails.take_while(|(a, b)| a == b).count();
