@@ -11,23 +11,25 @@ use yaml_edit::{Document, Mapping, YamlFile, YamlNode};
 
 use super::edit::{Action, Change};
 use super::path::Step;
+use super::tree::BlankLine;
 use super::{scalar, write};
 
 type Outcome = Result<(), &'static str>;
 
 const UNKNOWN_FORM: &str = "it is written in a form that is not understood";
 
-/// Stands for a blank line. No document can hold it, because control characters are refused.
-const BLANK_LINE: &str = "#\u{1}";
+/// Marks a line that is blank in truth. No document can hold it: control characters are refused.
+const BLANK_LINE: char = '\u{1}';
 
 /// Applies `changes` to `text`. The caller verifies the result.
 ///
-/// To the editor, a blank line below a block scalar is a part of it and goes with it. To the
-/// author it separates what follows. So the editor is shown a comment at each of the offsets
-/// `blank_below_blocks`, where such a line begins.
+/// The editor takes a blank line below a block scalar for a part of it, so that it goes where the
+/// scalar goes. To the author it separates what follows: the editor is shown a comment instead.
+/// If the scalar does keep its blank lines (`|+`), a line put below would cut them off: the editor
+/// is shown lines of text.
 pub(super) fn apply(
     text: &str,
-    blank_below_blocks: &[usize],
+    blank_below_blocks: &[BlankLine],
     changes: &[Change],
 ) -> Result<String, &'static str> {
     let file =
@@ -39,17 +41,23 @@ pub(super) fn apply(
     unguard(file.to_string())
 }
 
-fn guard<'t>(text: &'t str, blank_lines: &[usize]) -> Cow<'t, str> {
+fn guard<'t>(text: &'t str, blank_lines: &[BlankLine]) -> Cow<'t, str> {
     if blank_lines.is_empty() {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16 * blank_lines.len());
     let mut done = 0;
-    for &start in blank_lines {
-        out.push_str(&text[done..start]);
-        out.push_str(indent_of_next_content(&text[start..]));
-        out.push_str(BLANK_LINE);
-        done = start;
+    for line in blank_lines {
+        out.push_str(&text[done..line.start]);
+        done = line.start;
+        match line.kept_at {
+            Some(indent) => out.extend(std::iter::repeat_n(' ', indent)),
+            None => {
+                out.push_str(indent_of_next_content(&text[done..]));
+                out.push('#');
+            }
+        }
+        out.push(BLANK_LINE);
     }
     out.push_str(&text[done..]);
     Cow::Owned(out)
@@ -65,9 +73,9 @@ fn unguard(text: String) -> Result<String, &'static str> {
     if !text.contains(BLANK_LINE) {
         return Ok(text);
     }
-    let restore = |line: &str| match line.trim_start().strip_prefix(BLANK_LINE) {
-        Some(rest) => rest.to_owned(),
-        None => line.to_owned(),
+    let restore = |line| {
+        let marked = str::trim_start_matches(line, [' ', '#']);
+        marked.strip_prefix(BLANK_LINE).unwrap_or(line)
     };
     let text: String = text.split_inclusive('\n').map(restore).collect();
     if text.contains(BLANK_LINE) { Err(UNKNOWN_FORM) } else { Ok(text) }

@@ -57,11 +57,17 @@ pub(super) struct Comment {
     pub start: usize,
 }
 
+/// A blank line right below the text of a block scalar.
+pub(super) struct BlankLine {
+    pub start: usize,
+    /// Set if the line belongs to the scalar (`|+`): how far the scalar is indented.
+    pub kept_at: Option<usize>,
+}
+
 pub(super) struct Tree {
     pub root: Node,
     pub comments: Vec<Comment>,
-    /// Where a blank line begins that stands right below a block scalar and is not part of it.
-    pub blank_below_blocks: Vec<usize>,
+    pub blank_below_blocks: Vec<BlankLine>,
     /// Repeated keys, in words.
     pub repeats: Vec<String>,
 }
@@ -190,6 +196,7 @@ impl Tree {
             anchors: HashMap::new(),
             aliases: 0,
             nodes: 0,
+            read_to: 0,
             tree: Self {
                 root: Node::null(),
                 comments: Vec::new(),
@@ -218,6 +225,8 @@ struct Builder<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> {
     anchors: HashMap<usize, Node>,
     aliases: usize,
     nodes: usize,
+    /// End of the last key or value.
+    read_to: usize,
     tree: Tree,
 }
 
@@ -264,7 +273,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
         let (shape, anchor, end) = match event {
             Event::Alias(id) => return self.alias(id, span),
             Event::Scalar(text, style, anchor, tag) => {
-                (self.scalar(text, style, tag.as_deref(), span)?, anchor, byte_range(span).end)
+                let end = byte_range(span).end;
+                (self.scalar(text, style, tag.as_deref(), span)?, anchor, end)
             }
             Event::SequenceStart(style, anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), span)?;
@@ -280,12 +290,21 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
             }
             _ => return Err(self.error(span, "a value was expected here")),
         };
-        let range = byte_range(span).start..end;
+        let range = self.start_of(span)..end;
+        self.read_to = range.end;
         let node = Node { shape, range, at: position(span) };
         if anchor != 0 {
             self.remember(anchor, &node, span)?;
         }
         Ok(node)
+    }
+
+    /// The parser reports a block scalar from its first line of text on, without the header.
+    fn start_of(&self, span: &Span) -> usize {
+        let start = byte_range(span).start;
+        let header = self.text.get(self.read_to..start).filter(|between| between.contains('\n'));
+        let indicator = header.and_then(|between| between.find(['|', '>']));
+        indicator.map_or(start, |at| self.read_to + at)
     }
 
     fn items(&mut self, flow: bool, depth: usize) -> Result<(Vec<Node>, usize), ReadError> {
@@ -311,6 +330,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
                 return Ok((entries, end_of(flow, &span, last)));
             }
             let key = self.key(event, &span)?;
+            self.read_to = byte_range(&span).end;
             let (event, value_span) = self.next()?;
             let value = self.node(event, &value_span, depth + 1)?;
             let entry =
@@ -365,7 +385,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
             Some(_) => return self.refuse_tag(tag, span).map(|()| Node::null().shape),
         };
         if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            self.tree.blank_below_blocks.extend(blank_below(self.text, byte_range(span)));
+            self.tree.blank_below_blocks.extend(blank_below(self.text, &text, span));
         }
         let value =
             if is_text { Value::String(text.into_owned()) } else { scalar::resolve_plain(&text) };
@@ -423,16 +443,30 @@ fn end_of(flow: bool, close: &Span, last_child: Option<usize>) -> usize {
     if flow { close } else { last_child.unwrap_or(close) }
 }
 
-fn blank_below(text: &str, block: Range<usize>) -> Option<usize> {
-    let source = &text[block.clone()];
-    if source.lines().next()?.contains('+') {
-        return None;
+fn blank_below(text: &str, value: &str, span: &Span) -> Vec<BlankLine> {
+    let block = byte_range(span);
+    let end = block.start + text[block].trim_end().len();
+    let below = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
+    let mut starts = blank_lines(text, below);
+    if value.ends_with("\n\n") {
+        let kept_at = Some(span.start.col());
+        return starts.map(|start| BlankLine { start, kept_at }).collect();
     }
-    let end = block.start + source.trim_end().len();
-    let below = end + text[end..].find('\n')? + 1;
-    let is_blank = text[below..].lines().next()?.trim().is_empty();
-    let is_last = text[below..].trim().is_empty();
-    (is_blank && !is_last).then_some(below)
+    if text[below..].trim().is_empty() {
+        return Vec::new();
+    }
+    // One line is enough to separate the others from the scalar.
+    starts.next().map(|start| BlankLine { start, kept_at: None }).into_iter().collect()
+}
+
+/// Where each of the blank lines from `start` on begins.
+fn blank_lines(text: &str, mut start: usize) -> impl Iterator<Item = usize> {
+    let lines = text[start..].split_inclusive('\n').take_while(|line| line.trim().is_empty());
+    lines.map(move |line| {
+        let this = start;
+        start += line.len();
+        this
+    })
 }
 
 fn byte_range(span: &Span) -> Range<usize> {

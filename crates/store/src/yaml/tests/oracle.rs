@@ -80,22 +80,41 @@ fn has_comment(text: &str, comment: &str) -> bool {
     text.lines().any(|line| line.trim_end().ends_with(comment))
 }
 
+/// What an edit may do to the lines of its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Allowed {
+    Change,
+    Removal,
+    /// Every old line must still be there.
+    Addition,
+}
+
 /// Old lines that are gone or different, but do not belong to the place of the edit.
-pub(super) fn foreign_changes(old: &str, new: &str, place: &Place, adds_only: bool) -> Option<String> {
-    if adds_only {
+pub(super) fn foreign_changes(
+    old: &str,
+    new: &str,
+    place: &Place,
+    allowed: Allowed,
+) -> Option<String> {
+    if allowed == Allowed::Addition {
         let (changed, _) = changed_lines(old, new);
         return (!changed.is_empty()).then(|| format!("lines {changed:?} changed"));
     }
     let (old, new) = (lines(old), lines(new));
-    let before = &old[..place.first_line];
-    let after = &old[place.last_line + 1..];
+    let mut before = &old[..place.first_line];
+    let mut after = old.get(place.last_line + 1..).unwrap_or_default();
+    if allowed == Allowed::Removal {
+        // Of the blank lines on both sides of what is removed, one side may go with it.
+        before = &before[..before.len() - before.iter().rev().take_while(|l| l.is_empty()).count()];
+        after = &after[after.iter().take_while(|l| l.is_empty()).count()..];
+    }
     let kept = new.starts_with(before) && new[before.len()..].ends_with(after);
     (!kept).then(|| format!("only lines {}..={} may change", place.first_line, place.last_line))
 }
 
 /// Without the line ends: whether the last line has one is checked elsewhere.
 fn lines(text: &str) -> Vec<&str> {
-    text.trim_end_matches(['\r', '\n']).lines().collect()
+    text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).lines().collect()
 }
 
 /// The lines, old and new, between what is the same at the beginning and at the end.

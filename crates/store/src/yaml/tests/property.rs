@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::generate::{self, Document, Kind, Place};
-use super::oracle;
+use super::oracle::{self, Allowed};
 use super::random::Random;
 use super::rounds;
 use crate::yaml::{self, Edit, EditError, Step};
@@ -28,8 +28,8 @@ fn edits_change_what_they_name_and_nothing_else() {
         let mut random = Random::new(seed);
         let document = generate::document(&mut random);
         for _ in 0..4 {
-            let (edit, place, adds_only) = random_edit(&mut random, &document);
-            tally.note(seed, &document, &edit, check(&document, &edit, &place, adds_only));
+            let (edit, place, allowed) = random_edit(&mut random, &document);
+            tally.note(seed, &document, &edit, check(&document, &edit, &place, allowed));
             edits += 1;
         }
     }
@@ -98,7 +98,7 @@ enum Outcome {
     Wrong(String, String),
 }
 
-fn check(document: &Document, edit: &Edit, place: &Place, adds_only: bool) -> Outcome {
+fn check(document: &Document, edit: &Edit, place: &Place, allowed: Allowed) -> Outcome {
     let old = &document.text;
     let new = match yaml::edit(old, std::slice::from_ref(edit)) {
         Ok(new) => new,
@@ -127,24 +127,24 @@ fn check(document: &Document, edit: &Edit, place: &Place, adds_only: bool) -> Ou
     if old.ends_with('\n') != new.ends_with('\n') && stripped == Some(wanted) {
         return wrong("final newline".to_owned());
     }
-    match oracle::foreign_changes(old, &new, place, adds_only) {
+    match oracle::foreign_changes(old, &new, place, allowed) {
         Some(what) => wrong(what),
         None => Outcome::Right,
     }
 }
 
-/// An edit, the place whose lines it may change, and whether it may only add lines.
-fn random_edit(random: &mut Random, document: &Document) -> (Edit, Place, bool) {
+/// An edit, the place whose lines it may change, and how.
+fn random_edit(random: &mut Random, document: &Document) -> (Edit, Place, Allowed) {
     let place = document.places[random.below(document.places.len())].clone();
     match place.kind {
         _ if random.chance(15) && !is_only_one(document, &place) => {
-            (Edit::Remove { path: place.path.clone() }, with_dash(place), false)
+            (Edit::Remove { path: place.path.clone() }, with_dash(place), Allowed::Removal)
         }
-        Kind::Scalar | Kind::Word => (Edit::set(place.path.clone(), some_value(random)), place, false),
+        Kind::Scalar | Kind::Word => (Edit::set(place.path.clone(), some_value(random)), place, Allowed::Change),
         Kind::Mapping | Kind::Item | Kind::FlowMapping => insert(random, place),
         Kind::Words | Kind::FlowWords | Kind::Items | Kind::FlowItems => append(random, place),
         Kind::Empty | Kind::EmptyFlow if holds_list(&place) => append(random, place),
-        Kind::Empty => (Edit::set(place.path.clone(), some_value(random)), place, false),
+        Kind::Empty => (Edit::set(place.path.clone(), some_value(random)), place, Allowed::Change),
         Kind::EmptyFlow => insert(random, place),
     }
 }
@@ -169,27 +169,29 @@ fn is_only_one(document: &Document, place: &Place) -> bool {
     siblings.count() < 2
 }
 
-fn insert(random: &mut Random, place: Place) -> (Edit, Place, bool) {
+fn insert(random: &mut Random, place: Place) -> (Edit, Place, Allowed) {
     let key = Step::key(random.pick(&["zz_new", "needs: quotes", "012"]));
     let mut path = [&place.path[..], &[key]].concat();
     if random.chance(20) {
         path.push(Step::key("deeper"));
     }
     let order = if random.chance(50) { ORDER } else { &[] };
-    let adds_only = matches!(place.kind, Kind::Mapping | Kind::Item);
-    (Edit::Set { path, value: some_value(random), order }, place, adds_only)
+    let blocks = [Kind::Mapping, Kind::Item];
+    let allowed = if blocks.contains(&place.kind) { Allowed::Addition } else { Allowed::Change };
+    (Edit::Set { path, value: some_value(random), order }, place, allowed)
 }
 
-fn append(random: &mut Random, place: Place) -> (Edit, Place, bool) {
-    let adds_only = matches!(place.kind, Kind::Words | Kind::Items);
+fn append(random: &mut Random, place: Place) -> (Edit, Place, Allowed) {
+    let blocks = [Kind::Words, Kind::Items];
+    let allowed = if blocks.contains(&place.kind) { Allowed::Addition } else { Allowed::Change };
     let path = place.path.clone();
     let words = matches!(place.kind, Kind::Words | Kind::FlowWords);
     if words && random.chance(40) {
         let list = json!(["alpha", "new one", random.pick(AWKWARD)]);
-        return (Edit::set(path, list), place, false);
+        return (Edit::set(path, list), place, Allowed::Change);
     }
     let value = if words { json!(random.pick(AWKWARD)) } else { some_item(random) };
-    (Edit::Append { path, value }, place, adds_only)
+    (Edit::Append { path, value }, place, allowed)
 }
 
 fn some_item(random: &mut Random) -> Value {
