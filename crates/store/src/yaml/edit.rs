@@ -5,10 +5,14 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::engine;
 use super::path::{self, Step, Steps};
 use super::read::{ReadError, check_text};
 use super::tree::{Comments, Node, Repeats, Tree};
-use super::engine;
+
+/// Most values and lines together of a document that is edited. The lossless editor takes about
+/// 300 bytes for each, so a document that reads within its budget could still fill the memory.
+const MAX_EDITED_PARTS: usize = 100_000;
 
 /// One change of a document.
 #[derive(Clone, Debug)]
@@ -48,6 +52,8 @@ pub enum EditError {
     Unreadable(ReadError),
     #[error("there is no {path} in this document")]
     NotFound { path: String },
+    #[error("this document is too large to be edited; split it")]
+    TooLarge,
     #[error("{path} cannot hold this: it is {found}")]
     WrongKind { path: String, found: &'static str },
     /// The form in which the document is written cannot be edited without touching other parts.
@@ -76,6 +82,9 @@ pub fn edit(text: &str, edits: &[Edit]) -> Result<String, EditError> {
     let body = if crlf { body.replace("\r\n", "\n") } else { body.to_owned() };
 
     let old = Tree::parse(&body, Repeats::Refuse, Comments::Keep).map_err(EditError::Unreadable)?;
+    if old.nodes + body.lines().count() > MAX_EDITED_PARTS {
+        return Err(EditError::TooLarge);
+    }
     let kept = kept_comments(&body, &old, edits);
     let blank_below_blocks = old.blank_below_blocks;
     let mut value = old.root.into_value();

@@ -32,8 +32,7 @@ pub(super) fn apply(
     blank_below_blocks: &[BlankLine],
     changes: &[Change],
 ) -> Result<String, &'static str> {
-    let file =
-        YamlFile::from_str(&guard(text, blank_below_blocks)).map_err(|_| UNKNOWN_FORM)?;
+    let file = YamlFile::from_str(&guard(text, blank_below_blocks)).map_err(|_| UNKNOWN_FORM)?;
     let document = file.document().ok_or(UNKNOWN_FORM)?;
     for change in changes {
         apply_one(&document, change)?;
@@ -50,12 +49,11 @@ fn guard<'t>(text: &'t str, blank_lines: &[BlankLine]) -> Cow<'t, str> {
     for line in blank_lines {
         out.push_str(&text[done..line.start]);
         done = line.start;
-        match line.kept_at {
-            Some(indent) => out.extend(std::iter::repeat_n(' ', indent)),
-            None => {
-                out.push_str(indent_of_next_content(&text[done..]));
-                out.push('#');
-            }
+        if let Some(indent) = line.kept_at {
+            out.extend(std::iter::repeat_n(' ', indent));
+        } else {
+            out.push_str(indent_of_next_content(&text[done..]));
+            out.push('#');
         }
         out.push(BLANK_LINE);
     }
@@ -128,12 +126,11 @@ fn set_key(
     let old = found.as_ref().and_then(|key| mapping.get(key.clone()));
     let style = Style { in_flow: place.in_flow, old: old.as_ref(), key, column };
     let value = style.render(value)?;
-    match found {
-        Some(found) => mapping.set(found, value),
-        None => {
-            let key = parse(&write::text_on_one_line(key, place.in_flow))?;
-            mapping.set_with_field_order(key, value, order.iter().copied());
-        }
+    if let Some(found) = found {
+        mapping.set(found, value);
+    } else {
+        let key = parse(&write::text_on_one_line(key, place.in_flow))?;
+        mapping.set_with_field_order(key, value, order.iter().copied());
     }
     Ok(())
 }

@@ -77,7 +77,7 @@ pub(super) fn check_text(text: &str) -> Result<&str, ReadError> {
         let at = position_of(text, offset);
         let code = text.as_bytes()[offset];
         let message = format!("the control character 0x{code:02X} is not allowed");
-        return Err(ReadError::at(text, at, message));
+        return Err(ReadError::at(text, at, &message));
     }
     if text.lines().all(is_no_content) { Err(ReadError::empty(text)) } else { Ok(text) }
 }
@@ -160,8 +160,8 @@ fn path_text(path: &serde_ignored::Path<'_>) -> String {
 }
 
 impl ReadError {
-    pub(super) fn at(text: &str, at: Position, message: String) -> Self {
-        let message = scalar::shown(&message);
+    pub(super) fn at(text: &str, at: Position, message: &str) -> Self {
+        let message = scalar::shown(message);
         Self { line: at.line, column: at.column, message, snippet: snippet(text, at) }
     }
 
@@ -173,7 +173,7 @@ impl ReadError {
     pub(super) fn syntax(text: &str, error: &granit_parser::ScanError) -> Self {
         let marker = error.marker();
         let at = Position { line: marker.line(), column: marker.col() + 1 };
-        Self::at(text, at, error.info())
+        Self::at(text, at, &syntax_words(&error.info()))
     }
 
     fn not_utf8(bytes: &[u8], offset: usize) -> Self {
@@ -214,7 +214,7 @@ fn from_reader(text: &str, error: &Error) -> ReadError {
     if matches!(error, Error::Eof { .. }) {
         return ReadError::empty(text);
     }
-    ReadError::at(text, at, words(error))
+    ReadError::at(text, at, &words(error))
 }
 
 fn words(error: &Error) -> String {
@@ -238,7 +238,7 @@ fn words(error: &Error) -> String {
         }
         Error::DuplicateMappingKey { key: None, .. } => "a key is set twice".to_owned(),
         Error::MultipleDocuments { .. } => "this file must hold one document only".to_owned(),
-        Error::InvalidScalar { ty, .. } => format!("{} is needed here", type_words(ty)),
+        Error::InvalidScalar { ty, .. } => format!("{} is needed here", plain(ty)),
         Error::InvalidBooleanStrict { .. } => "`true` or `false` is needed here".to_owned(),
         Error::NullIntoString { .. } => "text is needed here, but there is nothing".to_owned(),
         Error::Unexpected { expected, .. } => format!("{} is needed here", plain(expected)),
@@ -257,7 +257,7 @@ fn words(error: &Error) -> String {
         }
         Error::Message { msg, .. } => msg.clone(),
         Error::AliasError { error, .. } => words(error.without_snippet()),
-        other => plain(&other.render_with_formatter(&serde_saphyr::UserMessageFormatter)),
+        other => syntax_words(&other.render_with_formatter(&serde_saphyr::UserMessageFormatter)),
     }
 }
 
@@ -281,25 +281,32 @@ fn one_of(expected: &[&str]) -> String {
     }
 }
 
-fn type_words(name: &str) -> &'static str {
-    match name {
-        "bool" => "`true` or `false`",
-        "f32" | "f64" | "float" => "a number",
-        name if name.contains("int") || is_integer(name) => "a whole number",
-        _ => "another kind of value",
-    }
+/// What the parsers say, and what it means to somebody who has the text in front of them.
+const SYNTAX: &[(&str, &str)] = &[
+    ("recursion limit", "lists and mappings are nested too deeply here"),
+    ("found a tab", "tabs cannot indent here; use spaces"),
+    ("mapping values are not allowed", "`:` is unexpected here; text with `: ` in it needs quotes"),
+    ("unclosed quote", "this quote is never closed"),
+    ("unclosed bracket", "this bracket is never closed"),
+    ("expected '-' indicator", "another item of the list (`- `) was expected here"),
+    ("unknown escape", "unknown escape in double quotes; a backslash is written `\\\\`"),
+    ("externally tagged enum", "a word or a mapping is needed here"),
+    ("unsupported tag", "tags (`!name`) are not supported here"),
+    ("tagged scalar", "this tag does not fit here"),
+    ("binary", "this tag does not fit here"),
+];
+
+fn syntax_words(message: &str) -> String {
+    // The place is reported beside the message.
+    let message = message.split(" at line ").next().unwrap_or(message);
+    let known = SYNTAX.iter().find(|(part, _)| message.contains(part));
+    known.map_or_else(|| plain(message), |(_, words)| (*words).to_owned())
 }
 
-fn is_integer(name: &str) -> bool {
-    name.starts_with(['i', 'u']) && name[1..].bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Serde describes values by the names of Rust's types; a reader of YAML knows other names.
+/// Serde describes values by the names of Rust's types; somebody who edits YAML knows other names.
 fn plain(description: &str) -> String {
     const WORDS: &[(&str, &str)] = &[
         ("unit value", "nothing"),
-        ("unit", "nothing"),
-        ("floating point number", "number"),
         ("floating point", "number"),
         ("integer", "number"),
         ("boolean", "flag"),
@@ -307,29 +314,30 @@ fn plain(description: &str) -> String {
         ("sequence", "list"),
         ("a map", "a mapping"),
     ];
-    if is_integer(description) {
-        return "a whole number".to_owned();
-    }
     match description {
-        "f32" | "f64" => "a number".to_owned(),
-        "a string" | "string" => "text".to_owned(),
-        "map" => "a mapping".to_owned(),
-        "sequence" => "a list".to_owned(),
+        "f32" | "f64" | "floating point" => "a number".to_owned(),
+        "a string" | "string" | "string scalar" | "str expected" => "text".to_owned(),
+        "scalar" | "value" => "a single value".to_owned(),
+        "map" | "mapping start" => "a mapping".to_owned(),
+        "sequence" | "sequence start" => "a list".to_owned(),
+        "boolean" | "bool expected" => "`true` or `false`".to_owned(),
+        text if is_integer(text) => "a whole number".to_owned(),
         text if text.starts_with("struct ") => "a mapping".to_owned(),
         text if text.starts_with("enum ") || text.starts_with("variant ") => {
             "one of the allowed words".to_owned()
         }
-        text => WORDS.iter().fold(text.to_owned(), |text, (from, to)| replace_word(&text, from, to)),
+        text => WORDS.iter().fold(text.to_owned(), |text, (from, to)| reworded(&text, from, to)),
     }
 }
 
-/// Replaces whole words outside quotes; what is quoted is the author's own text.
-fn replace_word(text: &str, from: &str, to: &str) -> String {
-    match text.split_once(['"', '`']) {
-        Some((before, quoted)) => {
-            let mark = &text[before.len()..=before.len()];
-            format!("{}{mark}{quoted}", before.replace(from, to))
-        }
-        None => text.replace(from, to),
-    }
+/// Replaces words before the first quote; what is quoted is the author's own text.
+fn reworded(text: &str, from: &str, to: &str) -> String {
+    let quoted_at = text.find(['"', '`']).unwrap_or(text.len());
+    format!("{}{}", text[..quoted_at].replace(from, to), &text[quoted_at..])
+}
+
+/// Whether this is the name of one of Rust's integers.
+fn is_integer(name: &str) -> bool {
+    let size = name.strip_prefix(['i', 'u']);
+    size.is_some_and(|size| size == "size" || size.bytes().all(|byte| byte.is_ascii_digit()))
 }

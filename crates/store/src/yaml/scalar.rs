@@ -9,8 +9,7 @@ pub(super) fn resolve_plain(text: &str) -> Value {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
-        _ => canonical_number(text)
-            .map_or_else(|| Value::String(text.to_owned()), Value::Number),
+        _ => canonical_number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number),
     }
 }
 
@@ -83,13 +82,19 @@ pub(super) fn double_quoted(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             c if is_printable(c) => out.push(c),
-            c if u32::from(c) <= 0xFF => out.push_str(&format!("\\x{:02X}", u32::from(c))),
-            c if u32::from(c) <= 0xFFFF => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c => out.push_str(&escaped(u32::from(c))),
         }
     }
     out.push('"');
     out
+}
+
+fn escaped(code: u32) -> String {
+    match code {
+        0..=0xFF => format!("\\x{code:02X}"),
+        0x100..=0xFFFF => format!("\\u{code:04X}"),
+        _ => format!("\\U{code:08X}"),
+    }
 }
 
 pub(super) fn single_quoted(text: &str) -> String {
@@ -110,7 +115,11 @@ pub(super) fn shown(text: &str) -> String {
     let escape = |c: char| -> String {
         if is_printable(c) { c.to_string() } else { c.escape_unicode().to_string() }
     };
-    if text.chars().all(is_printable) { text.to_owned() } else { text.chars().map(escape).collect() }
+    if text.chars().all(is_printable) {
+        text.to_owned()
+    } else {
+        text.chars().map(escape).collect()
+    }
 }
 
 fn is_flow_indicator(c: char) -> bool {

@@ -68,6 +68,8 @@ pub(super) struct Tree {
     pub root: Node,
     pub comments: Vec<Comment>,
     pub blank_below_blocks: Vec<BlankLine>,
+    /// Values, with what aliases stand for.
+    pub nodes: usize,
     /// Repeated keys, in words.
     pub repeats: Vec<String>,
 }
@@ -168,13 +170,17 @@ impl Node {
         }
     }
 
-    fn size(&self) -> usize {
+    /// What a copy costs: nodes, and text in units of what a node takes.
+    fn cost(&self) -> usize {
+        const NODE_BYTES: usize = 64;
         1 + match &self.shape {
+            Shape::Scalar(Value::String(text)) => text.len() / NODE_BYTES,
             Shape::Scalar(_) => 0,
-            Shape::Sequence { items, .. } => items.iter().map(Self::size).sum(),
-            Shape::Mapping { entries, .. } => {
-                entries.iter().map(|entry| 1 + entry.value.size()).sum()
-            }
+            Shape::Sequence { items, .. } => items.iter().map(Self::cost).sum(),
+            Shape::Mapping { entries, .. } => entries
+                .iter()
+                .map(|entry| 1 + entry.key.len() / NODE_BYTES + entry.value.cost())
+                .sum(),
         }
     }
 }
@@ -195,12 +201,12 @@ impl Tree {
             repeats,
             anchors: HashMap::new(),
             aliases: 0,
-            nodes: 0,
             read_to: 0,
             tree: Self {
                 root: Node::null(),
                 comments: Vec::new(),
                 blank_below_blocks: Vec::new(),
+                nodes: 0,
                 repeats: Vec::new(),
             },
         };
@@ -210,11 +216,7 @@ impl Tree {
 
 impl Node {
     fn null() -> Self {
-        Self {
-            shape: Shape::Scalar(Value::Null),
-            range: 0..0,
-            at: Position { line: 1, column: 1 },
-        }
+        Self { shape: Shape::Scalar(Value::Null), range: 0..0, at: Position { line: 1, column: 1 } }
     }
 }
 
@@ -224,7 +226,6 @@ struct Builder<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> {
     repeats: Repeats,
     anchors: HashMap<usize, Node>,
     aliases: usize,
-    nodes: usize,
     /// End of the last key or value.
     read_to: usize,
     tree: Tree,
@@ -270,6 +271,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
         if depth > MAX_DEPTH {
             return Err(self.error(span, "lists and mappings are nested too deeply here"));
         }
+        let start = self.start_of(&event, span);
         let (shape, anchor, end) = match event {
             Event::Alias(id) => return self.alias(id, span),
             Event::Scalar(text, style, anchor, tag) => {
@@ -290,7 +292,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
             }
             _ => return Err(self.error(span, "a value was expected here")),
         };
-        let range = self.start_of(span)..end;
+        let range = start..end;
         self.read_to = range.end;
         let node = Node { shape, range, at: position(span) };
         if anchor != 0 {
@@ -300,11 +302,13 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
     }
 
     /// The parser reports a block scalar from its first line of text on, without the header.
-    fn start_of(&self, span: &Span) -> usize {
+    fn start_of(&self, event: &Event<'t>, span: &Span) -> usize {
         let start = byte_range(span).start;
-        let header = self.text.get(self.read_to..start).filter(|between| between.contains('\n'));
-        let indicator = header.and_then(|between| between.find(['|', '>']));
-        indicator.map_or(start, |at| self.read_to + at)
+        let Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..) = event else {
+            return start;
+        };
+        let header = self.text.get(self.read_to..start).and_then(|gap| gap.find(['|', '>']));
+        header.map_or(start, |at| self.read_to + at)
     }
 
     fn items(&mut self, flow: bool, depth: usize) -> Result<(Vec<Node>, usize), ReadError> {
@@ -333,8 +337,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
             self.read_to = byte_range(&span).end;
             let (event, value_span) = self.next()?;
             let value = self.node(event, &value_span, depth + 1)?;
-            let entry =
-                Entry { key, key_range: byte_range(&span), key_at: position(&span), value };
+            let entry = Entry { key, key_range: byte_range(&span), key_at: position(&span), value };
             match seen.get(&entry.key).copied() {
                 None => {
                     seen.insert(entry.key.clone(), entries.len());
@@ -365,7 +368,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
         if self.repeats == Repeats::Refuse {
             let first = first.map_or(0, |first| first.key_at.line);
             let message = format!("the key `{key}` is already set on line {first}");
-            return Err(ReadError::at(self.text, entry.key_at, message));
+            return Err(ReadError::at(self.text, entry.key_at, &message));
         }
         let note = format!("key `{key}` at line {line} is repeated; the last one counts");
         self.tree.repeats.push(note);
@@ -401,8 +404,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
         if self.anchors.len() >= MAX_ALIASES {
             return Err(self.error(span, "there are too many anchors (`&name`) in this document"));
         }
-        // The copy is counted: nested anchors would otherwise copy a tree once per level.
-        self.count(node.size(), span)?;
+        // Nested anchors copy a tree once per level.
+        self.count(node.cost(), span)?;
         self.anchors.insert(anchor, node.clone());
         Ok(())
     }
@@ -412,27 +415,27 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
         if self.aliases > MAX_ALIASES {
             return Err(self.error(span, "there are too many aliases (`*name`) in this document"));
         }
-        let Some(anchored) = self.anchors.get(&id) else {
+        // Counted before it is copied: the copy is what has to be bounded.
+        let Some(cost) = self.anchors.get(&id).map(Node::cost) else {
             return Err(self.error(span, "this alias stands for something that contains it"));
         };
-        let size = anchored.size();
-        let mut node = anchored.clone();
+        self.count(cost, span)?;
+        let mut node = self.anchors.get(&id).cloned().unwrap_or_else(Node::null);
         node.at = position(span);
         node.range = byte_range(span);
-        self.count(size, span)?;
         Ok(node)
     }
 
     fn count(&mut self, nodes: usize, span: &Span) -> Result<(), ReadError> {
-        self.nodes += nodes;
-        if self.nodes > MAX_NODES {
+        self.tree.nodes += nodes;
+        if self.tree.nodes > MAX_NODES {
             return Err(self.error(span, "this document holds too many values to be read"));
         }
         Ok(())
     }
 
     fn error(&self, span: &Span, message: &str) -> ReadError {
-        ReadError::at(self.text, position(span), message.to_owned())
+        ReadError::at(self.text, position(span), message)
     }
 }
 

@@ -117,7 +117,7 @@ impl Writer {
         if shown.len() <= MAX_SIMPLE_KEY {
             self.out.push_str(shown);
         } else {
-            self.out.push_str(&format!("? {shown}\n"));
+            self.out.extend(["? ", shown, "\n"]);
             self.spaces(indent);
         }
         self.out.push(':');

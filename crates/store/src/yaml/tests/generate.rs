@@ -44,12 +44,31 @@ pub(super) struct Comment {
 }
 
 pub(super) const WORDS: &[&str] = &[
-    "planned", "in_progress", "\"User Authentication System\"", "'it''s done'", "12", "true", "~",
-    "größer als 10 €", "\"emoji 🎉 \\u00e9\"", "a#b", "x:y", "2026-12-18", "\"yes\"", "'no'",
-    "\"012\"", "3.5", "Design login & logout", "\"# not a comment\"", "src/auth/", "null", "4h",
+    "planned",
+    "in_progress",
+    "\"User Authentication System\"",
+    "'it''s done'",
+    "12",
+    "true",
+    "~",
+    "größer als 10 €",
+    "\"emoji 🎉 \\u00e9\"",
+    "a#b",
+    "x:y",
+    "2026-12-18",
+    "\"yes\"",
+    "'no'",
+    "\"012\"",
+    "3.5",
+    "Design login & logout",
+    "\"# not a comment\"",
+    "src/auth/",
+    "null",
+    "4h",
 ];
 
-pub(super) const LINES: &[&str] = &["First line", "second: line", "# looks like one", "- dash", "ünï 🎉"];
+pub(super) const LINES: &[&str] =
+    &["First line", "second: line", "# looks like one", "- dash", "ünï 🎉"];
 
 pub(super) fn document(random: &mut Random) -> Document {
     let mut generator = Generator {
@@ -108,8 +127,16 @@ impl Generator<'_> {
     /// Entries with fixed names, each there or not.
     fn mapping_body(&mut self, indent: usize, path: &[Step], depth: usize) {
         const KEYS: &[&str] = &[
-            "title", "status", "due", "description", "requires", "labels", "estimate",
-            "dependencies", "\"quoted key\"", "priority",
+            "title",
+            "status",
+            "due",
+            "description",
+            "requires",
+            "labels",
+            "estimate",
+            "dependencies",
+            "\"quoted key\"",
+            "priority",
         ];
         for key in KEYS {
             if !self.random.chance(45) {
@@ -273,7 +300,8 @@ impl Generator<'_> {
 
     fn task(&mut self, indent: usize, owner: &[Step], number: usize) {
         let first = self.lines.len();
-        let id = if self.random.chance(10) { number.to_string() } else { format!("task-{number:03}") };
+        let id =
+            if self.random.chance(10) { number.to_string() } else { format!("task-{number:03}") };
         let path = [owner, &[Step::id(&id)]].concat();
         self.lines.push(format!("{}- id: {id}", " ".repeat(indent)));
         self.place(&path, "id", Kind::Scalar, first);
@@ -314,7 +342,8 @@ impl Generator<'_> {
     }
 
     fn new_comment(&mut self, owner: &[Step], trailing: bool) -> String {
-        let text = format!("# c{}: {}", self.comments.len(), self.random.pick(&["why", "später", "'x'"]));
+        let text =
+            format!("# c{}: {}", self.comments.len(), self.random.pick(&["why", "später", "'x'"]));
         self.comments.push(Comment { text: text.clone(), owner: owner.to_vec(), trailing });
         text
     }

@@ -57,7 +57,8 @@ fn index_of(items: &[Value], step: &Step) -> usize {
             .iter()
             .position(|item| match &item["id"] {
                 Value::String(text) => text == id,
-                other => other.to_string() == *id,
+                Value::Number(number) => id.parse() == Ok(number.as_u64().unwrap()),
+                _ => false,
             })
             .unwrap(),
         Step::Key(_) => panic!("a list has no keys"),
@@ -129,12 +130,15 @@ fn changed_lines(old: &str, new: &str) -> (Range<usize>, Range<usize>) {
 pub(super) fn difference(old: &str, new: &str) -> String {
     let (removed, added) = changed_lines(old, new);
     let first = removed.start.saturating_sub(4);
-    let show = |mark: &str, text: &str, from: usize, to: usize| {
+    let show = |mark: &str, text: &str, from: usize, to: usize| -> Vec<String> {
         let lines = text.split('\n').skip(from).take(to.saturating_sub(from));
-        lines.map(|line| format!("{mark}{line:?}\n")).collect::<String>()
+        lines.map(|line| format!("{mark}{line:?}")).collect()
     };
-    let before = show("  ", old, first, removed.start);
-    let after = show("  ", old, removed.end, removed.end + 3);
-    let removed = show("- ", old, removed.start, removed.end);
-    format!("{before}{removed}{}{after}", show("+ ", new, added.start, added.end))
+    let parts = [
+        show("  ", old, first, removed.start),
+        show("- ", old, removed.start, removed.end),
+        show("+ ", new, added.start, added.end),
+        show("  ", old, removed.end, removed.end + 3),
+    ];
+    parts.concat().join("\n")
 }

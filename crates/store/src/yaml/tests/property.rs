@@ -9,16 +9,69 @@ use super::rounds;
 use crate::yaml::{self, Edit, EditError, Step};
 
 const AWKWARD: &[&str] = &[
-    "in_progress", "yes", "012", "1e3", "null", "~", "# x", "a: b", "a #b", " leading", "trailing ",
-    "", "true", "0x1F", "1_000", "12:30", ".5", "-", "- item", "[x", "{y}", "a, b", "*star", "&amp",
-    "!bang", "%percent", "@at", "`tick`", "'single'", "\"double\"", "it's", "back\\slash", "tab\there",
-    "ünï ☃ 🎉", "bell\u{7}", "bidi \u{202e}txt", "\u{feff}bom", "nbsp\u{a0}", "nel\u{85}x", "ls\u{2028}x",
-    "two\nlines", "two\nlines\n", "blank\n\nline\n", "ends\n\n", "\nstarts", "  indented\nfirst", "a\n  b\nc",
-    "cr\r\nlf", "trail \nspace", "# c\n# d\n", "key: v\nother: w", "...", "---", "x:", ":x", "?", "<<", "=",
+    "in_progress",
+    "yes",
+    "012",
+    "1e3",
+    "null",
+    "~",
+    "# x",
+    "a: b",
+    "a #b",
+    " leading",
+    "trailing ",
+    "",
+    "true",
+    "0x1F",
+    "1_000",
+    "12:30",
+    ".5",
+    "-",
+    "- item",
+    "[x",
+    "{y}",
+    "a, b",
+    "*star",
+    "&amp",
+    "!bang",
+    "%percent",
+    "@at",
+    "`tick`",
+    "'single'",
+    "\"double\"",
+    "it's",
+    "back\\slash",
+    "tab\there",
+    "ünï ☃ 🎉",
+    "bell\u{7}",
+    "bidi \u{202e}txt",
+    "\u{feff}bom",
+    "nbsp\u{a0}",
+    "nel\u{85}x",
+    "ls\u{2028}x",
+    "two\nlines",
+    "two\nlines\n",
+    "blank\n\nline\n",
+    "ends\n\n",
+    "\nstarts",
+    "  indented\nfirst",
+    "a\n  b\nc",
+    "cr\r\nlf",
+    "trail \nspace",
+    "# c\n# d\n",
+    "key: v\nother: w",
+    "...",
+    "---",
+    "x:",
+    ":x",
+    "?",
+    "<<",
+    "=",
     "a very long title that goes on and on and on, well beyond the hundred columns that most people use",
 ];
 
-const ORDER: &[&str] = &["id", "title", "status", "priority", "zz_new", "due", "requires", "labels"];
+const ORDER: &[&str] =
+    &["id", "title", "status", "priority", "zz_new", "due", "requires", "labels"];
 
 #[test]
 fn edits_change_what_they_name_and_nothing_else() {
@@ -140,12 +193,13 @@ fn random_edit(random: &mut Random, document: &Document) -> (Edit, Place, Allowe
         _ if random.chance(15) && !is_only_one(document, &place) => {
             (Edit::Remove { path: place.path.clone() }, with_dash(place), Allowed::Removal)
         }
-        Kind::Scalar | Kind::Word => (Edit::set(place.path.clone(), some_value(random)), place, Allowed::Change),
-        Kind::Mapping | Kind::Item | Kind::FlowMapping => insert(random, place),
+        Kind::Scalar | Kind::Word => {
+            (Edit::set(place.path.clone(), some_value(random)), place, Allowed::Change)
+        }
         Kind::Words | Kind::FlowWords | Kind::Items | Kind::FlowItems => append(random, place),
         Kind::Empty | Kind::EmptyFlow if holds_list(&place) => append(random, place),
         Kind::Empty => (Edit::set(place.path.clone(), some_value(random)), place, Allowed::Change),
-        Kind::EmptyFlow => insert(random, place),
+        Kind::Mapping | Kind::Item | Kind::FlowMapping | Kind::EmptyFlow => insert(random, place),
     }
 }
 
@@ -163,9 +217,10 @@ fn holds_list(place: &Place) -> bool {
 /// Removing the only item changes the container's own line, so its place is another.
 fn is_only_one(document: &Document, place: &Place) -> bool {
     let parent = &place.path[..place.path.len() - 1];
-    let siblings = document.places.iter().filter(|other| {
-        other.path.len() == place.path.len() && other.path.starts_with(parent)
-    });
+    let siblings = document
+        .places
+        .iter()
+        .filter(|other| other.path.len() == place.path.len() && other.path.starts_with(parent));
     siblings.count() < 2
 }
 
