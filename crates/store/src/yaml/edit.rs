@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::engine;
 use super::path::{self, Step, Steps};
 use super::read::{ReadError, check_text};
-use super::tree::{Comments, Node, Repeats, Tree};
+use super::tree::{Node, Repeats, Tree, Trivia};
 
 /// Most values and lines together of a document that is edited. The lossless editor takes about
 /// 300 bytes for each, so a document that reads within its budget could still fill the memory.
@@ -73,16 +73,23 @@ pub(super) enum Action {
     Append(Value),
 }
 
-/// Applies `edits` in order. Every line they do not concern is the same in the result, and the
-/// result reads as exactly what was asked for, or there is an error.
+/// Applies `edits` in order. Lines they do not concern stay as they are, except that of the blank
+/// lines on both sides of something removed, one side may go too.
+///
+/// Before it is returned, the result is read again: it holds exactly the values that were asked
+/// for, and every comment that no edit concerns. Otherwise there is an error and no text.
 pub fn edit(text: &str, edits: &[Edit]) -> Result<String, EditError> {
     let body = check_text(text).map_err(EditError::Unreadable)?;
+    let lines = body.lines().count();
+    if lines > MAX_EDITED_PARTS {
+        return Err(EditError::TooLarge);
+    }
     let mark = &text[..text.len() - body.len()];
     let crlf = has_only_crlf(body);
     let body = if crlf { body.replace("\r\n", "\n") } else { body.to_owned() };
 
-    let old = Tree::parse(&body, Repeats::Refuse, Comments::Keep).map_err(EditError::Unreadable)?;
-    if old.nodes + body.lines().count() > MAX_EDITED_PARTS {
+    let old = Tree::parse(&body, Repeats::Refuse, Trivia::Keep).map_err(EditError::Unreadable)?;
+    if old.nodes + lines > MAX_EDITED_PARTS {
         return Err(EditError::TooLarge);
     }
     let kept = kept_comments(&body, &old, edits);
@@ -123,7 +130,8 @@ fn verified(
 }
 
 fn verify(new: &str, wanted: &Value, kept: &[String]) -> Result<(), &'static str> {
-    let tree = Tree::parse(new, Repeats::Refuse, Comments::Keep)
+    let tree = check_text(new)
+        .and_then(|new| Tree::parse(new, Repeats::Refuse, Trivia::Keep))
         .map_err(|_| "the result would not be readable")?;
     let mut comments = tree.comments.iter();
     if !kept.iter().all(|kept| comments.any(|comment| comment.text == *kept)) {

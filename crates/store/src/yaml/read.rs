@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_saphyr::{Error, Options};
 
-use super::tree::{Comments, Position, Repeats, Tree};
+use super::tree::{Position, Repeats, Tree, Trivia};
 use super::{MAX_ALIASES, MAX_DEPTH, MAX_NODES, path, scalar};
 
 /// Largest document that is read. A long milestone of 200 tasks is about 100 KiB.
@@ -64,7 +64,7 @@ pub fn read_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<Read<T>, ReadErro
 /// so its last value counts and the repetition is reported.
 pub fn read_lenient<T: DeserializeOwned>(text: &str) -> Result<Read<T>, ReadError> {
     let text = check_text(text)?;
-    let repeated = Tree::parse(text, Repeats::Report, Comments::Skip)?.repeats;
+    let repeated = Tree::parse(text, Repeats::Report, Trivia::Skip)?.repeats;
     let (value, unknown) = typed(text, DuplicateKeyPolicy::LastWins)?;
     Ok(Read { value, unknown, repeated })
 }

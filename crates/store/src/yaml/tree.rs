@@ -18,13 +18,13 @@ use super::{MAX_ALIASES, MAX_DEPTH, MAX_NODES, scalar};
 /// everything else text. Aliases are replaced by what they stand for.
 pub fn to_value(text: &str) -> Result<Value, ReadError> {
     let text = check_text(text)?;
-    Tree::parse(text, Repeats::Refuse, Comments::Skip).map(|tree| tree.root.into_value())
+    Tree::parse(text, Repeats::Refuse, Trivia::Skip).map(|tree| tree.root.into_value())
 }
 
 /// Line and column (from 1) of what a path leads to, for an error about its meaning. A collection
 /// in block style and an empty value are shown at their key.
 pub fn locate(text: &str, path: &Steps) -> Option<(usize, usize)> {
-    let tree = Tree::parse(check_text(text).ok()?, Repeats::Refuse, Comments::Skip).ok()?;
+    let tree = Tree::parse(check_text(text).ok()?, Repeats::Refuse, Trivia::Skip).ok()?;
     let (mut node, mut at) = (&tree.root, tree.root.at);
     for step in path {
         (node, at) = node.child(step)?;
@@ -39,8 +39,9 @@ pub(super) enum Repeats {
     Report,
 }
 
+/// What stands between the values, which only an edit needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comments {
+pub(super) enum Trivia {
     Keep,
     Skip,
 }
@@ -187,9 +188,9 @@ impl Node {
 
 impl Tree {
     /// Reads a text that has passed [`check_text`].
-    pub fn parse(text: &str, repeats: Repeats, comments: Comments) -> Result<Self, ReadError> {
+    pub fn parse(text: &str, repeats: Repeats, trivia: Trivia) -> Result<Self, ReadError> {
         let options = granit_parser::options! {
-            emit_comments: comments == Comments::Keep,
+            emit_comments: trivia == Trivia::Keep,
             // A whole section that somebody has commented out is normal; the text is bounded.
             max_buffered_comment_events: usize::MAX,
             flow_nesting_limit: MAX_DEPTH,
@@ -199,6 +200,7 @@ impl Tree {
             text,
             events: Parser::new_from_str_with_options(text, options),
             repeats,
+            trivia,
             anchors: HashMap::new(),
             aliases: 0,
             read_to: 0,
@@ -224,6 +226,7 @@ struct Builder<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> {
     text: &'t str,
     events: I,
     repeats: Repeats,
+    trivia: Trivia,
     anchors: HashMap<usize, Node>,
     aliases: usize,
     /// End of the last key or value.
@@ -387,7 +390,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'t, I
             Some(tag) if tag.is_yaml_core_schema_tag("str") => true,
             Some(_) => return self.refuse_tag(tag, span).map(|()| Node::null().shape),
         };
-        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if is_block && self.trivia == Trivia::Keep {
             self.tree.blank_below_blocks.extend(blank_below(self.text, &text, span));
         }
         let value =
