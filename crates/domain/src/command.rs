@@ -52,6 +52,7 @@ pub enum Command {
     SetCondition { name: String, reason: Option<String> },
     ClearCondition { name: String, reason: Option<String> },
     Archive { milestone: MilestoneId, force: Option<String> },
-    /// Gives a document whose id another one also has a new id; `tree` is what it said.
+    /// Gives a document whose id another one also has a new id; `tree` is what it said, and
+    /// `referring` are the documents whose references to the id mean this one.
     Renumber { from: MilestoneId, uid: Uid, tree: Box<Value>, referring: Vec<MilestoneId> },
 }

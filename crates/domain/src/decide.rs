@@ -9,12 +9,15 @@ mod references;
 mod renumber;
 mod task;
 
+use std::collections::BTreeMap;
+
 use crate::apply::apply;
 use crate::command::{Command, Context};
 use crate::document::{Milestone, Task};
 use crate::event::{EVENT_VERSION, Event, Recorded, Stream};
-use crate::ids::{MilestoneId, Node, TaskId, nearest};
+use crate::ids::{MilestoneId, Node, TaskId, Uid, nearest};
 use crate::limits;
+use crate::needs::touches_edges;
 use crate::refusal::Refusal;
 use crate::snapshot::{Outline, ProblemKind, Snapshot};
 
@@ -95,15 +98,32 @@ impl Work<'_> {
             by: self.context.actor.clone(),
             noticed: false,
             stream,
+            refers: BTreeMap::new(),
             event,
         };
-        if let Stream::Milestone(id) = stream {
-            let document = self.now.documents.remove(&id);
-            if let Some(document) = apply(document, &recorded) {
-                self.now.insert(document);
-            }
+        let Stream::Milestone(id) = stream else { return self.events.push(recorded) };
+        let document = self.now.documents.remove(&id);
+        if let Some(document) = apply(document, &recorded) {
+            self.now.insert(document);
         }
-        self.events.push(recorded);
+        let refers = self.refers(id, &recorded.event);
+        self.events.push(Recorded { refers, ..recorded });
+    }
+
+    /// The uids of the other milestones that a document refers to, where its references change.
+    fn refers(&self, id: MilestoneId, event: &Event) -> BTreeMap<MilestoneId, Uid> {
+        let changes = match event {
+            Event::Edited { change } => touches_edges(change),
+            Event::MilestoneCreated { .. }
+            | Event::MilestoneRenumbered { .. }
+            | Event::TaskAdded { .. } => true,
+            _ => false,
+        };
+        let Some(outline) = self.now.outline(id).filter(|_| changes) else {
+            return BTreeMap::new();
+        };
+        let others = outline.waits_for().map(Node::milestone).filter(|other| *other != id);
+        others.filter_map(|other| Some((other, self.now.outline(other)?.uid?))).collect()
     }
 
     fn record_in(&mut self, milestone: MilestoneId, event: Event) {

@@ -10,6 +10,7 @@ mod doctor;
 mod follow;
 mod history;
 mod journal;
+mod layout;
 mod load;
 mod lock;
 mod recent;
@@ -30,7 +31,7 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Change, ClaimChange, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result, Store, Turn,
+    Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -62,6 +63,12 @@ impl Files {
             turn: RefCell::new(None),
             turns: Cell::new(0),
         }
+    }
+
+    /// Makes what is missing of the project's folder; `shared` says that others work on it too.
+    /// Answers whether the project is new.
+    pub fn make(&self, shared: bool) -> Result<bool> {
+        layout::make(&self.disk, shared)
     }
 
     /// Runs `read` on a state that no writer touched meanwhile.
@@ -354,13 +361,12 @@ impl Files {
         let mut memory = Memory { uid: wanted.uid, ..self.memory(stream)? };
         let place = load::places(id)[usize::from(wanted.archived)].0.clone();
         let there = self.document_text(id)?;
-        let text = match (&there, change.texts.get(&id)) {
-            (None, _) => text::write(wanted, self.settings.document_progress),
-            (Some((_, archived, text)), None) => {
-                self.edited(change, &place, text, *archived, wanted)?
-            }
-            (Some((_, archived, _)), Some(text)) => {
-                self.edited(change, &place, text, *archived, wanted)?
+        let written = change.texts.get(&id);
+        let text = match (&there, written) {
+            (None, None) => text::write(wanted, self.settings.document_progress),
+            (None, Some(text)) => text::saying(&place, text, wanted)?,
+            (Some((_, archived, text)), written) => {
+                self.edited(change, &place, written.unwrap_or(text), *archived, wanted)?
             }
         };
         let before = |place: &str, text: &str| -> Result<Before> {
@@ -643,8 +649,17 @@ impl Store for Files {
         self.undisturbed(|| follow::events(&self.disk, after, filter, limit))
     }
 
-    fn check(&self, mend: bool) -> Result<Vec<Problem>> {
-        doctor::check(self, mend)
+    fn check(&self) -> Result<Vec<Problem>> {
+        doctor::check(&self.disk)
+    }
+
+    fn mend(&self) -> Result<Vec<String>> {
+        let _turn = self.turn()?;
+        doctor::mend(&self.disk)
+    }
+
+    fn collisions(&self) -> Result<Vec<Collision>> {
+        doctor::collisions(&self.disk)
     }
 }
 

@@ -185,7 +185,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
 }
 
 /// The uid that a text which cannot be read still shows.
-fn uid_of(bytes: &[u8]) -> Option<Uid> {
+pub fn uid_of(bytes: &[u8]) -> Option<Uid> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let line = lines.find_map(|line| line.strip_prefix(b"uid:"))?;
     let text = std::str::from_utf8(line).ok()?.trim().trim_matches('"');

@@ -134,6 +134,14 @@ pub fn edit(
     }
 }
 
+/// The text of another document, or of one that was lost, made to say all of `wanted`.
+pub fn saying(file: &str, text: &str, wanted: &Milestone) -> Result<String, StoreError> {
+    let said = read(text.as_bytes(), wanted.archived).map_err(|error| {
+        StoreError::Unfaithful { file: file.to_owned(), message: error.message }
+    })?;
+    edit(file, text, &said.milestone, wanted, |_| true)
+}
+
 /// The edits of one text, collected so that no edit moves what another one points at.
 struct Edits<'a> {
     tree: Value,
