@@ -141,9 +141,11 @@ impl Work<'_> {
 
     fn document(&self, id: MilestoneId) -> Result<&Milestone, Refusal> {
         let unwritable = |kind| matches!(kind, ProblemKind::Unreadable | ProblemKind::NewerEvent);
-        let problem = self.now.problems.iter().find(|problem| {
-            problem.milestone == Some(id) && unwritable(problem.kind)
-        });
+        let problem = self
+            .now
+            .problems
+            .iter()
+            .find(|problem| problem.milestone == Some(id) && unwritable(problem.kind));
         if let Some(problem) = problem {
             return Err(Refusal::Unreadable { milestone: id, message: problem.message.clone() });
         }
@@ -161,12 +163,10 @@ impl Work<'_> {
 
     fn unknown(&self, node: Node) -> Refusal {
         let candidate = match node {
-            Node::Milestone(id) => {
-                nearest(id, self.now.known_milestones()).map(Node::Milestone)
-            }
-            Node::Task(id) => nearest(id, self.now.task_ids())
-                .map(Node::Task)
-                .or_else(|| nearest(id.milestone, self.now.known_milestones()).map(Node::Milestone)),
+            Node::Milestone(id) => nearest(id, self.now.known_milestones()).map(Node::Milestone),
+            Node::Task(id) => nearest(id, self.now.task_ids()).map(Node::Task).or_else(|| {
+                nearest(id.milestone, self.now.known_milestones()).map(Node::Milestone)
+            }),
         };
         Refusal::Unknown { node, nearest: candidate.filter(|candidate| *candidate != node) }
     }

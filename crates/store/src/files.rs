@@ -31,7 +31,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result, Store, Turn,
+    Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result,
+    Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -223,7 +224,12 @@ impl Files {
         Ok(open)
     }
 
-    fn read_outline(&self, id: MilestoneId, cache: &mut Cache, reading: &mut Reading) -> Result<()> {
+    fn read_outline(
+        &self,
+        id: MilestoneId,
+        cache: &mut Cache,
+        reading: &mut Reading,
+    ) -> Result<()> {
         for (place, _) in load::places(id) {
             let Some(stamp) = self.disk.stamp(&place)? else { continue };
             if let Some((outline, _)) = cache.get(&self.disk, id, &place, stamp)? {
@@ -269,7 +275,10 @@ impl Files {
         }
         let history = history::read(&self.disk, stream, None)?;
         reading.snapshot.problems.extend(history.problems);
-        history.events.iter().for_each(|event| set_condition(&mut reading.snapshot.conditions, event));
+        history
+            .events
+            .iter()
+            .for_each(|event| set_condition(&mut reading.snapshot.conditions, event));
         Ok(())
     }
 
@@ -366,7 +375,7 @@ impl Files {
             (None, None) => text::write(wanted, self.settings.document_progress),
             (None, Some(text)) => text::saying(&place, text, wanted)?,
             (Some((_, archived, text)), written) => {
-                self.edited(change, &place, written.unwrap_or(text), *archived, wanted)?
+                edited(change, &place, written.unwrap_or(text), *archived, wanted)?
             }
         };
         let before = |place: &str, text: &str| -> Result<Before> {
@@ -405,36 +414,6 @@ impl Files {
             return Ok(Some((place, archived, text)));
         }
         Ok(None)
-    }
-
-    /// The text that says what is wanted. Where it says something else that is still refused or
-    /// not yet taken in, that stays; what only the program writes is put back.
-    fn edited(
-        &self,
-        change: &Change,
-        place: &str,
-        text: &str,
-        archived: bool,
-        wanted: &Milestone,
-    ) -> Result<String> {
-        use milestone_domain::document::{KeyOwner, key_owner};
-        let said = text::read(text.as_bytes(), archived).map_err(|error| {
-            StoreError::Unreadable {
-                file: place.to_owned(),
-                line: error.line,
-                column: error.column,
-                message: error.message,
-            }
-        })?;
-        let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
-        let touched = change.touched(wanted.id);
-        text::edit(place, text, &said.milestone, wanted, |field| {
-            noticed
-                || key_owner(&field.path) == KeyOwner::Program
-                || touched.iter().any(|path| {
-                    path.starts_with(&field.path) || field.path.starts_with(path)
-                })
-        })
     }
 
     fn claim_writes(&self, change: &Change) -> Result<Vec<Write>> {
@@ -514,6 +493,33 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// The text that says what is wanted. Where it says something else that is still refused or
+/// not yet taken in, that stays; what only the program writes is put back.
+fn edited(
+    change: &Change,
+    place: &str,
+    text: &str,
+    archived: bool,
+    wanted: &Milestone,
+) -> Result<String> {
+    use milestone_domain::document::{KeyOwner, key_owner};
+    let said = text::read(text.as_bytes(), archived).map_err(|error| StoreError::Unreadable {
+        file: place.to_owned(),
+        line: error.line,
+        column: error.column,
+        message: error.message,
+    })?;
+    let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
+    let touched = change.touched(wanted.id);
+    text::edit(place, text, &said.milestone, wanted, |field| {
+        noticed
+            || key_owner(&field.path) == KeyOwner::Program
+            || touched
+                .iter()
+                .any(|path| path.starts_with(&field.path) || field.path.starts_with(path))
+    })
 }
 
 /// What is to be remembered of one stream after a commit.
@@ -609,7 +615,7 @@ impl Store for Files {
         if finished.is_ok() && journal::is_long(&state) {
             let (records, _) = journal::read(&self.disk)?;
             // The change is safe in the old journal should this fail.
-            let _ = journal::rewrite(&self.disk, records, state);
+            let _ = journal::rewrite(&self.disk, &records, state);
             let _ = recent::sweep(&self.disk);
         }
         Ok(Committed { saved_over: placed == Placed::OverSave })
@@ -630,7 +636,12 @@ impl Store for Files {
         accepted.write(&self.disk, stream)
     }
 
-    fn renew(&self, task: TaskId, credential: Credential, lease: Duration) -> Result<Option<Claim>> {
+    fn renew(
+        &self,
+        task: TaskId,
+        credential: Credential,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
         let _turn = self.turn()?;
         let Some(mut kept) = claims::read(&self.disk, task)? else { return Ok(None) };
         let attempt = credential.attempt.is_none_or(|attempt| attempt == kept.attempt);

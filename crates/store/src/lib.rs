@@ -22,7 +22,7 @@ use milestone_domain::ids::{MilestoneId, TaskId, Uid};
 use milestone_domain::snapshot::{Claim, Part, Problem, Scope, Snapshot, Versions};
 
 pub use error::{Error, StoreError, StoreErrorClass};
-pub use project::{Project, Outcome, Renewed};
+pub use project::{Outcome, Project, Renewed};
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -46,7 +46,8 @@ pub trait Store {
 
     /// Moves the deadline of a live or lapsed claim that nobody has taken over, and leaves no
     /// history. `None` if the credential is not the claim's.
-    fn renew(&self, task: TaskId, credential: Credential, lease: Duration) -> Result<Option<Claim>>;
+    fn renew(&self, task: TaskId, credential: Credential, lease: Duration)
+    -> Result<Option<Claim>>;
 
     /// Events in the order in which this store saw them.
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page>;

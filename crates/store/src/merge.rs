@@ -20,11 +20,22 @@ use crate::yaml;
 pub enum Merged {
     Text(String),
     /// Both sides changed the same fields in different ways.
-    Conflicts { fields: Vec<Conflict>, marked: String },
+    Conflicts {
+        fields: Vec<Conflict>,
+        marked: String,
+    },
     /// The two are different documents that were given the same id.
-    Different { ours: Uid, theirs: Uid, marked: String },
+    Different {
+        ours: Uid,
+        theirs: Uid,
+        marked: String,
+    },
     /// One side is no document.
-    Unreadable { side: Side, error: Unreadable, marked: String },
+    Unreadable {
+        side: Side,
+        error: Unreadable,
+        marked: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,7 +170,9 @@ pub fn split_markers(marked: &str, length: usize) -> Sides {
             In::Ours if is(line, "|") => (place, shows_base) = (In::Base, true),
             In::Ours | In::Base if is(line, "=") => place = In::Theirs,
             In::Theirs if is(line, ">") => place = In::All,
-            In::All => [&mut ours, &mut base, &mut theirs].into_iter().for_each(|t| t.push_str(line)),
+            In::All => {
+                [&mut ours, &mut base, &mut theirs].into_iter().for_each(|t| t.push_str(line));
+            }
             In::Ours => ours.push_str(line),
             In::Base => base.push_str(line),
             In::Theirs => theirs.push_str(line),
@@ -181,7 +194,8 @@ fn with_comments(base: &str, theirs: &str, text: &str) -> String {
         }
         let own_line = line.trim_start().starts_with('#');
         let rest = &their_lines[at + usize::from(own_line)..];
-        let anchor = rest.iter().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+        let anchor =
+            rest.iter().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
         let key = |line: &str| line.trim().split(": ").next().map(str::to_owned);
         let place = anchor.and_then(|anchor| {
             let exact = lines.iter().position(|line| line == anchor);
@@ -256,7 +270,10 @@ tasks:
 
     #[test]
     fn neighbouring_fields_merge_with_their_comments() {
-        let ours = BASE.replace("title: Design\n    status: pending", "title: Design\n    status: completed # by us");
+        let ours = BASE.replace(
+            "title: Design\n    status: pending",
+            "title: Design\n    status: completed # by us",
+        );
         let theirs = BASE
             .replace("title: Design\n", "title: Design\n    # they say\n    estimate: 4h\n")
             .replacen("status: pending", "status: in_progress", 1);
@@ -268,8 +285,13 @@ tasks:
 
     #[test]
     fn tasks_that_both_added_get_numbers_of_their_own() {
-        let add = |title: &str| format!("{BASE}  - id: task-003\n    title: {title}\n    # about {title}\n    status: pending\n");
-        let theirs = add("Theirs") + "  - id: task-004\n    title: After\n    requires: [task-003]\n";
+        let add = |title: &str| {
+            format!(
+                "{BASE}  - id: task-003\n    title: {title}\n    # about {title}\n    status: pending\n"
+            )
+        };
+        let theirs =
+            add("Theirs") + "  - id: task-004\n    title: After\n    requires: [task-003]\n";
         let text = merged(&add("Ours"), &theirs);
         let said = text::read(text.as_bytes(), false).unwrap().milestone;
         let titles: Vec<_> = said.tasks.iter().map(|t| (t.id.number, t.title.as_str())).collect();
@@ -285,19 +307,28 @@ tasks:
             panic!("merged")
         };
         assert_eq!(fields[0].path.to_string(), "title");
-        assert!(marked.contains("Sign-in") && marked.contains("Log-in") && marked.contains("<<<<<<<"));
+        assert!(
+            marked.contains("Sign-in") && marked.contains("Log-in") && marked.contains("<<<<<<<")
+        );
     }
 
     #[test]
     fn different_documents_are_never_merged() {
-        let with = |n: u8| BASE.replace("title: Login", &format!("uid: 00000000-0000-7000-8000-00000000000{n}\ntitle: Login"));
+        let with = |n: u8| {
+            BASE.replace(
+                "title: Login",
+                &format!("uid: 00000000-0000-7000-8000-00000000000{n}\ntitle: Login"),
+            )
+        };
         assert!(matches!(documents("", &with(1), &with(2)), Merged::Different { .. }));
     }
 
     #[test]
     fn unknown_keys_of_both_sides_stay() {
-        let ours = BASE.replace("title: Login # the first\n", "title: Login # the first\nours: 1\n");
-        let theirs = BASE.replace("title: Login # the first\n", "title: Login # the first\ntheirs: 2\n");
+        let ours =
+            BASE.replace("title: Login # the first\n", "title: Login # the first\nours: 1\n");
+        let theirs =
+            BASE.replace("title: Login # the first\n", "title: Login # the first\ntheirs: 2\n");
         match documents(BASE, &ours, &theirs) {
             Merged::Text(text) => assert!(text.contains("ours: 1") && text.contains("theirs: 2")),
             Merged::Conflicts { marked, .. } => {

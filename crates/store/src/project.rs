@@ -1,5 +1,6 @@
 //! The only door to a project: every command of every front end goes through here.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,7 +18,8 @@ use milestone_domain::snapshot::{Claim, Problem, ProblemKind, Scope, Snapshot};
 use uuid::Uuid;
 
 use crate::{
-    Change, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page, Result, Store, StoreError,
+    Change, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page, Result, Store,
+    StoreError,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -73,7 +75,9 @@ impl Project {
         match self.store.turn() {
             Ok(_turn) => self.settled(scope, actor),
             // Where nothing can be written, what people changed can still be read.
-            Err(StoreError::Io { .. }) => Ok(self.foreseen(reading.snapshot, &reading.noticed, actor)),
+            Err(StoreError::Io { .. }) => {
+                Ok(self.foreseen(reading.snapshot, &reading.noticed, actor))
+            }
             Err(error) => Err(error),
         }
     }
@@ -275,7 +279,7 @@ impl Project {
         let mut said = format!("{from}: the other milestone of that name ({uid}) is now {to}");
         if !referring.is_empty() {
             let names: Vec<String> = referring.iter().map(ToString::to_string).collect();
-            said.push_str(&format!("; {} refer to it there", names.join(", ")));
+            let _ = write!(said, "; {} refer to it there", names.join(", "));
         }
         Ok(said)
     }
@@ -300,7 +304,11 @@ fn graph_problems(snapshot: &Snapshot) -> Vec<Problem> {
         });
         problems.extend(missing.map(|node| {
             let message = format!("{} requires {node}, which does not exist", outline.id);
-            problem(outline.id, message, format!("correct `requires`: `milestone edit {}`", outline.id))
+            problem(
+                outline.id,
+                message,
+                format!("correct `requires`: `milestone edit {}`", outline.id),
+            )
         }));
     }
     if let Some(cycle) = Dependencies::of(snapshot).cycle() {
@@ -316,7 +324,9 @@ fn taking_in(noticed: &Noticed) -> Option<Command> {
     let milestone = noticed.milestone;
     match &noticed.what {
         Difference::New(document) => Some(Command::Adopt { document: document.clone() }),
-        Difference::Fields(changes) => Some(Command::TakeIn { milestone, changes: changes.clone() }),
+        Difference::Fields(changes) => {
+            Some(Command::TakeIn { milestone, changes: changes.clone() })
+        }
         Difference::Layout => None,
     }
 }

@@ -40,7 +40,8 @@ pub struct Stamp {
 
 impl Stamp {
     fn of(metadata: &fs::Metadata) -> Self {
-        let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        let nanos =
+            |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         Self {
             inode: metadata.ino(),
             size: metadata.size(),

@@ -15,9 +15,9 @@ use milestone_domain::snapshot::{Problem, ProblemKind};
 
 use super::disk::{Disk, fingerprint};
 use super::{claims, history, layout, load, text};
+use crate::Collision;
 use crate::error::StoreError;
 use crate::merge::{self, Merged, Sides, split_markers};
-use crate::Collision;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -118,7 +118,10 @@ fn sweep_drafts(disk: &Disk) -> Result<Vec<String>> {
             swept += 1;
         }
     }
-    Ok((swept > 0).then(|| format!("data/: {swept} unfinished files of interrupted commands removed")).into_iter().collect())
+    Ok((swept > 0)
+        .then(|| format!("data/: {swept} unfinished files of interrupted commands removed"))
+        .into_iter()
+        .collect())
 }
 
 /// Resolves what git's text merge left in a document, where the fields can be merged.
@@ -156,7 +159,9 @@ fn resolve(disk: &Disk, id: MilestoneId, sides: &Sides) -> Result<Resolution> {
         return Ok(Err(format!("line {}: {}", error.line, error.message)));
     }
     Ok(by_history(disk, id, sides).and_then(|folded| {
-        folded.ok_or_else(|| "both sides changed the same field; choose one and remove the markers".into())
+        folded.ok_or_else(|| {
+            "both sides changed the same field; choose one and remove the markers".into()
+        })
     }))
 }
 
@@ -215,7 +220,8 @@ pub fn collisions(disk: &Disk) -> Result<Vec<Collision>> {
         if living.is_none() {
             living = Some(living_uids(disk)?);
         }
-        let taken = living.as_ref().is_some_and(|living| uids.iter().any(|uid| living.contains(uid)));
+        let taken =
+            living.as_ref().is_some_and(|living| uids.iter().any(|uid| living.contains(uid)));
         // Should no document show any of them, the first keeps the number.
         let keeper = if taken { None } else { uids.first().copied() };
         for uid in uids {
@@ -255,7 +261,8 @@ fn collision(disk: &Disk, id: MilestoneId, uid: Uid) -> Result<Option<Collision>
     }
     let text = kept_text(disk, id, uid)?;
     let tree = match &text {
-        Some(text) => text::read(text.as_bytes(), false).map_or(milestone.tree(), |said| said.milestone.tree()),
+        Some(text) => text::read(text.as_bytes(), false)
+            .map_or(milestone.tree(), |said| said.milestone.tree()),
         None => milestone.tree(),
     };
     Ok(Some(Collision { milestone: id, uid, tree, text, referring }))

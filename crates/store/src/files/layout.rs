@@ -48,7 +48,8 @@ pub fn git_files() -> [(&'static str, &'static str); 2] {
 /// Makes what is missing of a project's folder; what is there stays as it is. Answers whether the
 /// project is new.
 pub fn make(disk: &Disk, shared: bool) -> Result<bool> {
-    let new = disk.stamp("config/milestone-config.yaml")?.is_none() && disk.names("active")?.is_empty();
+    let new =
+        disk.stamp("config/milestone-config.yaml")?.is_none() && disk.names("active")?.is_empty();
     for folder in FOLDERS {
         disk.make_folder(folder)?;
     }

@@ -60,7 +60,8 @@ fn a_hand_edit_is_taken_in_by_the_rules() {
     project.execute(&draft(&["Design", "Build"]), "ada").unwrap();
     let file = temp.path().join("active/milestone-001.yaml");
     let text = fs::read_to_string(&file).unwrap();
-    let edited = text.replace("title: Authentication", "title: Login # shorter")
+    let edited = text
+        .replace("title: Authentication", "title: Login # shorter")
         .replace("title: Build", "title: Build\n    requires: [task-001]");
     fs::write(&file, &edited).unwrap();
     let snapshot = project.read(&Scope::Milestone(M1), "ada").unwrap();
@@ -100,11 +101,13 @@ fn a_claim_is_one_workers() {
     let error = project.execute(&claim(), "b").unwrap_err();
     assert!(matches!(error, Error::Refused(ref refusal) if refusal.code() == "held"), "{error}");
     let stale = Credential { fence: Some(7), attempt: None };
-    let done = Command::ChangeTask { task, to: TaskStatus::Completed, reason: None, credential: stale };
+    let done =
+        Command::ChangeTask { task, to: TaskStatus::Completed, reason: None, credential: stale };
     let error = project.execute(&done, "a").unwrap_err();
     assert!(matches!(error, Error::Refused(ref refusal) if refusal.code() == "stale_fence"));
     let right = Credential { fence: Some(1), attempt: None };
-    let done = Command::ChangeTask { task, to: TaskStatus::Completed, reason: None, credential: right };
+    let done =
+        Command::ChangeTask { task, to: TaskStatus::Completed, reason: None, credential: right };
     project.execute(&done, "a").unwrap();
 }
 
