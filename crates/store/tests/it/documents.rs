@@ -1,0 +1,94 @@
+//! Documents as people write them, taken in as they stand.
+
+use std::fs;
+use std::path::Path;
+
+use milestone_domain::change::difference;
+use milestone_domain::document::Milestone;
+use milestone_domain::ids::MilestoneId;
+use milestone_domain::snapshot::{ProblemKind, Scope};
+use milestone_domain::status::{MilestoneStatus, Priority, TaskStatus};
+use milestone_store::files::text;
+
+use crate::files::project;
+
+fn document(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/documents");
+    fs::read_to_string(folder.join(name)).unwrap()
+}
+
+fn said(name: &str) -> text::Said {
+    text::read(document(name).as_bytes(), false).unwrap_or_else(|error| panic!("{name}: {error:?}"))
+}
+
+const ALL: [(&str, u32); 4] =
+    [("small.yaml", 1), ("conditions.yaml", 3), ("product.yaml", 4), ("long.yaml", 5)];
+
+#[test]
+fn every_key_of_every_form_is_known() {
+    for (name, _) in ALL {
+        assert_eq!(said(name).unknown, Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn the_long_form_says_what_it_means() {
+    let milestone = said("long.yaml").milestone;
+    assert_eq!(milestone.status, MilestoneStatus::InProgress);
+    assert_eq!(milestone.priority, Some(Priority::High));
+    assert_eq!(milestone.due.unwrap().to_string(), "2026-12-18");
+    assert_eq!(milestone.assignee.as_deref(), Some("agent-7"));
+    assert_eq!(milestone.tasks[0].status, TaskStatus::Completed);
+    assert_eq!(milestone.task(2).unwrap().requires[0].to_string(), "task-001");
+    assert_eq!(milestone.criterion(2).unwrap().check.as_deref(), Some("cargo test"));
+    assert!(milestone.learning_goals[1].done && !milestone.learning_goals[0].done);
+    // Every optional key is used by this document: what is not in it, nothing has tested.
+    let tree = milestone.tree();
+    let written_by_the_program =
+        ["uid", "reason", "started_at", "completed_at", "retired_tasks", "progress"];
+    for key in milestone_domain::document::CANONICAL_ORDER {
+        let there = tree.get(key).is_some() || written_by_the_program.contains(key);
+        assert!(there, "{key}");
+    }
+}
+
+#[test]
+fn a_document_and_its_tree_are_the_same() {
+    for (name, _) in ALL {
+        let milestone = said(name).milestone;
+        let again = Milestone::from_tree(milestone.tree(), false).unwrap();
+        assert_eq!(difference(&milestone.tree(), &again.tree()), [], "{name}");
+        // Written anew, without the person's text, it still says the same.
+        let written = text::write(&milestone, false);
+        let read = text::read(written.as_bytes(), false).unwrap();
+        assert_eq!(difference(&milestone.tree(), &read.milestone.tree()), [], "{name}\n{written}");
+    }
+}
+
+#[test]
+fn documents_written_by_hand_become_milestones_with_their_comments() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    fs::create_dir_all(temp.path().join("active")).unwrap();
+    for (name, number) in ALL {
+        let file = MilestoneId(number).file_name();
+        fs::write(temp.path().join("active").join(file), document(name)).unwrap();
+    }
+    let snapshot = project.read(&Scope::All, "ada").unwrap();
+    let problems: Vec<_> =
+        snapshot.problems.iter().filter(|p| p.kind != ProblemKind::Graph).collect();
+    assert_eq!(problems, Vec::<&milestone_domain::snapshot::Problem>::new());
+    assert_eq!(snapshot.documents.len(), 4);
+    for (name, number) in ALL {
+        let file = temp.path().join("active").join(MilestoneId(number).file_name());
+        let text = fs::read_to_string(file).unwrap();
+        // The program's first write gives the uid, and touches nothing else.
+        let without: String =
+            text.split_inclusive('\n').filter(|line| !line.starts_with("uid:")).collect();
+        assert_eq!(without, document(name), "{name}");
+        assert!(text.contains("\nuid: "), "{name}");
+    }
+    // Requirements that are not there are named, and hide nothing.
+    let named: Vec<String> = project.check("ada").unwrap().into_iter().map(|p| p.message).collect();
+    assert!(named.iter().any(|m| m.contains("milestone-000, which does not exist")), "{named:?}");
+}
