@@ -92,3 +92,48 @@ fn documents_written_by_hand_become_milestones_with_their_comments() {
     let named: Vec<String> = project.check("ada").unwrap().into_iter().map(|p| p.message).collect();
     assert!(named.iter().any(|m| m.contains("milestone-000, which does not exist")), "{named:?}");
 }
+
+#[test]
+fn a_key_without_a_value_says_nothing() {
+    let text = "\
+id: milestone-001
+title: Empty
+labels:
+dependencies:
+description:
+criteria:
+due:
+tasks:
+  - id: task-001
+    title: T
+    requires:
+    estimate:
+";
+    let said = text::read(text.as_bytes(), false).unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(said.milestone.labels, Vec::<String>::new());
+    assert_eq!(said.milestone.tasks[0].requires, []);
+}
+
+#[test]
+fn errors_name_the_place_and_the_rule() {
+    let base = "id: milestone-001\ntitle: T\ntasks:\n  - id: task-001\n    title: A\n";
+    let error = |text: &str| {
+        let error = text::read(text.as_bytes(), false).unwrap_err();
+        format!("{}:{}: {}", error.line, error.column, error.message)
+    };
+    let cases = [
+        (base.replace("title: A", "title: A\n    status: dune"), "6:13"),
+        (base.replace("title: A", "title: A\n    estimate: soon"), "6:15"),
+        (base.replace("title: A", "title: A\n    requires: [auth]"), "6:16"),
+        (format!("{base}  - id: task-001\n    title: B\n"), "6:5"),
+        (base.replace("id: task-001", "id: task-002-001"), "4:5"),
+        (base.replace("title: T\n", ""), "2:1"),
+        (base.replace("title: T", "title: T\ndue: tomorrow"), "3:6"),
+        (base.replace("title: T", "title: T\ntitle: U"), "3:1"),
+        (format!("{base}<<<<<<< HEAD\n"), "6:1"),
+    ];
+    for (text, place) in cases {
+        let said = error(&text);
+        assert!(said.starts_with(place), "{said}\n{text}");
+    }
+}
