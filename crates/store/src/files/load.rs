@@ -216,7 +216,9 @@ fn notice(
     loaded.problems.extend(program.iter().map(|change| program_key(id, &found.place, change)));
     if !person.is_empty() {
         loaded.noticed.push(noticed(Difference::Fields(person)));
-    } else if program.is_empty() {
+    } else if loaded.problems.iter().all(|problem| problem.kind == ProblemKind::UnknownKey) {
+        // What is wrong must be seen again by the next command, so only a document without
+        // problems is accepted as it is.
         loaded.noticed.push(noticed(Difference::Layout));
     }
     loaded.milestone = Some(base);
