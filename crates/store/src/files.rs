@@ -52,6 +52,9 @@ pub struct Files {
     /// The lock, while this process has its turn, and how many times it took it.
     turn: RefCell<Option<Lock>>,
     turns: Cell<u32>,
+    /// Documents that were last read with something wrong about them: they are never accepted as
+    /// they are, so that the next command names it again.
+    troubled: RefCell<BTreeSet<MilestoneId>>,
 }
 
 impl Files {
@@ -63,6 +66,7 @@ impl Files {
             lock_wait,
             turn: RefCell::new(None),
             turns: Cell::new(0),
+            troubled: RefCell::default(),
         }
     }
 
@@ -173,6 +177,11 @@ impl Files {
 
     fn read_document(&self, id: MilestoneId, reading: &mut Reading) -> Result<Option<Loaded>> {
         let Some(loaded) = load::load(&self.disk, id)? else { return Ok(None) };
+        if loaded.is_troubled() {
+            self.troubled.borrow_mut().insert(id);
+        } else {
+            self.troubled.borrow_mut().remove(&id);
+        }
         reading.noticed.extend(loaded.noticed.iter().cloned());
         reading.snapshot.problems.extend(loaded.problems.iter().cloned());
         if let Some(milestone) = &loaded.milestone {
@@ -386,7 +395,7 @@ impl Files {
             })
         };
         memory.accepted.text = fingerprint(text.as_bytes());
-        memory.accepted.exact = says(&text, wanted);
+        memory.accepted.exact = !self.troubled.borrow().contains(&id) && says(&text, wanted);
         let same_place = there.as_ref().filter(|(old, ..)| *old == place);
         let first = same_place.map(|(old, _, text)| before(old, text)).transpose()?;
         record.writes.push(Write {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
+use milestone_domain::change::FieldChange;
 use milestone_domain::command::Command;
 use milestone_domain::document::{Milestone, Task};
 use milestone_domain::ids::{MilestoneId, Reference};
@@ -119,6 +120,12 @@ fn a_merge_resolved_by_keeping_one_side_loses_nothing() {
     assert!(repository.git(&["checkout", "--ours", ".milestones/active/milestone-002.yaml"]));
     repository.commit("merged");
     let project = repository.open();
+    let snapshot = project.read(&Scope::All, "ada").unwrap();
+    assert_eq!(snapshot.problems[0].kind, ProblemKind::Collision, "{:?}", snapshot.problems);
+    // A change of the document does not make anybody forget it.
+    let (milestone, path) = (MilestoneId(2), "priority".parse().unwrap());
+    let changes = vec![FieldChange { path, before: None, after: Some("high".into()) }];
+    project.execute(&Command::Amend { milestone, changes }, "ada").unwrap();
     let snapshot = project.read(&Scope::All, "ada").unwrap();
     assert_eq!(snapshot.problems[0].kind, ProblemKind::Collision, "{:?}", snapshot.problems);
     project.mend("ada").unwrap();
