@@ -82,6 +82,7 @@ fn change(milestone: &mut Milestone, recorded: &Recorded) {
         // stand in no document.
         Event::MilestoneCreated { .. }
         | Event::MilestoneRenumbered { .. }
+        | Event::IdGivenUp { .. }
         | Event::TaskNoted { .. }
         | Event::ConditionSet { .. }
         | Event::ConditionCleared { .. } => {}

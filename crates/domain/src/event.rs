@@ -65,6 +65,11 @@ pub enum Event {
         from: MilestoneId,
         document: Value,
     },
+    /// Another document that had the same id has moved to another.
+    IdGivenUp {
+        uid: Uid,
+        to: MilestoneId,
+    },
     /// A person's keys, set by a command or by hand.
     Edited {
         #[serde(flatten)]

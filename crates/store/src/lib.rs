@@ -3,12 +3,9 @@
 //! A store decides nothing: it reads what it is asked for, and keeps a whole change or none of it.
 
 pub mod config;
-#[cfg(any(test, feature = "conformance"))]
-pub mod conformance;
 pub mod discover;
 mod error;
 pub mod files;
-pub mod memory;
 mod project;
 pub mod yaml;
 
@@ -189,7 +186,8 @@ impl Change {
             | Event::TaskProgressed { .. }
             | Event::TaskNoted { .. }
             | Event::CriterionMet { .. }
-            | Event::CriterionReopened { .. } => false,
+            | Event::CriterionReopened { .. }
+            | Event::IdGivenUp { .. } => false,
         })
     }
 

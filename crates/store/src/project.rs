@@ -57,8 +57,8 @@ impl Project {
         Context {
             change: ChangeId(Uuid::now_v7()),
             actor: actor.to_owned(),
-            // Events keep milliseconds: more says nothing, and reads badly in a document.
-            now: now.round(jiff::Unit::Millisecond).unwrap_or(now),
+            // People read these in documents; what came first is told by ids, not by fractions.
+            now: now.round(jiff::Unit::Second).unwrap_or(now),
             today: now.to_zoned(self.zone.clone()).date(),
         }
     }

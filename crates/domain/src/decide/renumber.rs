@@ -25,6 +25,10 @@ pub(super) fn renumber(
     let said = milestone::from_tree(from, tree)?;
     let document = Milestone { id: MilestoneId(number), uid: Some(uid), ..said };
     let event = Event::MilestoneRenumbered { uid, from, document: document.tree() };
-    work.record_in(document.id, event);
+    let to = document.id;
+    work.record_in(to, event);
+    if work.now.documents.contains_key(&from) {
+        work.record_in(from, Event::IdGivenUp { uid, to });
+    }
     Ok(())
 }

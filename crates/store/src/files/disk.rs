@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -60,10 +60,6 @@ impl Disk {
         Self { root, overlay: RefCell::default() }
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     pub fn path(&self, place: &str) -> PathBuf {
         self.root.join(place)
     }
@@ -99,6 +95,28 @@ impl Disk {
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         file.read_to_end(&mut bytes).map_err(StoreError::io("read", &path))?;
         Ok(Some(bytes))
+    }
+
+    /// At most the last `length` bytes of a file, and the file's whole length.
+    pub fn tail(&self, place: &str, length: u64) -> Result<(Vec<u8>, u64)> {
+        if let Some(bytes) = self.overlay.borrow().get(place) {
+            let bytes = bytes.clone().unwrap_or_default();
+            let start = bytes.len().saturating_sub(usize::try_from(length).unwrap_or(usize::MAX));
+            return Ok((bytes[start..].to_vec(), bytes.len() as u64));
+        }
+        let path = self.path(place);
+        let read = || {
+            let mut file = open_plain(OpenOptions::new().read(true), &path)?;
+            let size = file.metadata()?.len();
+            file.seek(SeekFrom::Start(size.saturating_sub(length)))?;
+            let mut bytes = Vec::new();
+            file.take(length).read_to_end(&mut bytes)?;
+            Ok((bytes, size))
+        };
+        match read() {
+            Err(error) if is_absent(&error) => Ok((Vec::new(), 0)),
+            other => other.map_err(StoreError::io("read", &path)),
+        }
     }
 
     pub fn stamp(&self, place: &str) -> Result<Option<Stamp>> {

@@ -1,0 +1,398 @@
+//! Settings, each with where it comes from: environment, project, user or default.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use milestone_domain::calendar::Calendar;
+use milestone_domain::limits;
+use milestone_domain::settings::Settings;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::error::StoreError;
+use crate::yaml;
+
+/// The tracked settings of a project, below its folder.
+pub const PROJECT_FILE: &str = "config/milestone-config.yaml";
+
+/// Which layer a value was found in; a later one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    Default,
+    User,
+    Project,
+    Environment,
+}
+
+/// One setting: its name, what it is, and what it is when nobody says.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub default: &'static str,
+    check: fn(&Value) -> Result<(), String>,
+}
+
+/// Every setting there is.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "calendar.zone",
+        about: "time zone in which dates are meant, or `system`",
+        default: "system",
+        check: |value| zone(value).map(drop),
+    },
+    Key {
+        name: "calendar.working_days",
+        about: "days on which work is done",
+        default: "[mon, tue, wed, thu, fri]",
+        check: |value| calendar_part("working_days", value),
+    },
+    Key {
+        name: "calendar.hours_per_day",
+        about: "hours of work in a working day",
+        default: "8",
+        check: |value| calendar_part("hours_per_day", value),
+    },
+    Key {
+        name: "calendar.holidays",
+        about: "dates on which no work is done",
+        default: "[]",
+        check: |value| calendar_part("holidays", value),
+    },
+    Key {
+        name: "planning.buffer",
+        about: "percent added to estimates where a milestone says nothing",
+        default: "0",
+        check: |value| percent(value).map(drop),
+    },
+    Key {
+        name: "documents.progress",
+        about: "whether a new document carries `progress`",
+        default: "true",
+        check: |value| boolean(value).map(drop),
+    },
+    Key {
+        name: "claims.lease",
+        about: "how long a claim lasts unless it is renewed",
+        default: "15m",
+        check: |value| lease(value).map(drop),
+    },
+    Key {
+        name: "storage.lock_wait",
+        about: "how long a command waits while another one writes",
+        default: "10s",
+        check: |value| duration(value).map(drop),
+    },
+    Key {
+        name: "scale_override",
+        about: "which store keeps the project: auto, files, sqlite or postgres",
+        default: "auto",
+        check: |value| scale(value).map(drop),
+    },
+];
+
+/// A setting as it holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Setting {
+    pub name: &'static str,
+    pub value: Value,
+    pub source: Source,
+}
+
+/// All settings of a project.
+#[derive(Debug, Clone)]
+pub struct Config {
+    values: BTreeMap<&'static str, (Value, Source)>,
+    /// What a person should know about the settings, though they hold.
+    pub warnings: Vec<String>,
+}
+
+/// Where settings are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    pub project: Option<PathBuf>,
+    pub user: Option<PathBuf>,
+    /// The environment's variables that begin with `MILESTONE_`.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Config {
+    pub fn load(layers: &Layers) -> Result<Self, StoreError> {
+        let mut config = Self { values: BTreeMap::new(), warnings: Vec::new() };
+        for key in KEYS {
+            let default = yaml::to_value(key.default).unwrap_or_else(|_| key.default.into());
+            config.values.insert(key.name, (default, Source::Default));
+        }
+        for (file, source) in [(&layers.user, Source::User), (&layers.project, Source::Project)] {
+            if let Some(file) = file {
+                config.read_file(file, source)?;
+            }
+        }
+        for (name, text) in &layers.environment {
+            let key = KEYS.iter().find(|key| variable(key.name) == *name);
+            if let Some(key) = key {
+                let value = yaml::to_value(text).unwrap_or_else(|_| text.as_str().into());
+                config.set(key, value, Source::Environment, &format!("environment variable {name}"))?;
+            }
+        }
+        config.warn_of_scale();
+        Ok(config)
+    }
+
+    fn read_file(&mut self, file: &Path, source: Source) -> Result<(), StoreError> {
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(StoreError::io("read", file)(error)),
+        };
+        if says_nothing(&text) {
+            return Ok(());
+        }
+        let name = file.display().to_string();
+        let read = yaml::read_lenient::<Map<String, Value>>(&text).map_err(|error| {
+            StoreError::Unreadable {
+                file: name.clone(),
+                line: error.line as u64,
+                column: error.column as u64,
+                message: error.message,
+            }
+        })?;
+        self.warnings.extend(read.repeated.iter().map(|repeated| format!("{name}: {repeated}")));
+        for (path, value) in leaves(read.value) {
+            match KEYS.iter().find(|key| key.name == path) {
+                Some(key) => self.set(key, value, source, &name)?,
+                None => self.warnings.push(format!("{name}: `{path}` is no setting; it is ignored")),
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, key: &Key, value: Value, source: Source, place: &str) -> Result<(), StoreError> {
+        (key.check)(&value).map_err(|message| StoreError::Configuration {
+            setting: format!("{} ({place})", key.name),
+            message,
+        })?;
+        self.values.insert(key.name, (value, source));
+        Ok(())
+    }
+
+    /// This program keeps projects in files; a wish for more is kept, and said to be unmet.
+    fn warn_of_scale(&mut self) {
+        let (value, _) = &self.values["scale_override"];
+        if let Ok(wanted @ ("sqlite" | "postgres" | "database")) = scale(value) {
+            self.warnings.push(format!(
+                "scale_override asks for {wanted}; this version keeps the project in files, which \
+                 work at any size and are slower above some thousand tasks"
+            ));
+        }
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = Setting> + '_ {
+        KEYS.iter().filter_map(|key| self.value(key.name))
+    }
+
+    pub fn value(&self, name: &str) -> Option<Setting> {
+        let (name, (value, source)) = self.values.get_key_value(name)?;
+        Some(Setting { name, value: value.clone(), source: *source })
+    }
+
+    fn raw(&self, name: &str) -> &Value {
+        &self.values[name].0
+    }
+
+    pub fn settings(&self) -> Settings {
+        let mut calendar = Map::new();
+        for part in ["working_days", "hours_per_day", "holidays"] {
+            calendar.insert(part.into(), self.raw(&format!("calendar.{part}")).clone());
+        }
+        Settings {
+            // Each part was checked when it was read.
+            calendar: serde_json::from_value::<Calendar>(calendar.into()).unwrap_or_default(),
+            buffer: percent(self.raw("planning.buffer")).unwrap_or_default(),
+            document_progress: boolean(self.raw("documents.progress")).unwrap_or(true),
+            lease_seconds: lease(self.raw("claims.lease")).unwrap_or(limits::LEASE_SECONDS_MIN),
+        }
+    }
+
+    pub fn zone(&self) -> TimeZone {
+        zone(self.raw("calendar.zone")).unwrap_or(TimeZone::UTC)
+    }
+
+    pub fn lock_wait(&self) -> Duration {
+        duration(self.raw("storage.lock_wait")).unwrap_or(Duration::from_secs(10))
+    }
+}
+
+/// The name of a setting's environment variable.
+pub fn variable(name: &str) -> String {
+    format!("MILESTONE_{}", name.replace('.', "_").to_uppercase())
+}
+
+/// Checks a value for a setting, and gives the key it is for.
+pub fn check(name: &str, value: &Value) -> Result<&'static Key, StoreError> {
+    let error = |message: String| StoreError::Configuration { setting: name.to_owned(), message };
+    let known = || KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
+    let key = KEYS.iter().find(|key| key.name == name);
+    let key = key.ok_or_else(|| error(format!("there is no such setting; there are {}", known())))?;
+    (key.check)(value).map_err(error)?;
+    Ok(key)
+}
+
+/// Sets one key in the text of a settings file, and leaves the rest of it as it is.
+pub fn edited(text: &str, name: &str, value: &Value) -> Result<String, StoreError> {
+    check(name, value)?;
+    let steps: Vec<yaml::Step> = name.split('.').map(yaml::Step::key).collect();
+    if says_nothing(text) {
+        let mut tree = value.clone();
+        for step in name.rsplit('.') {
+            tree = Value::Object(Map::from_iter([(step.to_owned(), tree)]));
+        }
+        return Ok(format!("{text}{}", yaml::write(&tree, None)));
+    }
+    yaml::edit(text, &[yaml::Edit::set(steps, value.clone())]).map_err(|error| {
+        StoreError::Unfaithful { file: PROJECT_FILE.into(), message: error.to_string() }
+    })
+}
+
+fn says_nothing(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+}
+
+/// `calendar: {zone: UTC}` as `calendar.zone`. Settings have one level of groups.
+fn leaves(map: Map<String, Value>) -> Vec<(String, Value)> {
+    let mut leaves = Vec::new();
+    for (key, value) in map {
+        match value {
+            Value::Object(group) => {
+                leaves.extend(group.into_iter().map(|(name, v)| (format!("{key}.{name}"), v)));
+            }
+            value => leaves.push((key, value)),
+        }
+    }
+    leaves
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn zone(value: &Value) -> Result<TimeZone, String> {
+    match text(value).as_str() {
+        "system" => Ok(TimeZone::system()),
+        name => TimeZone::get(name).map_err(|_| format!("`{name}` is no time zone; write one such as Europe/Berlin")),
+    }
+}
+
+fn calendar_part(part: &str, value: &Value) -> Result<(), String> {
+    let calendar = Value::Object(Map::from_iter([(part.to_owned(), value.clone())]));
+    serde_json::from_value::<Calendar>(calendar).map(drop).map_err(|error| error.to_string())
+}
+
+fn percent(value: &Value) -> Result<u32, String> {
+    let text = text(value);
+    let number = text.trim_end_matches('%').trim().parse::<u32>().ok();
+    number.filter(|n| *n <= 1000).ok_or_else(|| format!("`{text}` is no percentage from 0 to 1000"))
+}
+
+fn boolean(value: &Value) -> Result<bool, String> {
+    match text(value).as_str() {
+        "true" | "yes" | "on" => Ok(true),
+        "false" | "no" | "off" => Ok(false),
+        other => Err(format!("`{other}` is neither true nor false")),
+    }
+}
+
+/// A stretch of clock time: `90s`, `15m`, `2h`, or seconds.
+pub fn duration(value: &Value) -> Result<Duration, String> {
+    let text = text(value);
+    let wrong = || format!("`{text}` is no stretch of time; write one such as 90s, 15m or 2h");
+    let digits = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.trim().parse().map_err(|_| wrong())?;
+    let seconds = match text.trim()[digits.len()..].trim() {
+        "ms" => return Ok(Duration::from_millis(number)),
+        "" | "s" | "sec" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+fn lease(value: &Value) -> Result<u64, String> {
+    let seconds = duration(value)?.as_secs();
+    let (min, max) = (limits::LEASE_SECONDS_MIN, limits::LEASE_SECONDS_MAX);
+    if (min..=max).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(format!("a lease lasts between {min} s and {max} s"))
+}
+
+fn scale(value: &Value) -> Result<&'static str, String> {
+    match text(value).as_str() {
+        "auto" => Ok("auto"),
+        "file" | "files" => Ok("files"),
+        "sqlite" => Ok("sqlite"),
+        "postgres" | "postgresql" => Ok("postgres"),
+        "database" => Ok("database"),
+        other => Err(format!("`{other}` is none of auto, files, sqlite, postgres, database")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(project: &str, environment: &[(&str, &str)]) -> Result<Config, StoreError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.yaml");
+        fs::write(&file, project).unwrap();
+        let environment = environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        Config::load(&Layers { project: Some(file), user: None, environment })
+    }
+
+    #[test]
+    fn every_default_is_a_good_value() {
+        let config = load("", &[]).unwrap();
+        for key in KEYS {
+            let value = config.value(key.name).unwrap();
+            assert_eq!((key.check)(&value.value), Ok(()), "{}", key.name);
+        }
+        assert_eq!(config.settings(), Settings::default());
+    }
+
+    #[test]
+    fn a_later_layer_wins_and_says_so() {
+        let project = "claims:\n  lease: 5m\nplanning: {buffer: 20}\n";
+        let config = load(project, &[("MILESTONE_CLAIMS_LEASE", "1h")]).unwrap();
+        assert_eq!(config.settings().lease_seconds, 3600);
+        assert_eq!(config.value("claims.lease").unwrap().source, Source::Environment);
+        assert_eq!(config.value("planning.buffer").unwrap().source, Source::Project);
+        assert_eq!(config.value("calendar.zone").unwrap().source, Source::Default);
+    }
+
+    #[test]
+    fn a_line_that_was_appended_counts_and_warns() {
+        let config = load("scale_override: auto\nscale_override: database\n", &[]).unwrap();
+        assert_eq!(config.value("scale_override").unwrap().value, "database");
+        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_setting() {
+        let error = load("claims: {lease: soon}\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("claims.lease") && error.contains("soon"), "{error}");
+    }
+
+    #[test]
+    fn setting_a_key_keeps_the_rest_of_the_file() {
+        let text = "# ours\nclaims:\n  lease: 5m # short\n";
+        let edited = edited(text, "claims.lease", &"10m".into()).unwrap();
+        assert_eq!(edited, "# ours\nclaims:\n  lease: 10m # short\n");
+        let new = super::edited("# nothing yet\n", "planning.buffer", &20.into()).unwrap();
+        assert_eq!(new, "# nothing yet\nplanning:\n  buffer: 20\n");
+    }
+}

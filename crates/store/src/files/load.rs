@@ -1,0 +1,359 @@
+//! Reading one document: what is accepted of it, and what somebody changed without the program.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use milestone_domain::apply::fold;
+use milestone_domain::change::{FieldChange, difference, put};
+use milestone_domain::document::{Milestone, by_owner};
+use milestone_domain::event::Stream;
+use milestone_domain::ids::{MilestoneId, Uid};
+use milestone_domain::snapshot::{Problem, ProblemKind};
+use serde_json::Value;
+
+use super::accepted::Accepted;
+use super::disk::{Disk, fingerprint};
+use super::recent::{self, LateSave};
+use super::{history, journal, text};
+use crate::error::StoreError;
+use crate::{Difference, Noticed};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A text is believed once nobody has written to it for this long: editors and git write a file
+/// in several steps, and a half-saved document may well read as a whole one.
+const SETTLED: Duration = Duration::from_millis(150);
+
+/// How long a file may go on changing before that is an error.
+const SETTLING_MAX: Duration = Duration::from_secs(3);
+
+/// A document as this clone knows it.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The accepted state.
+    pub milestone: Option<Milestone>,
+    /// The fingerprint of the text.
+    pub text: Option<String>,
+    pub noticed: Vec<Noticed>,
+    pub problems: Vec<Problem>,
+    /// Read from the document alone, in the state that the history ends in: a cache may keep it.
+    pub clean: bool,
+}
+
+pub fn places(id: MilestoneId) -> [(String, bool); 2] {
+    [(format!("active/{}", id.file_name()), false), (format!("completed/{}", id.file_name()), true)]
+}
+
+pub fn load(disk: &Disk, id: MilestoneId) -> Result<Option<Loaded>> {
+    let accepted = Accepted::read(disk, Stream::Milestone(id))?;
+    let segments = history::sizes(disk, Stream::Milestone(id))?;
+    let late = late_saves(disk, id)?;
+    let Some(found) = find(disk, id)? else {
+        return if segments.is_empty() { Ok(None) } else { missing(disk, id).map(Some) };
+    };
+    let known = accepted.as_ref().filter(|accepted| {
+        accepted.text == found.fingerprint && accepted.segments == segments && late.is_empty()
+    });
+    if known.is_some_and(|accepted| accepted.exact)
+        && let Ok(said) = text::read(&found.bytes, found.archived)
+        && said.milestone.id == id
+    {
+        let problems = unknown_keys(id, &found.place, &said.unknown);
+        let text = Some(found.fingerprint);
+        let clean = problems.is_empty();
+        let milestone = Some(said.milestone);
+        return Ok(Some(Loaded { milestone, text, noticed: Vec::new(), problems, clean }));
+    }
+    let found = match known {
+        Some(_) => found,
+        None => settled(disk, id, found)?,
+    };
+    compare(disk, id, &found, late).map(Some)
+}
+
+/// A document's file, as it was read.
+struct Found {
+    place: String,
+    archived: bool,
+    bytes: Vec<u8>,
+    fingerprint: String,
+    both: bool,
+}
+
+fn find(disk: &Disk, id: MilestoneId) -> Result<Option<Found>> {
+    let mut found: Option<Found> = None;
+    for (place, archived) in places(id) {
+        let Some(bytes) = disk.read(&place)? else { continue };
+        match &mut found {
+            Some(first) => first.both = true,
+            None => {
+                let fingerprint = fingerprint(&bytes);
+                found = Some(Found { place, archived, bytes, fingerprint, both: false });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Waits until the text has not been written to for a moment.
+fn settled(disk: &Disk, id: MilestoneId, mut found: Found) -> Result<Found> {
+    let started = Instant::now();
+    loop {
+        let Some(stamp) = disk.stamp(&found.place)? else { return Ok(found) };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let modified = u128::try_from(stamp.modified).unwrap_or(0);
+        // A time in the future says nothing about when the file was written.
+        let age = now.as_nanos().checked_sub(modified).unwrap_or(SETTLED.as_nanos());
+        if age >= SETTLED.as_nanos() {
+            return Ok(found);
+        }
+        if started.elapsed() > SETTLING_MAX {
+            return Err(StoreError::BeingSaved { milestone: id });
+        }
+        let rest = SETTLED.as_nanos() - age;
+        std::thread::sleep(Duration::from_nanos(u64::try_from(rest).unwrap_or(0)));
+        let Some(again) = find(disk, id)? else { return Ok(found) };
+        found = again;
+    }
+}
+
+fn late_saves(disk: &Disk, id: MilestoneId) -> Result<Vec<LateSave>> {
+    let mut late = recent::late_saves(disk)?;
+    late.retain(|save| save.milestone == id);
+    Ok(late)
+}
+
+/// The history is there and the document is not.
+fn missing(disk: &Disk, id: MilestoneId) -> Result<Loaded> {
+    let history = history::read(disk, Stream::Milestone(id), None)?;
+    let problem = Problem {
+        milestone: Some(id),
+        file: places(id)[0].0.clone(),
+        line: None,
+        column: None,
+        kind: ProblemKind::MissingDocument,
+        message: format!("the document of {id} is gone; its history is there"),
+        next: format!("`milestone doctor --fix` writes it again; to drop {id}, cancel it instead"),
+    };
+    let problems = history.problems.into_iter().chain([problem]).collect();
+    Ok(Loaded { milestone: fold(&history.events), problems, ..Loaded::default() })
+}
+
+/// Holds the text against the fold of the history.
+fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> Result<Loaded> {
+    let said = text::read(&found.bytes, found.archived);
+    let uid = match &said {
+        Ok(said) => said.milestone.uid,
+        Err(_) => uid_of(&found.bytes),
+    };
+    let history = history::read(disk, Stream::Milestone(id), None)?;
+    let uid = uid.or_else(|| history.uids.first().copied().filter(|_| history.uids.len() == 1));
+    let (collided, uids) = (history.uids.len() > 1, history.uids.clone());
+    let history = match uid.filter(|uid| uids.contains(uid) && collided) {
+        Some(uid) => history::read(disk, Stream::Milestone(id), Some(uid))?,
+        None => history,
+    };
+    let known = uid.is_none_or(|uid| uids.is_empty() || uids.contains(&uid));
+    let base = known.then(|| fold(&history.events)).flatten();
+    let newer = history.problems.iter().any(|problem| problem.kind == ProblemKind::NewerEvent);
+    let mut loaded = Loaded {
+        problems: history.problems,
+        text: Some(found.fingerprint.clone()),
+        ..Loaded::default()
+    };
+    loaded.problems.extend(collisions(id, &found.place, uid, &uids, &history.events));
+    if found.both {
+        loaded.problems.push(twice(id));
+    }
+    match said {
+        Err(error) => {
+            loaded.problems.push(unreadable(id, &found.place, &error));
+            loaded.milestone = base;
+        }
+        Ok(said) if said.milestone.id != id => {
+            loaded.problems.push(misnamed(id, &found.place, said.milestone.id));
+            loaded.milestone = base;
+        }
+        // What a newer program meant is in the text; what it recorded, we cannot fold.
+        Ok(said) if newer => loaded.milestone = Some(said.milestone),
+        Ok(said) => {
+            loaded.problems.extend(unknown_keys(id, &found.place, &said.unknown));
+            notice(disk, id, found, said.milestone, base, &mut loaded)?;
+            notice_late(disk, id, found, late, &mut loaded)?;
+        }
+    }
+    Ok(loaded)
+}
+
+/// The uid that a text which cannot be read still shows.
+fn uid_of(bytes: &[u8]) -> Option<Uid> {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(b"uid:"))?;
+    let text = std::str::from_utf8(line).ok()?.trim().trim_matches('"');
+    uuid::Uuid::try_parse(text).ok().map(Uid)
+}
+
+fn notice(
+    disk: &Disk,
+    id: MilestoneId,
+    found: &Found,
+    said: Milestone,
+    base: Option<Milestone>,
+    loaded: &mut Loaded,
+) -> Result<()> {
+    let noticed = |what| Noticed {
+        milestone: id,
+        what,
+        version: found.fingerprint.clone(),
+        file: found.place.clone(),
+        late: None,
+    };
+    let Some(base) = base else {
+        loaded.noticed.push(noticed(Difference::New(Box::new(said))));
+        return Ok(());
+    };
+    let changes = meant(disk, &found.place, &base.tree(), &said.tree(), false)?;
+    let (person, program) = by_owner(changes);
+    loaded.problems.extend(program.iter().map(|change| program_key(id, &found.place, change)));
+    if !person.is_empty() {
+        loaded.noticed.push(noticed(Difference::Fields(person)));
+    } else if program.is_empty() {
+        loaded.noticed.push(noticed(Difference::Layout));
+    }
+    loaded.milestone = Some(base);
+    Ok(())
+}
+
+/// Saves that reached a file after it had been replaced.
+fn notice_late(
+    disk: &Disk,
+    id: MilestoneId,
+    found: &Found,
+    late: Vec<LateSave>,
+    loaded: &mut Loaded,
+) -> Result<()> {
+    for save in late {
+        let file = format!("data/recent/{}", save.name);
+        match (text::read(&save.text, found.archived), &loaded.milestone) {
+            (Ok(said), Some(base)) if said.milestone.id == id => {
+                let tree = said.milestone.tree();
+                let changes = meant(disk, &found.place, &base.tree(), &tree, true)?;
+                let (person, _) = by_owner(changes);
+                let what = match person.is_empty() {
+                    true => Difference::Layout,
+                    false => Difference::Fields(person),
+                };
+                let version = found.fingerprint.clone();
+                let late = Some(save.name);
+                loaded.noticed.push(Noticed { milestone: id, what, version, file, late });
+            }
+            (Ok(_), _) => {}
+            (Err(error), _) => loaded.problems.push(unreadable(id, &file, &error)),
+        }
+    }
+    Ok(())
+}
+
+/// What the person who saved a text meant to change.
+///
+/// An editor may have been opened before the program's last writes. Held against the present, its
+/// text would take those back; held against the version that it was opened on, it says only what
+/// the person did. So the base is the version that leaves the fewest changes. A text that *is* an
+/// older version was put back on purpose, unless it came too late to be that.
+fn meant(
+    disk: &Disk,
+    place: &str,
+    now: &Value,
+    said: &Value,
+    late: bool,
+) -> Result<Vec<FieldChange>> {
+    let mut best = difference(now, said);
+    if best.is_empty() {
+        return Ok(best);
+    }
+    for version in journal::versions(disk, place)?.iter().rev() {
+        let Ok(version) = text::read(version.as_bytes(), false) else { continue };
+        let mut version = version.milestone.tree();
+        let archived = now.get("archived").cloned();
+        put(&mut version, &milestone_domain::change::Path::root().key("archived"), archived.as_ref());
+        let changes = difference(&version, said);
+        if changes.is_empty() && !late {
+            return Ok(difference(now, said));
+        }
+        if changes.len() < best.len() {
+            best = changes;
+        }
+    }
+    // Said of the present, which may have moved on in the same field.
+    for change in &mut best {
+        change.before = change.path.get(now).cloned();
+    }
+    best.retain(|change| change.before != change.after);
+    Ok(best)
+}
+
+fn problem(id: MilestoneId, file: &str, kind: ProblemKind, message: String, next: &str) -> Problem {
+    let (line, column) = (None, None);
+    let (milestone, file) = (Some(id), file.to_owned());
+    Problem { milestone, file, line, column, kind, message, next: next.to_owned() }
+}
+
+fn unreadable(id: MilestoneId, file: &str, error: &text::Unreadable) -> Problem {
+    let next = format!("mend it in an editor; until then {id} is as it was last accepted");
+    Problem {
+        line: Some(error.line),
+        column: Some(error.column),
+        ..problem(id, file, ProblemKind::Unreadable, error.message.clone(), &next)
+    }
+}
+
+fn misnamed(id: MilestoneId, file: &str, said: MilestoneId) -> Problem {
+    let message = format!("this file is named for {id} and says `id: {said}`");
+    let next = "give the file the name of its id, or the id that of its file";
+    problem(id, file, ProblemKind::Unreadable, message, next)
+}
+
+fn twice(id: MilestoneId) -> Problem {
+    let message = format!("{id} stands in active/ and in completed/; the one in active/ counts");
+    let next = "compare the two; `milestone doctor --fix` gives a different one a new number";
+    problem(id, &places(id)[1].0, ProblemKind::Collision, message, next)
+}
+
+fn unknown_keys(id: MilestoneId, file: &str, unknown: &[String]) -> Vec<Problem> {
+    let next = "kept as it is; `milestone schema milestone` lists the keys that are known";
+    let named = unknown.iter().map(|key| {
+        let message = format!("`{key}` is no key that this program knows");
+        problem(id, file, ProblemKind::UnknownKey, message, next)
+    });
+    named.collect()
+}
+
+fn program_key(id: MilestoneId, file: &str, change: &FieldChange) -> Problem {
+    let message = format!(
+        "`{}` is written by the program only; the history says {}",
+        change.path,
+        change.before.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string)
+    );
+    problem(id, file, ProblemKind::ProgramKey, message, "the next change of this document puts it back")
+}
+
+/// Other documents whose history stands under this id, and which have not been given another.
+fn collisions(
+    id: MilestoneId,
+    file: &str,
+    uid: Option<Uid>,
+    uids: &std::collections::BTreeSet<Uid>,
+    events: &[milestone_domain::event::Recorded],
+) -> Vec<Problem> {
+    let settled = |other: &Uid| {
+        events.iter().any(|recorded| {
+            matches!(&recorded.event, milestone_domain::event::Event::IdGivenUp { uid, .. } if uid == other)
+        })
+    };
+    let others = uids.iter().filter(|other| Some(**other) != uid && !settled(other));
+    let named = others.map(|other| {
+        let message = format!("two branches have made a {id}; the other one is {other}");
+        let next = "`milestone doctor --fix` gives one of them the next number";
+        problem(id, file, ProblemKind::Collision, message, next)
+    });
+    named.collect()
+}

@@ -1,0 +1,123 @@
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use milestone_domain::command::{Command, Credential};
+use milestone_domain::document::{Milestone, Task};
+use milestone_domain::event::AttemptId;
+use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::settings::Settings;
+use milestone_domain::snapshot::{ProblemKind, Scope};
+use milestone_domain::status::{MilestoneStatus, TaskStatus};
+use milestone_store::files::Files;
+use milestone_store::{Error, EventFilter, Project};
+use uuid::Uuid;
+
+const M1: MilestoneId = MilestoneId(1);
+
+fn project(root: &Path) -> Project {
+    fs::create_dir_all(root).unwrap();
+    let files = Files::open(root.to_owned(), Settings::default(), Duration::from_secs(10));
+    Project::new(Box::new(files), TimeZone::UTC)
+}
+
+fn draft(tasks: &[&str]) -> Command {
+    let mut draft = Milestone::new(MilestoneId(0), "Authentication");
+    draft.tasks = (1..).zip(tasks).map(|(number, title)| Task::new(number, title)).collect();
+    Command::Plan { draft: Box::new(draft) }
+}
+
+fn change(number: u32, to: TaskStatus) -> Command {
+    let task = TaskId::new(M1, number);
+    Command::ChangeTask { task, to, reason: None, credential: Credential::default() }
+}
+
+#[test]
+fn a_plan_is_worked_on_and_read_back() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    project.execute(&draft(&["Design", "Build"]), "ada").unwrap();
+    project.execute(&change(1, TaskStatus::Completed), "ada").unwrap();
+    let text = fs::read_to_string(temp.path().join("active/milestone-001.yaml")).unwrap();
+    println!("{text}");
+    let snapshot = project.read(&Scope::Milestone(M1), "ada").unwrap();
+    assert_eq!(snapshot.problems, []);
+    let milestone = &snapshot.documents[&M1];
+    assert_eq!(milestone.status, MilestoneStatus::InProgress);
+    assert_eq!(milestone.tasks[0].status, TaskStatus::Completed);
+    let page = project.events(None, &EventFilter::default(), 100).unwrap();
+    assert_eq!(page.events.len(), 3, "{:?}", page.events);
+    for entry in fs::read_dir(temp.path().join("history/milestone-001")).unwrap() {
+        println!("{}", fs::read_to_string(entry.unwrap().path()).unwrap());
+    }
+}
+
+#[test]
+fn a_hand_edit_is_taken_in_by_the_rules() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    project.execute(&draft(&["Design", "Build"]), "ada").unwrap();
+    let file = temp.path().join("active/milestone-001.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let edited = text.replace("title: Authentication", "title: Login # shorter")
+        .replace("title: Build", "title: Build\n    requires: [task-001]");
+    fs::write(&file, &edited).unwrap();
+    let snapshot = project.read(&Scope::Milestone(M1), "ada").unwrap();
+    assert_eq!(snapshot.problems, []);
+    assert_eq!(snapshot.documents[&M1].title, "Login");
+    assert_eq!(fs::read_to_string(&file).unwrap(), edited, "nothing to write");
+
+    // What a rule refuses stays in the file and does not count.
+    let refused = edited.replacen("status: pending", "status: pending", 1);
+    let at = refused.rfind("status: pending").unwrap();
+    let refused = format!("{}status: completed{}", &refused[..at], &refused[at + 15..]);
+    fs::write(&file, &refused).unwrap();
+    let snapshot = project.read(&Scope::Milestone(M1), "ada").unwrap();
+    assert_eq!(snapshot.problems[0].kind, ProblemKind::RefusedEdit, "{:?}", snapshot.problems);
+    assert_eq!(snapshot.documents[&M1].tasks[1].status, TaskStatus::Pending);
+    // A command on something else goes through, and leaves the refused edit where it is.
+    project.execute(&change(1, TaskStatus::Completed), "ada").unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("# shorter"), "{text}");
+    // Now that its prerequisite is done, the edit counts.
+    let snapshot = project.read(&Scope::Milestone(M1), "ada").unwrap();
+    assert_eq!(snapshot.problems, []);
+    assert_eq!(snapshot.documents[&M1].tasks[1].status, TaskStatus::Completed);
+}
+
+#[test]
+fn a_claim_is_one_workers() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    project.execute(&draft(&["Design"]), "ada").unwrap();
+    let task = TaskId::new(M1, 1);
+    let claim = || {
+        let attempt = AttemptId(Uuid::now_v7());
+        Command::Claim { task, attempt, lease_seconds: 60 }
+    };
+    project.execute(&claim(), "a").unwrap();
+    let error = project.execute(&claim(), "b").unwrap_err();
+    assert!(matches!(error, Error::Refused(ref refusal) if refusal.code() == "held"), "{error}");
+    let stale = Credential { fence: Some(7), attempt: None };
+    let done = Command::ChangeTask { task, to: TaskStatus::Completed, reason: None, credential: stale };
+    let error = project.execute(&done, "a").unwrap_err();
+    assert!(matches!(error, Error::Refused(ref refusal) if refusal.code() == "stale_fence"));
+    let right = Credential { fence: Some(1), attempt: None };
+    let done = Command::ChangeTask { task, to: TaskStatus::Completed, reason: None, credential: right };
+    project.execute(&done, "a").unwrap();
+}
+
+#[test]
+fn without_its_data_folder_a_project_says_the_same() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    project.execute(&draft(&["Design", "Build"]), "ada").unwrap();
+    project.execute(&change(1, TaskStatus::Completed), "ada").unwrap();
+    let before = project.read(&Scope::All, "ada").unwrap();
+    fs::remove_dir_all(temp.path().join("data")).unwrap();
+    let after = project.read(&Scope::All, "ada").unwrap();
+    assert_eq!(after.problems, []);
+    assert_eq!(before.documents, after.documents);
+    project.execute(&change(2, TaskStatus::Completed), "ada").unwrap();
+}

@@ -1,0 +1,3 @@
+//! The file store through the one door, on a real disk.
+
+mod files;
