@@ -643,6 +643,15 @@ impl Store for Files {
         self.undisturbed(|| follow::events(&self.disk, after, filter, limit))
     }
 
+    fn text(&self, id: MilestoneId) -> Result<Option<String>> {
+        for (place, _) in load::places(id) {
+            if let Some(bytes) = self.disk.read(&place)? {
+                return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        Ok(None)
+    }
+
     fn check(&self, mend: bool) -> Result<Vec<Problem>> {
         doctor::check(self, mend)
     }
