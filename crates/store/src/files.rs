@@ -44,6 +44,13 @@ use lock::Lock;
 /// How often a reading that a writer disturbed is repeated before it waits for the lock.
 const READ_TRIES: u32 = 3;
 
+/// Makes a project's folder, or what is missing of it; what is there stays as it is. `shared` says
+/// that others work on it too. Answers whether the project is new.
+pub fn make(folder: &std::path::Path, shared: bool) -> Result<bool> {
+    let disk = Disk::new(folder.to_owned());
+    layout::make(&disk, shared)
+}
+
 /// A project kept in files, as one process sees it.
 pub struct Files {
     disk: Disk,
@@ -68,12 +75,6 @@ impl Files {
             turns: Cell::new(0),
             troubled: RefCell::default(),
         }
-    }
-
-    /// Makes what is missing of the project's folder; `shared` says that others work on it too.
-    /// Answers whether the project is new.
-    pub fn make(&self, shared: bool) -> Result<bool> {
-        layout::make(&self.disk, shared)
     }
 
     /// Runs `read` on a state that no writer touched meanwhile.
@@ -667,6 +668,15 @@ impl Store for Files {
 
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page> {
         self.undisturbed(|| follow::events(&self.disk, after, filter, limit))
+    }
+
+    fn text(&self, id: MilestoneId) -> Result<Option<String>> {
+        for (place, _) in load::places(id) {
+            if let Some(bytes) = self.disk.read(&place)? {
+                return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        Ok(None)
     }
 
     fn check(&self) -> Result<Vec<Problem>> {
