@@ -35,6 +35,12 @@ fn run<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Result<String, Failur
     Err(failed(std::io::Error::other(said)))
 }
 
+/// The version of a conflicted file with which both sides of the merge began, while git knows it.
+pub fn merge_base(file: &Path) -> Option<String> {
+    let (folder, name) = (file.parent()?, file.file_name()?.to_str()?);
+    run(folder, &["cat-file", "blob", &format!(":1:./{name}")]).ok()
+}
+
 /// Tells this clone's git how to merge documents. Nothing else of its configuration changes.
 pub fn set_merge_driver(folder: &Path) -> Result<(), Failure> {
     let settings = [

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use milestone_domain::apply::fold;
+use milestone_domain::apply::{collided_tasks, fold};
 use milestone_domain::change::{FieldChange, difference, put};
 use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::event::Stream;
@@ -169,6 +169,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
         ..Loaded::default()
     };
     loaded.problems.extend(collisions(id, &found.place, uid, &uids, &history.events));
+    loaded.problems.extend(task_collisions(id, &found.place, &history.events));
     if found.both {
         loaded.problems.push(twice(id));
     }
@@ -373,6 +374,20 @@ fn collisions(
     let named = others.map(|other| {
         let message = format!("two branches have made a {id}; the other one is {other}");
         let next = "`milestone doctor --fix` gives one of them the next number";
+        problem(id, file, ProblemKind::Collision, message, next)
+    });
+    named.collect()
+}
+
+fn task_collisions(
+    id: MilestoneId,
+    file: &str,
+    events: &[milestone_domain::event::Recorded],
+) -> Vec<Problem> {
+    let named = collided_tasks(events).into_iter().map(|task| {
+        let title = task["title"].as_str().unwrap_or_default();
+        let message = format!("two branches gave one number to two tasks; `{title}` has none now");
+        let next = "`milestone doctor --fix` gives it the next number";
         problem(id, file, ProblemKind::Collision, message, next)
     });
     named.collect()
