@@ -169,7 +169,6 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
         ..Loaded::default()
     };
     loaded.problems.extend(collisions(id, &found.place, uid, &uids, &history.events));
-    loaded.problems.extend(task_collisions(id, &found.place, &history.events));
     if found.both {
         loaded.problems.push(twice(id));
     }
@@ -186,6 +185,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
         Ok(said) if newer => loaded.milestone = Some(said.milestone),
         Ok(said) => {
             loaded.problems.extend(unknown_keys(id, &found.place, &said.unknown));
+            loaded.problems.extend(task_collisions(id, &found.place, &history.events));
             notice(disk, id, found, said.milestone, base, &mut loaded)?;
             notice_late(disk, id, found, late, &mut loaded)?;
         }
