@@ -14,6 +14,8 @@ use serde::Serialize;
 pub enum Failure {
     Refused(Refusal),
     Store(StoreError),
+    /// The claim is in the same name, and no fence or another one was shown.
+    HeldUnderYourName(Refusal),
     Usage { message: String, next: String },
     NoCurrent { candidates: Vec<MilestoneId> },
     NothingReady,
@@ -85,6 +87,14 @@ impl Failure {
                 message: error.to_string(),
                 next: error.next(),
             },
+            Self::HeldUnderYourName(refusal) => Entry {
+                code: refusal.code(),
+                exit: of_refusal(refusal.class()),
+                message: refusal.to_string(),
+                next: "if this is your claim, show the fence that `milestone task claim` printed \
+                       (`--fence N`); if not, take other work: `milestone next`"
+                    .into(),
+            },
             Self::EditKept { because, kept, again } => Entry {
                 message: format!("the edit does not count yet: {}", because.entry().message),
                 next: format!("it is kept in {}; go on with it: `{again}`", kept.display()),
@@ -123,7 +133,10 @@ impl Failure {
             }
             Self::Io { .. } => ("io", Exit::Failed, "see that the file can be read and written".into()),
             Self::Closed => ("output_closed", Exit::Done, String::new()),
-            Self::Refused(_) | Self::Store(_) | Self::EditKept { .. } => return self.entry(),
+            Self::Refused(_)
+            | Self::Store(_)
+            | Self::HeldUnderYourName(_)
+            | Self::EditKept { .. } => return self.entry(),
         };
         Entry { code, exit, message: self.message(), next }
     }
@@ -158,7 +171,10 @@ impl Failure {
                 format!("cannot {doing} {}: {source}", path.display())
             }
             Self::Closed => "nobody reads the output".into(),
-            Self::Refused(_) | Self::Store(_) | Self::EditKept { .. } => self.entry().message,
+            Self::Refused(_)
+            | Self::Store(_)
+            | Self::HeldUnderYourName(_)
+            | Self::EditKept { .. } => self.entry().message,
         }
     }
 }

@@ -159,7 +159,7 @@ fn take_next(
 fn is_lost(failure: &Failure) -> bool {
     matches!(
         failure,
-        Failure::Refused(
+        Failure::HeldUnderYourName(_) | Failure::Refused(
             Refusal::Held { .. }
                 | Refusal::NotReady { .. }
                 | Refusal::BadMove { .. }

@@ -12,7 +12,7 @@ pub fn next(page: &mut Page, next: &Next) {
     } else {
         page.styled(style::HEAD, "Ready, best first").end();
         let mut table =
-            Table::new(&["ID", "PRIORITY", "ESTIMATE", "BEHIND IT", "DUE", "FOR", "TITLE"]);
+            Table::new(&["ID", "PRIORITY", "ESTIMATE", "CHAIN", "DUE", "FOR", "TITLE"]);
         next.ready.iter().for_each(|task| table.row(ready(task)));
         table.print(page);
         more(page, next.ready_total - next.ready.len());
