@@ -9,11 +9,11 @@ use clap::Parser as _;
 use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::AttemptId;
+use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
 use milestone_store::files::Files;
-use milestone_domain::refusal::Refusal;
 use milestone_store::{Error, Outcome, Project, StoreError};
 
 use crate::args::{Cli, Fencing, Globals};
@@ -61,7 +61,10 @@ pub fn main() -> ExitCode {
 fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
     let mut page = crate::render::page::Page::new(None);
     page.styled(crate::render::style::BAD, "bug").say(": ").say(panic).end();
-    page.say("This is a fault of the program, not of what you asked for. Nothing half-done is kept;").end();
+    page.say(
+        "This is a fault of the program, not of what you asked for. Nothing half-done is kept;",
+    )
+    .end();
     page.say("please report the two lines above with the command that led here.").end();
     Output::new(false).say(&page);
     std::process::exit(i32::from(u8::from(Exit::Failed)));
@@ -132,7 +135,8 @@ impl App {
     pub fn actor(&self) -> &str {
         self.actor.get_or_init(|| {
             let given = self.globals.actor.clone().filter(|name| !name.trim().is_empty());
-            let here = || self.opened().map(|opened| opened.root.project.clone()).unwrap_or_default();
+            let here =
+                || self.opened().map(|opened| opened.root.project.clone()).unwrap_or_default();
             given.unwrap_or_else(|| identity::default_actor(&here()))
         })
     }

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
 use crate::commands::{
-    archive, condition, config, criterion, doctor, edit, init, list, next, plan, schema, show, task,
-    update, watch,
+    archive, condition, config, criterion, doctor, edit, init, list, next, plan, schema, show,
+    task, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -52,7 +52,13 @@ pub struct Globals {
     #[arg(long, global = true)]
     pub json: bool,
     /// Who is asking [default: git's user.name, else the login name]
-    #[arg(long, global = true, value_name = "NAME", env = "MILESTONE_ACTOR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "MILESTONE_ACTOR",
+        hide_env_values = true
+    )]
     pub actor: Option<String>,
     /// Act as if started in this folder
     #[arg(short = 'C', global = true, value_name = "DIR")]

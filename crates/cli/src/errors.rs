@@ -16,18 +16,44 @@ pub enum Failure {
     Store(StoreError),
     /// The claim is in the same name, and no fence or another one was shown.
     HeldUnderYourName(Refusal),
-    Usage { message: String, next: String },
-    NoCurrent { candidates: Vec<MilestoneId> },
+    Usage {
+        message: String,
+        next: String,
+    },
+    NoCurrent {
+        candidates: Vec<MilestoneId>,
+    },
     NothingReady,
     /// The claim is somebody else's by now, or nobody's.
-    ClaimLost { task: TaskId },
-    Untrusted { command: String, retry: String },
-    CheckFailed { command: String, output: String },
-    NoCheck { milestone: MilestoneId, number: u32 },
+    ClaimLost {
+        task: TaskId,
+    },
+    Untrusted {
+        command: String,
+        retry: String,
+    },
+    CheckFailed {
+        command: String,
+        output: String,
+    },
+    NoCheck {
+        milestone: MilestoneId,
+        number: u32,
+    },
     /// An edit that does not count yet; what was written is kept.
-    EditKept { because: Box<Failure>, kept: PathBuf, again: String },
-    Unhealthy { problems: usize },
-    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    EditKept {
+        because: Box<Failure>,
+        kept: PathBuf,
+        again: String,
+    },
+    Unhealthy {
+        problems: usize,
+    },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     /// Whoever read our output stopped reading.
     Closed,
 }
@@ -115,23 +141,30 @@ impl Failure {
                 ("nothing_ready", Exit::NotFound, "see what is waited for: `milestone next`".into())
             }
             Self::ClaimLost { task } => {
-                let next = format!("stop working on it; see who took over: `milestone task log {task}`");
+                let next =
+                    format!("stop working on it; see who took over: `milestone task log {task}`");
                 ("claim_lost", Exit::Conflict, next)
             }
             Self::Untrusted { retry, .. } => {
                 ("untrusted", Exit::Rule, format!("read it; if you agree to run it: `{retry}`"))
             }
-            Self::CheckFailed { .. } => {
-                ("check_failed", Exit::Failed, "nothing was recorded; mend it and check again".into())
-            }
+            Self::CheckFailed { .. } => (
+                "check_failed",
+                Exit::Failed,
+                "nothing was recorded; mend it and check again".into(),
+            ),
             Self::NoCheck { milestone, number } => {
-                let next = format!("give the evidence: `milestone criterion met {milestone} {number} --evidence TEXT`");
+                let next = format!(
+                    "give the evidence: `milestone criterion met {milestone} {number} --evidence TEXT`"
+                );
                 ("no_check", Exit::Usage, next)
             }
             Self::Unhealthy { .. } => {
                 ("unhealthy", Exit::Failed, "each problem above says what to do about it".into())
             }
-            Self::Io { .. } => ("io", Exit::Failed, "see that the file can be read and written".into()),
+            Self::Io { .. } => {
+                ("io", Exit::Failed, "see that the file can be read and written".into())
+            }
             Self::Closed => ("output_closed", Exit::Done, String::new()),
             Self::Refused(_)
             | Self::Store(_)

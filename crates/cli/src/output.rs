@@ -79,19 +79,19 @@ impl Output {
 
     /// A line of a stream of events.
     pub fn event(self, data: &impl Serialize, cursor: Option<&str>) -> Result<(), Failure> {
-        let envelope =
-            Envelope { version: JSON_VERSION, kind: "event", data: Some(data), error: None, cursor };
+        let envelope = Envelope {
+            version: JSON_VERSION,
+            kind: "event",
+            data: Some(data),
+            error: None,
+            cursor,
+        };
         self.write_json(&envelope, false)
     }
 
     fn json(self, kind: &str, data: &impl Serialize, pretty: bool) -> Result<(), Failure> {
-        let envelope = Envelope {
-            version: JSON_VERSION,
-            kind,
-            data: Some(data),
-            error: None,
-            cursor: None,
-        };
+        let envelope =
+            Envelope { version: JSON_VERSION, kind, data: Some(data), error: None, cursor: None };
         self.write_json(&envelope, pretty)
     }
 

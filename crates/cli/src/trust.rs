@@ -20,7 +20,8 @@ pub struct Trust {
 impl Trust {
     /// `None` where there is no place of the person's own to remember it.
     pub fn of(project: &Path) -> Option<Self> {
-        let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute =
+            |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let state = absolute("XDG_STATE_HOME");
         let state = state.or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
         Some(Self { file: state.join("milestone/trusted"), project: project.to_owned() })
@@ -49,7 +50,8 @@ impl Trust {
     fn key(&self, kind: &str, command: &str) -> String {
         let mut hasher = blake3::Hasher::new();
         // Lengths, so that no two triples can be written as the same bytes.
-        for part in [kind.as_bytes(), self.project.as_os_str().as_encoded_bytes(), command.as_bytes()]
+        for part in
+            [kind.as_bytes(), self.project.as_os_str().as_encoded_bytes(), command.as_bytes()]
         {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);

@@ -25,7 +25,9 @@ pub struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 enum ConfigVerb {
     /// Show one setting, or all, each with where it comes from
-    #[command(after_help = "Examples:\n  milestone config get\n  milestone config get claims.lease")]
+    #[command(
+        after_help = "Examples:\n  milestone config get\n  milestone config get claims.lease"
+    )]
     Get {
         /// The setting
         key: Option<String>,

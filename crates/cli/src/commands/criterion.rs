@@ -106,9 +106,19 @@ fn add(app: &App, id: MilestoneId, draft: Criterion) -> Result<(), Failure> {
     let document = outcome.snapshot.documents.get(&id);
     let added = document.and_then(|document| document.criteria.last());
     let number = added.and_then(|criterion| criterion.id).unwrap_or_default();
-    app.out.done("criterion", &json!({ "milestone": id, "criterion": added }), &number.to_string(), |page| {
-        page.say("Added criterion ").styled(style::ID, number).say(" to ").say(id).say(".").end();
-    })
+    app.out.done(
+        "criterion",
+        &json!({ "milestone": id, "criterion": added }),
+        &number.to_string(),
+        |page| {
+            page.say("Added criterion ")
+                .styled(style::ID, number)
+                .say(" to ")
+                .say(id)
+                .say(".")
+                .end();
+        },
+    )
 }
 
 fn met(app: &App, id: MilestoneId, number: u32, evidence: String) -> Result<(), Failure> {

@@ -99,11 +99,12 @@ fn planned(outcome: &Outcome) -> Result<MilestoneId, Failure> {
 /// What would be written, decided on the project as it is or as it would be made.
 fn dry_run(app: &App, draft: Box<Milestone>) -> Result<(), Failure> {
     let (snapshot, context) = match app.opened() {
-        Ok(opened) => (
-            app.read(&Scope::Graph(BTreeSet::new()))?,
-            opened.project.context(app.actor()),
-        ),
-        Err(Failure::Store(StoreError::NoProject { .. })) => (Snapshot::default(), new_project(app)?),
+        Ok(opened) => {
+            (app.read(&Scope::Graph(BTreeSet::new()))?, opened.project.context(app.actor()))
+        }
+        Err(Failure::Store(StoreError::NoProject { .. })) => {
+            (Snapshot::default(), new_project(app)?)
+        }
         Err(other) => return Err(other),
     };
     let events = decide(&snapshot, &Command::Plan { draft }, &context)?;

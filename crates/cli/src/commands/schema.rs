@@ -46,9 +46,9 @@ fn config() -> Value {
                 properties.insert(key.name.to_owned(), described);
             }
             Some((group, name)) => {
-                let group = properties.entry(group).or_insert_with(|| {
-                    json!({ "type": "object", "properties": {}, "additionalProperties": false })
-                });
+                let group = properties.entry(group).or_insert_with(
+                    || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
+                );
                 group["properties"][name] = described;
             }
         }

@@ -4,9 +4,9 @@ use clap::Args;
 use milestone_domain::ids::{MilestoneId, Node};
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{ProblemKind, Scope, Snapshot};
+use milestone_domain::views::Reach;
 use milestone_domain::views::milestone::milestone;
 use milestone_domain::views::task::task;
-use milestone_domain::views::Reach;
 
 use crate::app::App;
 use crate::errors::Failure;
@@ -58,9 +58,10 @@ pub fn run(app: &App, args: &ShowArgs) -> Result<(), Failure> {
 /// Why a thing is not there: its document cannot be read, or there is none.
 pub fn missing(snapshot: &Snapshot, node: Node) -> Failure {
     let home: MilestoneId = node.milestone();
-    let unreadable = snapshot.problems.iter().find(|problem| {
-        problem.milestone == Some(home) && problem.kind == ProblemKind::Unreadable
-    });
+    let unreadable = snapshot
+        .problems
+        .iter()
+        .find(|problem| problem.milestone == Some(home) && problem.kind == ProblemKind::Unreadable);
     if let Some(problem) = unreadable {
         let message = problem.message.clone();
         return Failure::Refused(Refusal::Unreadable { milestone: home, message });

@@ -138,7 +138,8 @@ pub fn run(app: &App, args: TaskArgs) -> Result<(), Failure> {
 fn change(app: &App, args: WriteArgs, to: TaskStatus) -> Result<(), Failure> {
     let task = args.task.task(app)?;
     let credential = args.fencing.credential();
-    let outcome = app.execute(&Command::ChangeTask { task, to, reason: args.reason, credential })?;
+    let outcome =
+        app.execute(&Command::ChangeTask { task, to, reason: args.reason, credential })?;
     changed(app, &outcome, task, to)
 }
 
@@ -176,7 +177,8 @@ fn freed(app: &App, snapshot: &Snapshot, id: TaskId) -> Result<Vec<(TaskId, Stri
         task.requires.iter().any(|reference| reference.node(outline.id) == Node::Task(id))
     });
     let ids = waited.map(|task| (TaskId::new(outline.id, task.number), task.title.clone()));
-    let ready = |(id, _): &(TaskId, String)| matches!(board.readiness(*id), Readiness::Ready { .. });
+    let ready =
+        |(id, _): &(TaskId, String)| matches!(board.readiness(*id), Readiness::Ready { .. });
     Ok(ids.filter(ready).collect())
 }
 
@@ -198,7 +200,10 @@ fn log(app: &App, id: TaskId) -> Result<(), Failure> {
     }
     app.out.show("events", &events, |page| {
         if events.is_empty() {
-            page.say("Nothing has happened to ").styled(style::ID, id).say(" since it was planned.").end();
+            page.say("Nothing has happened to ")
+                .styled(style::ID, id)
+                .say(" since it was planned.")
+                .end();
         }
         events.iter().for_each(|event| render::events::event(page, event));
     })

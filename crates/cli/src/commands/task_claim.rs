@@ -7,9 +7,9 @@ use clap::Args;
 use milestone_domain::command::Command;
 use milestone_domain::event::{AttemptId, Event};
 use milestone_domain::ids::TaskId;
+use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::Scope;
 use milestone_domain::views::next::next;
-use milestone_domain::refusal::Refusal;
 use milestone_store::{Renewed, StoreError};
 use serde_json::json;
 use uuid::Uuid;
@@ -70,7 +70,9 @@ pub struct RenewArgs {
 
 /// Give a claimed or started task back
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  milestone task release 1.3 --fence 2 --reason \"needs a designer\"")]
+#[command(
+    after_help = "Examples:\n  milestone task release 1.3 --fence 2 --reason \"needs a designer\""
+)]
 pub struct ReleaseArgs {
     /// The task
     task: Target,
@@ -159,13 +161,14 @@ fn take_next(
 fn is_lost(failure: &Failure) -> bool {
     matches!(
         failure,
-        Failure::HeldUnderYourName(_) | Failure::Refused(
-            Refusal::Held { .. }
-                | Refusal::NotReady { .. }
-                | Refusal::BadMove { .. }
-                | Refusal::Unknown { .. }
-                | Refusal::Archived { .. }
-        )
+        Failure::HeldUnderYourName(_)
+            | Failure::Refused(
+                Refusal::Held { .. }
+                    | Refusal::NotReady { .. }
+                    | Refusal::BadMove { .. }
+                    | Refusal::Unknown { .. }
+                    | Refusal::Archived { .. }
+            )
     )
 }
 
@@ -180,10 +183,8 @@ pub fn renew(app: &App, args: &RenewArgs) -> Result<(), Failure> {
     }
     let opened = app.opened()?;
     let lease = args.lease.unwrap_or(opened.config.settings().lease_seconds);
-    let (min, max) = (
-        milestone_domain::limits::LEASE_SECONDS_MIN,
-        milestone_domain::limits::LEASE_SECONDS_MAX,
-    );
+    let (min, max) =
+        (milestone_domain::limits::LEASE_SECONDS_MIN, milestone_domain::limits::LEASE_SECONDS_MAX);
     if !(min..=max).contains(&lease) {
         return Err(Refusal::BadLease { seconds: lease, min, max }.into());
     }

@@ -96,7 +96,10 @@ fn added(outcome: &Outcome, to: milestone_domain::ids::MilestoneId) -> Result<Ta
 
 pub fn set(app: &App, args: &SetArgs) -> Result<(), Failure> {
     if args.title.is_none() && args.unset.is_empty() && !args.fields.any() {
-        return Err(Failure::usage("it is not said what is to change", "see `milestone task set --help`"));
+        return Err(Failure::usage(
+            "it is not said what is to change",
+            "see `milestone task set --help`",
+        ));
     }
     let id = args.task.task(app)?;
     let (outcome, changes) = amend_task(app, id, args.title.as_deref(), &args.fields, &args.unset)?;

@@ -73,7 +73,8 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
         status: args.status,
         reason: args.reason.clone(),
     };
-    if args.fields.any() || args.title.is_some() || args.status.is_some() || !args.unset.is_empty() {
+    if args.fields.any() || args.title.is_some() || args.status.is_some() || !args.unset.is_empty()
+    {
         let (outcome, changes) = amend_milestone(app, id, &change, &args.fields, &args.unset)?;
         let mut page = app.out.page();
         if outcome.events.is_empty() {

@@ -51,9 +51,9 @@ pub fn run(app: &App, args: &WatchArgs) -> Result<(), Failure> {
         None => Some(now(app)?),
     };
     loop {
-        let left = args.seconds.map(|seconds| {
-            Duration::from_secs(seconds).saturating_sub(started.elapsed())
-        });
+        let left = args
+            .seconds
+            .map(|seconds| Duration::from_secs(seconds).saturating_sub(started.elapsed()));
         let page = match &cursor {
             Some(cursor) if !args.once => {
                 project.wait(cursor, &filter, BATCH, WAIT.min(left.unwrap_or(WAIT)))?

@@ -77,7 +77,8 @@ fn store_errors() -> Vec<StoreError> {
 
 fn own() -> Vec<Failure> {
     let path = || PathBuf::from("/project/x");
-    let refused = || Refusal::Held { task: task(1), by: "ada".into(), fence: Some(2), seconds_left: Some(9) };
+    let refused =
+        || Refusal::Held { task: task(1), by: "ada".into(), fence: Some(2), seconds_left: Some(9) };
     vec![
         Failure::HeldUnderYourName(refused()),
         Failure::usage("it is not said what", "say it"),
@@ -123,7 +124,8 @@ fn every_error_has_an_exit_code_a_name_and_a_safe_next_step() {
 fn no_next_step_removes_overwrites_or_forces() {
     for failure in all() {
         let next = failure.entry().next;
-        for word in ["--force", "rm ", "delete", "remove", "reset", "checkout", "overwrite", "sudo"] {
+        for word in ["--force", "rm ", "delete", "remove", "reset", "checkout", "overwrite", "sudo"]
+        {
             assert!(!next.contains(word), "{failure:?}: {next}");
         }
     }

@@ -62,7 +62,10 @@ fn totals(page: &mut Page, view: &Dashboard) {
     }
     page.end();
     if let Some(finish) = view.finish.filter(|_| !view.critical_path.is_empty()) {
-        page.say("Everything can be done by ").styled(style::HEAD, finish).say(" at the earliest.").end();
+        page.say("Everything can be done by ")
+            .styled(style::HEAD, finish)
+            .say(" at the earliest.")
+            .end();
     }
 }
 
@@ -126,7 +129,8 @@ fn conditions(page: &mut Page, view: &Dashboard) {
     if view.conditions.is_empty() {
         return;
     }
-    let names = |nodes: &[Node]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let names =
+        |nodes: &[Node]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     page.heading("Open conditions");
     let mut table = Table::new(&["", "", ""]);
     for open in view.conditions.iter().take(LINES_MAX) {
@@ -152,11 +156,18 @@ fn conflict(page: &mut Page, pair: &Pair) {
         }
         Pair::DueOrder { first, first_due, second, second_due } => {
             page.styled(style::ID, second).say(" is due ").say(second_due).say(", before ");
-            page.styled(style::ID, first).say(", which it requires (").say(first_due).say(")").end();
+            page.styled(style::ID, first)
+                .say(", which it requires (")
+                .say(first_due)
+                .say(")")
+                .end();
         }
         Pair::StartOrder { first, first_due, second, second_start } => {
             page.styled(style::ID, second).say(" starts ").say(second_start).say(", before ");
-            page.styled(style::ID, first).say(", which it requires, is due (").say(first_due).say(")");
+            page.styled(style::ID, first)
+                .say(", which it requires, is due (")
+                .say(first_due)
+                .say(")");
             page.end();
         }
         Pair::TaskAfterMilestone { first, first_due, second, second_due } => {

@@ -25,8 +25,10 @@ pub fn event(page: &mut Page, recorded: &Recorded) {
 
 fn sentence(milestone: Option<MilestoneId>, event: &Event) -> String {
     let home = milestone.map(|id| id.to_string()).unwrap_or_default();
-    let id = |task: &TaskName| milestone.map_or_else(|| task.to_string(), |m| task.of(m).to_string());
-    let because = |reason: &Option<String>| reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+    let id =
+        |task: &TaskName| milestone.map_or_else(|| task.to_string(), |m| task.of(m).to_string());
+    let because =
+        |reason: &Option<String>| reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
     match event {
         Event::MilestoneCreated { document } => format!("planned {home}: {}", title(document)),
         Event::MilestoneStatusChanged { to, reason, .. } => {
@@ -38,21 +40,29 @@ fn sentence(milestone: Option<MilestoneId>, event: &Event) -> String {
         Event::IdGivenUp { to, .. } => format!("another document that was {home} is {to} now"),
         Event::Edited { change } => edited(&home, change),
         Event::TaskAdded { task, document } => format!("added {}: {}", id(task), title(document)),
-        Event::TaskRemoved { task, moved_to: Some(to), .. } => format!("moved {} to {to}", id(task)),
+        Event::TaskRemoved { task, moved_to: Some(to), .. } => {
+            format!("moved {} to {to}", id(task))
+        }
         Event::TaskRemoved { task, .. } => format!("removed {}", id(task)),
         Event::TaskStatusChanged { task, to, reason, .. } => {
             format!("{} is {}{}", id(task), spoken(to.word()), because(reason))
         }
         Event::TaskClaimed { task, fence, .. } => format!("claimed {} (fence {fence})", id(task)),
-        Event::TaskReleased { task, reason, .. } => format!("released {}{}", id(task), because(reason)),
+        Event::TaskReleased { task, reason, .. } => {
+            format!("released {}{}", id(task), because(reason))
+        }
         Event::TaskProgressed { task, percent } => format!("{} is {percent}% done", id(task)),
         Event::TaskNoted { task, text } => format!("on {}: {text}", id(task)),
         Event::CriterionMet { criterion, met } => {
             format!("{home}: criterion {criterion} is met: {}", met.evidence)
         }
-        Event::CriterionReopened { criterion } => format!("{home}: criterion {criterion} is open again"),
+        Event::CriterionReopened { criterion } => {
+            format!("{home}: criterion {criterion} is open again")
+        }
         Event::ConditionSet { name, reason } => format!("{name} holds{}", because(reason)),
-        Event::ConditionCleared { name, reason } => format!("{name} no longer holds{}", because(reason)),
+        Event::ConditionCleared { name, reason } => {
+            format!("{name} no longer holds{}", because(reason))
+        }
     }
 }
 

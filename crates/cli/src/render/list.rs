@@ -22,8 +22,7 @@ pub fn list(page: &mut Page, list: &List) {
     }
 }
 
-pub const HEAD: [&str; 8] =
-    ["ID", "STATUS", "DONE", "TASKS", "READY", "DUE", "PACE", "TITLE"];
+pub const HEAD: [&str; 8] = ["ID", "STATUS", "DONE", "TASKS", "READY", "DUE", "PACE", "TITLE"];
 
 pub fn row(row: &Row) -> Vec<Cell> {
     let (status_style, status) = words::milestone_status(row.status);

@@ -138,16 +138,42 @@ fn plan(page: &mut Page, schedule: &MilestoneSchedule) {
 /// The long form's other sections are named, and are read where they stand.
 fn rest(page: &mut Page, document: &Milestone) {
     const SHOWN: &[&str] = &[
-        "format", "id", "uid", "title", "description", "status", "reason", "priority", "category",
-        "component", "release", "labels", "assignee", "created", "start", "due", "duration",
-        "goals", "dependencies", "tasks", "criteria", "risks", "started_at", "completed_at",
-        "retired_tasks", "progress", "buffer", "team_size",
+        "format",
+        "id",
+        "uid",
+        "title",
+        "description",
+        "status",
+        "reason",
+        "priority",
+        "category",
+        "component",
+        "release",
+        "labels",
+        "assignee",
+        "created",
+        "start",
+        "due",
+        "duration",
+        "goals",
+        "dependencies",
+        "tasks",
+        "criteria",
+        "risks",
+        "started_at",
+        "completed_at",
+        "retired_tasks",
+        "progress",
+        "buffer",
+        "team_size",
     ];
     let tree = document.tree();
     let keys = tree.as_object().into_iter().flat_map(|map| map.keys());
     let others: Vec<&str> = keys.map(String::as_str).filter(|key| !SHOWN.contains(key)).collect();
     if !others.is_empty() {
-        page.gap().styled(style::DIM, format!("The document also has: {}.", others.join(", "))).end();
+        page.gap()
+            .styled(style::DIM, format!("The document also has: {}.", others.join(", ")))
+            .end();
     }
 }
 

@@ -72,7 +72,11 @@ pub fn conditions(page: &mut Page, conditions: &[ConditionState]) {
         let by = if by.is_empty() { String::new() } else { format!("from {}", by.join(", ")) };
         let (style, holds) =
             if condition.holds { (style::GOOD, "holds") } else { (style::WARN, "open") };
-        table.row(vec![cell(style::PLAIN, &condition.name), cell(style, holds), cell(style::DIM, by)]);
+        table.row(vec![
+            cell(style::PLAIN, &condition.name),
+            cell(style, holds),
+            cell(style::DIM, by),
+        ]);
     }
     table.print(page);
 }
@@ -88,7 +92,11 @@ pub fn list(page: &mut Page, heading: &str, items: &[String]) {
 }
 
 pub fn when(page: &mut Page, when: &When) {
-    page.say("from ").say(when.early_start).say(" to ").say(when.early_finish).say(" at the earliest, ");
+    page.say("from ")
+        .say(when.early_start)
+        .say(" to ")
+        .say(when.early_finish)
+        .say(" at the earliest, ");
     if when.critical {
         page.styled(style::WARN, "critical: any delay moves the end of everything").end();
     } else {

@@ -7,7 +7,16 @@ use crate::environment::Environment;
 #[test]
 fn a_milestone_from_plan_to_archive() {
     let project = Environment::new();
-    let planned = project.run(&["plan", "Login", "--task", "Design | 4h", "--task", "Build | after 1", "--criterion", "it works"]);
+    let planned = project.run(&[
+        "plan",
+        "Login",
+        "--task",
+        "Design | 4h",
+        "--task",
+        "Build | after 1",
+        "--criterion",
+        "it works",
+    ]);
     assert_eq!((planned.code, planned.stdout.as_str()), (0, "milestone-001\n"));
     assert!(planned.stderr.contains("Made a project"), "{}", planned.stderr);
     assert_eq!(project.ok(&["task", "add", "1", "Ship", "--requires", "1.2"]), "task-001-003\n");
@@ -43,7 +52,11 @@ fn a_dry_run_writes_nothing() {
 fn a_draft_is_a_document_without_ids() {
     let project = Environment::new();
     let draft = project.home().join("draft.yaml");
-    fs::write(&draft, "title: From a file\ntasks:\n  - First\n  - {title: Second, requires: [task-001]}\n").unwrap();
+    fs::write(
+        &draft,
+        "title: From a file\ntasks:\n  - First\n  - {title: Second, requires: [task-001]}\n",
+    )
+    .unwrap();
     let view = project.json(&["plan", "--from", draft.to_str().unwrap(), "--priority", "high"]);
     assert_eq!(view["data"]["title"], "From a file");
     assert_eq!(view["data"]["document"]["priority"], "high");
@@ -57,7 +70,18 @@ fn fields_are_set_and_emptied_and_comments_stay() {
     let project = Environment::new();
     project.write(1, "id: milestone-001\ntitle: A # the first\ndue: 2199-01-01\n");
     project.ok(&["init"]);
-    project.ok(&["update", "1", "--title", "B", "--priority", "high", "--label", "x", "--unset", "due"]);
+    project.ok(&[
+        "update",
+        "1",
+        "--title",
+        "B",
+        "--priority",
+        "high",
+        "--label",
+        "x",
+        "--unset",
+        "due",
+    ]);
     let text = fs::read_to_string(project.document(1)).unwrap();
     assert!(text.contains("# the first") && text.contains("priority: high"), "{text}");
     assert!(!text.contains("due:"), "{text}");

@@ -46,7 +46,8 @@ fn claiming_goes_on_until_nothing_is_left() {
 fn many_who_claim_at_once_get_a_task_each() {
     let project = Environment::new();
     let tasks: Vec<String> = (0..8).flat_map(|n| ["--task".into(), format!("T{n}")]).collect();
-    let args: Vec<&str> = ["plan", "A"].into_iter().chain(tasks.iter().map(String::as_str)).collect();
+    let args: Vec<&str> =
+        ["plan", "A"].into_iter().chain(tasks.iter().map(String::as_str)).collect();
     project.ok(&args);
     let children: Vec<_> = (0..8)
         .map(|_| {

@@ -13,7 +13,8 @@ fn edit(project: &Environment, script: &str) -> Ran {
 
 fn project() -> Environment {
     let project = Environment::new();
-    project.write(1, "# ours\nid: milestone-001\ntitle: A\ntasks:\n  - {id: task-001, title: One}\n");
+    project
+        .write(1, "# ours\nid: milestone-001\ntitle: A\ntasks:\n  - {id: task-001, title: One}\n");
     project.ok(&["init"]);
     project
 }
@@ -42,7 +43,10 @@ fn a_refused_edit_is_kept_and_gone_on_with() {
     assert_eq!(again.code, 0, "{again:?}");
     assert!(again.stderr.contains("Going on with"), "{}", again.stderr);
     let view = project.json(&["show", "1"]);
-    assert_eq!((&view["data"]["title"], &view["data"]["document"]["priority"]), (&"B".into(), &"high".into()));
+    assert_eq!(
+        (&view["data"]["title"], &view["data"]["document"]["priority"]),
+        (&"B".into(), &"high".into())
+    );
 }
 
 #[test]

@@ -38,7 +38,10 @@ fn hostile_text_is_only_text_and_json_keeps_it() {
 fn a_check_that_came_with_the_document_waits_for_agreement() {
     let project = Environment::new();
     let check = "touch ran; echo checked";
-    project.write(1, &format!("id: milestone-001\ntitle: A\ncriteria:\n  - {{text: T, check: {check}}}\n"));
+    project.write(
+        1,
+        &format!("id: milestone-001\ntitle: A\ncriteria:\n  - {{text: T, check: {check}}}\n"),
+    );
     project.ok(&["init"]);
     let refused = project.run(&["criterion", "check", "1", "1"]);
     assert_eq!(refused.code, 5);
@@ -74,8 +77,7 @@ fn a_reader_that_leaves_is_no_error() {
         let mut command = project.command(args);
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let mut child =
-            command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         assert!(child.wait().unwrap().success(), "{args:?}: {said}");
