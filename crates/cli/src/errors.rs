@@ -146,7 +146,7 @@ impl Failure {
                 ("claim_lost", Exit::Conflict, next)
             }
             Self::Untrusted { retry, .. } => {
-                ("untrusted", Exit::Rule, format!("read it; if you agree to run it: `{retry}`"))
+                ("untrusted", Exit::Rule, format!("read it; if you agree to run it, say so in a terminal: `{retry}`"))
             }
             Self::CheckFailed { .. } => (
                 "check_failed",

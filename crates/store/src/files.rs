@@ -10,6 +10,7 @@ mod doctor;
 mod follow;
 mod history;
 mod journal;
+mod layout;
 mod load;
 mod lock;
 mod recent;
@@ -30,7 +31,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Change, ClaimChange, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result, Store, Turn,
+    Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result,
+    Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -42,6 +44,13 @@ use lock::Lock;
 /// How often a reading that a writer disturbed is repeated before it waits for the lock.
 const READ_TRIES: u32 = 3;
 
+/// Makes a project's folder, or what is missing of it; what is there stays as it is. `shared` says
+/// that others work on it too. Answers whether the project is new.
+pub fn make(folder: &std::path::Path, shared: bool) -> Result<bool> {
+    let disk = Disk::new(folder.to_owned());
+    layout::make(&disk, shared)
+}
+
 /// A project kept in files, as one process sees it.
 pub struct Files {
     disk: Disk,
@@ -50,6 +59,9 @@ pub struct Files {
     /// The lock, while this process has its turn, and how many times it took it.
     turn: RefCell<Option<Lock>>,
     turns: Cell<u32>,
+    /// Documents that were last read with something wrong about them: they are never accepted as
+    /// they are, so that the next command names it again.
+    troubled: RefCell<BTreeSet<MilestoneId>>,
 }
 
 impl Files {
@@ -61,6 +73,7 @@ impl Files {
             lock_wait,
             turn: RefCell::new(None),
             turns: Cell::new(0),
+            troubled: RefCell::default(),
         }
     }
 
@@ -165,6 +178,11 @@ impl Files {
 
     fn read_document(&self, id: MilestoneId, reading: &mut Reading) -> Result<Option<Loaded>> {
         let Some(loaded) = load::load(&self.disk, id)? else { return Ok(None) };
+        if loaded.is_troubled() {
+            self.troubled.borrow_mut().insert(id);
+        } else {
+            self.troubled.borrow_mut().remove(&id);
+        }
         reading.noticed.extend(loaded.noticed.iter().cloned());
         reading.snapshot.problems.extend(loaded.problems.iter().cloned());
         if let Some(milestone) = &loaded.milestone {
@@ -216,7 +234,12 @@ impl Files {
         Ok(open)
     }
 
-    fn read_outline(&self, id: MilestoneId, cache: &mut Cache, reading: &mut Reading) -> Result<()> {
+    fn read_outline(
+        &self,
+        id: MilestoneId,
+        cache: &mut Cache,
+        reading: &mut Reading,
+    ) -> Result<()> {
         for (place, _) in load::places(id) {
             let Some(stamp) = self.disk.stamp(&place)? else { continue };
             if let Some((outline, _)) = cache.get(&self.disk, id, &place, stamp)? {
@@ -262,7 +285,10 @@ impl Files {
         }
         let history = history::read(&self.disk, stream, None)?;
         reading.snapshot.problems.extend(history.problems);
-        history.events.iter().for_each(|event| set_condition(&mut reading.snapshot.conditions, event));
+        history
+            .events
+            .iter()
+            .for_each(|event| set_condition(&mut reading.snapshot.conditions, event));
         Ok(())
     }
 
@@ -354,13 +380,12 @@ impl Files {
         let mut memory = Memory { uid: wanted.uid, ..self.memory(stream)? };
         let place = load::places(id)[usize::from(wanted.archived)].0.clone();
         let there = self.document_text(id)?;
-        let text = match (&there, change.texts.get(&id)) {
-            (None, _) => text::write(wanted, self.settings.document_progress),
-            (Some((_, archived, text)), None) => {
-                self.edited(change, &place, text, *archived, wanted)?
-            }
-            (Some((_, archived, _)), Some(text)) => {
-                self.edited(change, &place, text, *archived, wanted)?
+        let written = change.texts.get(&id);
+        let text = match (&there, written) {
+            (None, None) => text::write(wanted, self.settings.document_progress),
+            (None, Some(text)) => text::saying(&place, text, wanted)?,
+            (Some((_, archived, text)), written) => {
+                edited(change, &place, written.unwrap_or(text), *archived, wanted)?
             }
         };
         let before = |place: &str, text: &str| -> Result<Before> {
@@ -371,7 +396,7 @@ impl Files {
             })
         };
         memory.accepted.text = fingerprint(text.as_bytes());
-        memory.accepted.exact = says(&text, wanted);
+        memory.accepted.exact = !self.troubled.borrow().contains(&id) && says(&text, wanted);
         let same_place = there.as_ref().filter(|(old, ..)| *old == place);
         let first = same_place.map(|(old, _, text)| before(old, text)).transpose()?;
         record.writes.push(Write {
@@ -399,36 +424,6 @@ impl Files {
             return Ok(Some((place, archived, text)));
         }
         Ok(None)
-    }
-
-    /// The text that says what is wanted. Where it says something else that is still refused or
-    /// not yet taken in, that stays; what only the program writes is put back.
-    fn edited(
-        &self,
-        change: &Change,
-        place: &str,
-        text: &str,
-        archived: bool,
-        wanted: &Milestone,
-    ) -> Result<String> {
-        use milestone_domain::document::{KeyOwner, key_owner};
-        let said = text::read(text.as_bytes(), archived).map_err(|error| {
-            StoreError::Unreadable {
-                file: place.to_owned(),
-                line: error.line,
-                column: error.column,
-                message: error.message,
-            }
-        })?;
-        let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
-        let touched = change.touched(wanted.id);
-        text::edit(place, text, &said.milestone, wanted, |field| {
-            noticed
-                || key_owner(&field.path) == KeyOwner::Program
-                || touched.iter().any(|path| {
-                    path.starts_with(&field.path) || field.path.starts_with(path)
-                })
-        })
     }
 
     fn claim_writes(&self, change: &Change) -> Result<Vec<Write>> {
@@ -508,6 +503,33 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// The text that says what is wanted. Where it says something else that is still refused or
+/// not yet taken in, that stays; what only the program writes is put back.
+fn edited(
+    change: &Change,
+    place: &str,
+    text: &str,
+    archived: bool,
+    wanted: &Milestone,
+) -> Result<String> {
+    use milestone_domain::document::{KeyOwner, key_owner};
+    let said = text::read(text.as_bytes(), archived).map_err(|error| StoreError::Unreadable {
+        file: place.to_owned(),
+        line: error.line,
+        column: error.column,
+        message: error.message,
+    })?;
+    let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
+    let touched = change.touched(wanted.id);
+    text::edit(place, text, &said.milestone, wanted, |field| {
+        noticed
+            || key_owner(&field.path) == KeyOwner::Program
+            || touched
+                .iter()
+                .any(|path| path.starts_with(&field.path) || field.path.starts_with(path))
+    })
 }
 
 /// What is to be remembered of one stream after a commit.
@@ -603,7 +625,7 @@ impl Store for Files {
         if finished.is_ok() && journal::is_long(&state) {
             let (records, _) = journal::read(&self.disk)?;
             // The change is safe in the old journal should this fail.
-            let _ = journal::rewrite(&self.disk, records, state);
+            let _ = journal::rewrite(&self.disk, &records, state);
             let _ = recent::sweep(&self.disk);
         }
         Ok(Committed { saved_over: placed == Placed::OverSave })
@@ -624,7 +646,12 @@ impl Store for Files {
         accepted.write(&self.disk, stream)
     }
 
-    fn renew(&self, task: TaskId, credential: Credential, lease: Duration) -> Result<Option<Claim>> {
+    fn renew(
+        &self,
+        task: TaskId,
+        credential: Credential,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
         let _turn = self.turn()?;
         let Some(mut kept) = claims::read(&self.disk, task)? else { return Ok(None) };
         let attempt = credential.attempt.is_none_or(|attempt| attempt == kept.attempt);
@@ -652,8 +679,17 @@ impl Store for Files {
         Ok(None)
     }
 
-    fn check(&self, mend: bool) -> Result<Vec<Problem>> {
-        doctor::check(self, mend)
+    fn check(&self) -> Result<Vec<Problem>> {
+        doctor::check(&self.disk)
+    }
+
+    fn mend(&self) -> Result<Vec<String>> {
+        let _turn = self.turn()?;
+        doctor::mend(&self.disk)
+    }
+
+    fn collisions(&self) -> Result<Vec<Collision>> {
+        doctor::collisions(&self.disk)
     }
 }
 

@@ -140,7 +140,7 @@ fn check(app: &App, id: MilestoneId, number: u32, yes: bool) -> Result<(), Failu
     let criterion = document.criterion(number).ok_or(unknown)?;
     let command = criterion.check.clone().ok_or(Failure::NoCheck { milestone: id, number })?;
     let root = &app.opened()?.root.project;
-    agree(app, root, &command, yes, format!("milestone criterion check {id} {number} --yes"))?;
+    agree(app, root, &command, yes, format!("milestone criterion check {id} {number}"))?;
     let output = checked(root, &command)?;
     let evidence = format!("`{command}` succeeded\n{output}").trim_end().to_owned();
     met(app, id, number, evidence)

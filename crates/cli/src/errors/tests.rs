@@ -88,7 +88,7 @@ fn own() -> Vec<Failure> {
         Failure::ClaimLost { task: task(1) },
         Failure::Untrusted {
             command: "cargo test".into(),
-            retry: "milestone criterion check milestone-001 1 --yes".into(),
+            retry: "milestone criterion check milestone-001 1".into(),
         },
         Failure::CheckFailed { command: "cargo test".into(), output: "1 failed".into() },
         Failure::NoCheck { milestone: M, number: 1 },
@@ -124,7 +124,7 @@ fn every_error_has_an_exit_code_a_name_and_a_safe_next_step() {
 fn no_next_step_removes_overwrites_or_forces() {
     for failure in all() {
         let next = failure.entry().next;
-        for word in ["--force", "rm ", "delete", "remove", "reset", "checkout", "overwrite", "sudo"]
+        for word in ["--force", "rm ", "delete", "remove", "reset", "checkout", "overwrite", "sudo", "--yes"]
         {
             assert!(!next.contains(word), "{failure:?}: {next}");
         }
