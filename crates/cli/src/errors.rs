@@ -145,9 +145,11 @@ impl Failure {
                     format!("stop working on it; see who took over: `milestone task log {task}`");
                 ("claim_lost", Exit::Conflict, next)
             }
-            Self::Untrusted { retry, .. } => {
-                ("untrusted", Exit::Rule, format!("read it; if you agree to run it, say so in a terminal: `{retry}`"))
-            }
+            Self::Untrusted { retry, .. } => (
+                "untrusted",
+                Exit::Rule,
+                format!("read it; if you agree to run it, say so in a terminal: `{retry}`"),
+            ),
             Self::CheckFailed { .. } => (
                 "check_failed",
                 Exit::Failed,

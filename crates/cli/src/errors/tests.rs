@@ -124,8 +124,17 @@ fn every_error_has_an_exit_code_a_name_and_a_safe_next_step() {
 fn no_next_step_removes_overwrites_or_forces() {
     for failure in all() {
         let next = failure.entry().next;
-        for word in ["--force", "rm ", "delete", "remove", "reset", "checkout", "overwrite", "sudo", "--yes"]
-        {
+        for word in [
+            "--force",
+            "rm ",
+            "delete",
+            "remove",
+            "reset",
+            "checkout",
+            "overwrite",
+            "sudo",
+            "--yes",
+        ] {
             assert!(!next.contains(word), "{failure:?}: {next}");
         }
     }
