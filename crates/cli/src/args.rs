@@ -25,6 +25,7 @@ const STYLES: Styles = Styles::styled()
     styles = STYLES,
     propagate_version = false,
     disable_help_subcommand = true,
+    max_term_width = 100,
     after_help = "\
 Examples:
   milestone plan \"User authentication\" --due 2026-12-18 --task \"Design the flow | 4h\"

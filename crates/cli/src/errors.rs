@@ -14,6 +14,8 @@ use serde::Serialize;
 pub enum Failure {
     Refused(Refusal),
     Store(StoreError),
+    /// The claim is in the same name, and no fence or another one was shown.
+    HeldUnderYourName(Refusal),
     Usage {
         message: String,
         next: String,
@@ -115,6 +117,14 @@ impl Failure {
                 message: error.to_string(),
                 next: error.next(),
             },
+            Self::HeldUnderYourName(refusal) => Entry {
+                code: refusal.code(),
+                exit: of_refusal(refusal.class()),
+                message: refusal.to_string(),
+                next: "if this is your claim, show the fence that `milestone task claim` printed \
+                       (`--fence N`); if not, take other work: `milestone next`"
+                    .into(),
+            },
             Self::EditKept { because, kept, again } => Entry {
                 message: format!("the edit does not count yet: {}", because.entry().message),
                 next: format!("it is kept in {}; go on with it: `{again}`", kept.display()),
@@ -139,9 +149,11 @@ impl Failure {
                     format!("stop working on it; see who took over: `milestone task log {task}`");
                 ("claim_lost", Exit::Conflict, next)
             }
-            Self::Untrusted { retry, .. } => {
-                ("untrusted", Exit::Rule, format!("read it; if you agree to run it: `{retry}`"))
-            }
+            Self::Untrusted { retry, .. } => (
+                "untrusted",
+                Exit::Rule,
+                format!("read it; if you agree to run it, say so in a terminal: `{retry}`"),
+            ),
             Self::CheckFailed { .. } => (
                 "check_failed",
                 Exit::Failed,
@@ -166,7 +178,10 @@ impl Failure {
                 ("io", Exit::Failed, "see that the file can be read and written".into())
             }
             Self::Closed => ("output_closed", Exit::Done, String::new()),
-            Self::Refused(_) | Self::Store(_) | Self::EditKept { .. } => return self.entry(),
+            Self::Refused(_)
+            | Self::Store(_)
+            | Self::HeldUnderYourName(_)
+            | Self::EditKept { .. } => return self.entry(),
         };
         Entry { code, exit, message: self.message(), next }
     }
@@ -202,7 +217,10 @@ impl Failure {
                 format!("cannot {doing} {}: {source}", path.display())
             }
             Self::Closed => "nobody reads the output".into(),
-            Self::Refused(_) | Self::Store(_) | Self::EditKept { .. } => self.entry().message,
+            Self::Refused(_)
+            | Self::Store(_)
+            | Self::HeldUnderYourName(_)
+            | Self::EditKept { .. } => self.entry().message,
         }
     }
 }
