@@ -4,7 +4,12 @@
 //! The floor is measured in the same run, because only the ratio holds on other machines: one pass
 //! over the edges that counts them at both ends, which anything that looks at a graph has to do.
 
-#![expect(clippy::print_stdout, reason = "the figures are the output of a benchmark")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "the figures are the output of a benchmark"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -246,9 +246,7 @@ fn further_along(path: &Path, ours: Option<&Value>, theirs: Option<&Value>) -> O
         "completed_at" => {
             Some(if ours.as_str()? >= theirs.as_str()? { ours } else { theirs }.clone())
         }
-        "attempts" => {
-            Some(if ours.as_u64()? >= theirs.as_u64()? { ours } else { theirs }.clone())
-        }
+        "attempts" => Some(if ours.as_u64()? >= theirs.as_u64()? { ours } else { theirs }.clone()),
         _ => None,
     }
 }

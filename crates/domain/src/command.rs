@@ -30,28 +30,93 @@ pub struct Credential {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Makes a milestone. The draft's own id says nothing; the next free one is given.
-    Plan { draft: Box<Milestone> },
+    Plan {
+        draft: Box<Milestone>,
+    },
     /// Takes in a document that was written or pulled without the program.
-    Adopt { document: Box<Milestone> },
+    Adopt {
+        document: Box<Milestone>,
+    },
     /// Sets fields that are a person's.
-    Amend { milestone: MilestoneId, changes: Vec<FieldChange> },
+    Amend {
+        milestone: MilestoneId,
+        changes: Vec<FieldChange>,
+    },
     /// Takes in what somebody changed in a document by hand; refused as a whole or taken as a
     /// whole.
-    TakeIn { milestone: MilestoneId, changes: Vec<FieldChange> },
-    ChangeMilestone { milestone: MilestoneId, to: MilestoneStatus, reason: Option<String> },
-    AddTask { milestone: MilestoneId, draft: Box<Task> },
-    ChangeTask { task: TaskId, to: TaskStatus, reason: Option<String>, credential: Credential },
-    Claim { task: TaskId, attempt: AttemptId, lease_seconds: u64 },
-    Release { task: TaskId, reason: Option<String>, credential: Credential },
-    Progress { task: TaskId, percent: u32, credential: Credential },
-    Note { task: TaskId, text: String, credential: Credential },
-    RemoveTask { task: TaskId },
-    MoveTask { task: TaskId, to: MilestoneId },
-    AddCriterion { milestone: MilestoneId, draft: Box<Criterion> },
-    MeetCriterion { milestone: MilestoneId, number: u32, evidence: String },
-    SetCondition { name: String, reason: Option<String> },
-    ClearCondition { name: String, reason: Option<String> },
-    Archive { milestone: MilestoneId, force: Option<String> },
-    /// Gives a document whose id another one also has a new id; `tree` is what it said.
-    Renumber { from: MilestoneId, uid: Uid, tree: Box<Value>, referring: Vec<MilestoneId> },
+    TakeIn {
+        milestone: MilestoneId,
+        changes: Vec<FieldChange>,
+    },
+    ChangeMilestone {
+        milestone: MilestoneId,
+        to: MilestoneStatus,
+        reason: Option<String>,
+    },
+    AddTask {
+        milestone: MilestoneId,
+        draft: Box<Task>,
+    },
+    ChangeTask {
+        task: TaskId,
+        to: TaskStatus,
+        reason: Option<String>,
+        credential: Credential,
+    },
+    Claim {
+        task: TaskId,
+        attempt: AttemptId,
+        lease_seconds: u64,
+    },
+    Release {
+        task: TaskId,
+        reason: Option<String>,
+        credential: Credential,
+    },
+    Progress {
+        task: TaskId,
+        percent: u32,
+        credential: Credential,
+    },
+    Note {
+        task: TaskId,
+        text: String,
+        credential: Credential,
+    },
+    RemoveTask {
+        task: TaskId,
+    },
+    MoveTask {
+        task: TaskId,
+        to: MilestoneId,
+    },
+    AddCriterion {
+        milestone: MilestoneId,
+        draft: Box<Criterion>,
+    },
+    MeetCriterion {
+        milestone: MilestoneId,
+        number: u32,
+        evidence: String,
+    },
+    SetCondition {
+        name: String,
+        reason: Option<String>,
+    },
+    ClearCondition {
+        name: String,
+        reason: Option<String>,
+    },
+    Archive {
+        milestone: MilestoneId,
+        force: Option<String>,
+    },
+    /// Gives a document whose id another one also has a new id; `tree` is what it said, and
+    /// `referring` are the documents whose references to the id mean this one.
+    Renumber {
+        from: MilestoneId,
+        uid: Uid,
+        tree: Box<Value>,
+        referring: Vec<MilestoneId>,
+    },
 }

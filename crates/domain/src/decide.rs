@@ -9,12 +9,15 @@ mod references;
 mod renumber;
 mod task;
 
+use std::collections::BTreeMap;
+
 use crate::apply::apply;
 use crate::command::{Command, Context};
 use crate::document::{Milestone, Task};
 use crate::event::{EVENT_VERSION, Event, Recorded, Stream};
-use crate::ids::{MilestoneId, Node, TaskId, nearest};
+use crate::ids::{MilestoneId, Node, TaskId, Uid, nearest};
 use crate::limits;
+use crate::needs::touches_edges;
 use crate::refusal::Refusal;
 use crate::snapshot::{Outline, ProblemKind, Snapshot};
 
@@ -95,15 +98,32 @@ impl Work<'_> {
             by: self.context.actor.clone(),
             noticed: false,
             stream,
+            refers: BTreeMap::new(),
             event,
         };
-        if let Stream::Milestone(id) = stream {
-            let document = self.now.documents.remove(&id);
-            if let Some(document) = apply(document, &recorded) {
-                self.now.insert(document);
-            }
+        let Stream::Milestone(id) = stream else { return self.events.push(recorded) };
+        let document = self.now.documents.remove(&id);
+        if let Some(document) = apply(document, &recorded) {
+            self.now.insert(document);
         }
-        self.events.push(recorded);
+        let refers = self.refers(id, &recorded.event);
+        self.events.push(Recorded { refers, ..recorded });
+    }
+
+    /// The uids of the other milestones that a document refers to, where its references change.
+    fn refers(&self, id: MilestoneId, event: &Event) -> BTreeMap<MilestoneId, Uid> {
+        let changes = match event {
+            Event::Edited { change } => touches_edges(change),
+            Event::MilestoneCreated { .. }
+            | Event::MilestoneRenumbered { .. }
+            | Event::TaskAdded { .. } => true,
+            _ => false,
+        };
+        let Some(outline) = self.now.outline(id).filter(|_| changes) else {
+            return BTreeMap::new();
+        };
+        let others = outline.waits_for().map(Node::milestone).filter(|other| *other != id);
+        others.filter_map(|other| Some((other, self.now.outline(other)?.uid?))).collect()
     }
 
     fn record_in(&mut self, milestone: MilestoneId, event: Event) {
@@ -121,9 +141,11 @@ impl Work<'_> {
 
     fn document(&self, id: MilestoneId) -> Result<&Milestone, Refusal> {
         let unwritable = |kind| matches!(kind, ProblemKind::Unreadable | ProblemKind::NewerEvent);
-        let problem = self.now.problems.iter().find(|problem| {
-            problem.milestone == Some(id) && unwritable(problem.kind)
-        });
+        let problem = self
+            .now
+            .problems
+            .iter()
+            .find(|problem| problem.milestone == Some(id) && unwritable(problem.kind));
         if let Some(problem) = problem {
             return Err(Refusal::Unreadable { milestone: id, message: problem.message.clone() });
         }
@@ -141,12 +163,10 @@ impl Work<'_> {
 
     fn unknown(&self, node: Node) -> Refusal {
         let candidate = match node {
-            Node::Milestone(id) => {
-                nearest(id, self.now.known_milestones()).map(Node::Milestone)
-            }
-            Node::Task(id) => nearest(id, self.now.task_ids())
-                .map(Node::Task)
-                .or_else(|| nearest(id.milestone, self.now.known_milestones()).map(Node::Milestone)),
+            Node::Milestone(id) => nearest(id, self.now.known_milestones()).map(Node::Milestone),
+            Node::Task(id) => nearest(id, self.now.task_ids()).map(Node::Task).or_else(|| {
+                nearest(id.milestone, self.now.known_milestones()).map(Node::Milestone)
+            }),
         };
         Refusal::Unknown { node, nearest: candidate.filter(|candidate| *candidate != node) }
     }

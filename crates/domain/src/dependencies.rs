@@ -1,11 +1,11 @@
 //! The dependency graph over milestones and tasks: what waits for what, how long it takes, and
 //! what a slip moves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
 
-use crate::effort::Effort;
+use crate::effort::{Effort, Estimate};
 use crate::graph::Dag;
 use crate::ids::{MilestoneId, Node, TaskId};
 use crate::limits;
@@ -110,7 +110,11 @@ impl<'a> Dependencies<'a> {
     }
 
     /// A cycle that an edge of `milestone` closes here and not in `old`.
-    pub fn cycle_not_in(&self, old: &Dependencies<'_>, milestone: MilestoneId) -> Option<Vec<Node>> {
+    pub fn cycle_not_in(
+        &self,
+        old: &Dependencies<'_>,
+        milestone: MilestoneId,
+    ) -> Option<Vec<Node>> {
         let (base, outline) = self.slots.get(&milestone)?;
         let own = *base..base + 2 + index(outline.tasks.len());
         let known = old.edge_set(milestone);
@@ -127,8 +131,8 @@ impl<'a> Dependencies<'a> {
         })
     }
 
-    fn edge_set(&self, milestone: MilestoneId) -> std::collections::HashSet<(Place, Place)> {
-        let Some((base, outline)) = self.slots.get(&milestone) else { return Default::default() };
+    fn edge_set(&self, milestone: MilestoneId) -> HashSet<(Place, Place)> {
+        let Some((base, outline)) = self.slots.get(&milestone) else { return HashSet::new() };
         let own = *base..base + 2 + index(outline.tasks.len());
         own.flat_map(|node| {
             let before = self.dag.predecessors(node).iter().map(move |&other| (other, node));
@@ -153,7 +157,8 @@ impl<'a> Dependencies<'a> {
     /// What waits for the node, directly.
     pub fn dependents(&self, node: Node) -> Vec<Node> {
         let Some(place) = self.done(node) else { return Vec::new() };
-        let mut nodes: Vec<Node> = self.dag.successors(place).iter().map(|&n| self.place(n).node()).collect();
+        let mut nodes: Vec<Node> =
+            self.dag.successors(place).iter().map(|&n| self.place(n).node()).collect();
         nodes.retain(|other| *other != node && *other != Node::Milestone(node.milestone()));
         nodes.sort_unstable();
         nodes.dedup();
@@ -210,7 +215,7 @@ fn remaining(outline: &Outline, task: &TaskOutline) -> Effort {
     if task.status.is_closed() || outline.status.is_closed() {
         return Effort::default();
     }
-    let effort = task.estimate.map_or(limits::ASSUMED_EFFORT, |estimate| estimate.expected());
+    let effort = task.estimate.map_or(limits::ASSUMED_EFFORT, Estimate::expected);
     let left = u64::from(effort.minutes()) * u64::from(100 - task.percent.min(100)) / 100;
     Effort::from_minutes(u32::try_from(left).unwrap_or(u32::MAX))
 }
@@ -276,9 +281,10 @@ impl Plan<'_, '_> {
     pub fn slip(&self, node: Node, by: Effort) -> Vec<(Node, u64)> {
         let Some(place) = self.graph.done(node) else { return Vec::new() };
         let slip = self.schedule.slip(&self.graph.dag, &self.order, place, by.minutes());
-        let finishes = slip.moved.into_iter().filter(|(place, _)| {
-            !matches!(self.graph.place(*place), Place::Start(_))
-        });
+        let finishes = slip
+            .moved
+            .into_iter()
+            .filter(|(place, _)| !matches!(self.graph.place(*place), Place::Start(_)));
         finishes.map(|(place, delay)| (self.graph.place(place).node(), delay)).collect()
     }
 }

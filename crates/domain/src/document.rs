@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 pub use check::DocumentError;
 pub use sections::{
     CheckItem, Communication, Deliverable, Dependencies, Documentation, External, Feature, Lessons,
-    Phase, PostCompletion, RequiredResources, ReviewProcess, Reviews, Risk, SuccessMetrics, Testing,
-    Technical, Worker,
+    Phase, PostCompletion, RequiredResources, ReviewProcess, Reviews, Risk, SuccessMetrics,
+    Technical, Testing, Worker,
 };
 pub use tree::{
     CANONICAL_ORDER, KeyOwner, TASK_ORDER, aliases, by_owner, key_owner, pruned, task_key,

@@ -1,5 +1,6 @@
 //! What happened. Events are only ever added; every figure about the past comes from them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -149,6 +150,10 @@ pub struct Recorded {
     pub noticed: bool,
     #[serde(rename = "in")]
     pub stream: Stream,
+    /// Whom its references mean, by uid: should another branch have given the same id to another
+    /// document, this tells the two apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refers: BTreeMap<MilestoneId, Uid>,
     #[serde(flatten)]
     pub event: Event,
 }

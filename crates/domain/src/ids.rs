@@ -78,6 +78,7 @@ impl TaskName {
 
 impl Reference {
     /// The form that a document of `home` uses: its own tasks are named shortly.
+    #[must_use]
     pub fn seen_from(self, home: MilestoneId) -> Self {
         match self {
             Self::Task(task) if task.milestone == home => Self::Own(task.number),
@@ -293,7 +294,9 @@ pub fn nearest<T: Copy + Ord + fmt::Display>(
     candidates: impl IntoIterator<Item = T>,
 ) -> Option<T> {
     let wanted = wanted.to_string();
-    candidates.into_iter().min_by_key(|candidate| (distance(&wanted, &candidate.to_string()), *candidate))
+    candidates
+        .into_iter()
+        .min_by_key(|candidate| (distance(&wanted, &candidate.to_string()), *candidate))
 }
 
 /// Edits between two ids; ids are ASCII and short.
@@ -330,7 +333,18 @@ mod tests {
 
     #[test]
     fn nothing_else_is_an_id() {
-        for text in ["", "milestone-", "-1", "+1", "1 ", "../1", "milestone-1/2", "１", "4294967296", "auth"] {
+        for text in [
+            "",
+            "milestone-",
+            "-1",
+            "+1",
+            "1 ",
+            "../1",
+            "milestone-1/2",
+            "１",
+            "4294967296",
+            "auth",
+        ] {
             assert!(text.parse::<MilestoneId>().is_err(), "{text}");
             assert!(text.parse::<Node>().is_err(), "{text}");
         }

@@ -27,6 +27,7 @@ pub fn needs(command: &Command) -> Scope {
         }
         Command::ChangeMilestone { milestone, .. }
         | Command::AddCriterion { milestone, .. }
+        | Command::Archive { milestone, .. }
         | Command::MeetCriterion { milestone, .. } => Scope::Milestone(*milestone),
         Command::ChangeTask { task, .. }
         | Command::Claim { task, .. }
@@ -38,7 +39,6 @@ pub fn needs(command: &Command) -> Scope {
         Command::SetCondition { .. } | Command::ClearCondition { .. } => {
             Scope::Graph(BTreeSet::new())
         }
-        Command::Archive { milestone, .. } => Scope::Milestone(*milestone),
         Command::Renumber { from, referring, .. } => {
             Scope::Graph(referring.iter().copied().chain([*from]).collect())
         }

@@ -54,9 +54,11 @@ fn percentage(milestone: &Milestone) -> u32 {
 }
 
 fn by_tasks<'a>(tasks: impl Iterator<Item = &'a Task>) -> Share {
-    tasks.filter(|task| task.status != TaskStatus::Cancelled).fold(Share::default(), |share, task| {
-        share.add(u64::from(task.weight.unwrap_or(1)), u64::from(task_percent(task)))
-    })
+    tasks
+        .filter(|task| task.status != TaskStatus::Cancelled)
+        .fold(Share::default(), |share, task| {
+            share.add(u64::from(task.weight.unwrap_or(1)), u64::from(task_percent(task)))
+        })
 }
 
 fn task_percent(task: &Task) -> u32 {
@@ -69,11 +71,12 @@ fn task_percent(task: &Task) -> u32 {
 
 /// Phases weigh what they say; tasks of no phase together weigh what is left of a hundred.
 fn by_phases(milestone: &Milestone) -> Share {
-    let said: u64 = milestone.phases.iter().map(|phase| weight(phase)).sum();
+    let said: u64 = milestone.phases.iter().map(weight).sum();
     let phases = milestone.phases.iter().fold(Share::default(), |share, phase| {
         share.add(weight(phase), phase_share(milestone, phase).percent())
     });
-    let named = |task: &&Task| milestone.phases.iter().any(|p| Some(&p.name) == task.phase.as_ref());
+    let named =
+        |task: &&Task| milestone.phases.iter().any(|p| Some(&p.name) == task.phase.as_ref());
     let loose = by_tasks(milestone.tasks.iter().filter(|task| !named(task)));
     if loose.all == 0 {
         return phases;
@@ -92,9 +95,10 @@ fn phase_share(milestone: &Milestone, phase: &Phase) -> Share {
     if tasks.all > 0 {
         return tasks;
     }
-    phase.activities.iter().fold(Share::default(), |share, item| {
-        share.add(1, if item.done { 100 } else { 0 })
-    })
+    phase
+        .activities
+        .iter()
+        .fold(Share::default(), |share, item| share.add(1, if item.done { 100 } else { 0 }))
 }
 
 #[cfg(test)]

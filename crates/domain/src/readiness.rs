@@ -21,8 +21,12 @@ pub enum Readiness {
         lapsed: Option<String>,
     },
     /// Somebody works on it.
-    Held { by: String },
-    Waiting { reasons: Vec<Reason> },
+    Held {
+        by: String,
+    },
+    Waiting {
+        reasons: Vec<Reason>,
+    },
     /// Completed or cancelled.
     Closed,
 }

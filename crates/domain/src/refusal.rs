@@ -134,7 +134,9 @@ impl Refusal {
                 "see `milestone next` for what can be done now".into()
             }
             Self::Incomplete { milestone, tasks, .. } if tasks.is_empty() => {
-                format!("give the evidence: `milestone criterion met {milestone} N --evidence TEXT`")
+                format!(
+                    "give the evidence: `milestone criterion met {milestone} N --evidence TEXT`"
+                )
             }
             Self::Incomplete { milestone, .. } => {
                 format!("see what is open: `milestone show {milestone}`")
@@ -143,7 +145,9 @@ impl Refusal {
                 format!("complete it first: `milestone update {milestone} --status completed`")
             }
             Self::Held { seconds_left: Some(seconds), .. } => {
-                format!("take other work (`milestone next`); this claim ends in {seconds} s unless renewed")
+                format!(
+                    "take other work (`milestone next`); this claim ends in {seconds} s unless renewed"
+                )
             }
             Self::Held { task, .. } => {
                 format!("take other work (`milestone next`), or see `milestone task log {task}`")

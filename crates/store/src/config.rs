@@ -136,7 +136,12 @@ impl Config {
             let key = KEYS.iter().find(|key| variable(key.name) == *name);
             if let Some(key) = key {
                 let value = yaml::to_value(text).unwrap_or_else(|_| text.as_str().into());
-                config.set(key, value, Source::Environment, &format!("environment variable {name}"))?;
+                config.set(
+                    key,
+                    value,
+                    Source::Environment,
+                    &format!("environment variable {name}"),
+                )?;
             }
         }
         config.warn_of_scale();
@@ -165,13 +170,21 @@ impl Config {
         for (path, value) in leaves(read.value) {
             match KEYS.iter().find(|key| key.name == path) {
                 Some(key) => self.set(key, value, source, &name)?,
-                None => self.warnings.push(format!("{name}: `{path}` is no setting; it is ignored")),
+                None => {
+                    self.warnings.push(format!("{name}: `{path}` is no setting; it is ignored"));
+                }
             }
         }
         Ok(())
     }
 
-    fn set(&mut self, key: &Key, value: Value, source: Source, place: &str) -> Result<(), StoreError> {
+    fn set(
+        &mut self,
+        key: &Key,
+        value: Value,
+        source: Source,
+        place: &str,
+    ) -> Result<(), StoreError> {
         (key.check)(&value).map_err(|message| StoreError::Configuration {
             setting: format!("{} ({place})", key.name),
             message,
@@ -237,7 +250,8 @@ pub fn check(name: &str, value: &Value) -> Result<&'static Key, StoreError> {
     let error = |message: String| StoreError::Configuration { setting: name.to_owned(), message };
     let known = || KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
     let key = KEYS.iter().find(|key| key.name == name);
-    let key = key.ok_or_else(|| error(format!("there is no such setting; there are {}", known())))?;
+    let key =
+        key.ok_or_else(|| error(format!("there is no such setting; there are {}", known())))?;
     (key.check)(value).map_err(error)?;
     Ok(key)
 }
@@ -283,7 +297,8 @@ fn text(value: &Value) -> String {
 fn zone(value: &Value) -> Result<TimeZone, String> {
     match text(value).as_str() {
         "system" => Ok(TimeZone::system()),
-        name => TimeZone::get(name).map_err(|_| format!("`{name}` is no time zone; write one such as Europe/Berlin")),
+        name => TimeZone::get(name)
+            .map_err(|_| format!("`{name}` is no time zone; write one such as Europe/Berlin")),
     }
 }
 

@@ -111,18 +111,24 @@ impl StoreError {
             Self::Busy { .. } => "nothing was changed; try again in a moment".into(),
             Self::Unreadable { file, .. } => format!("mend {file} in an editor, then try again"),
             Self::BeingSaved { .. } => "finish saving it, then try again".into(),
-            Self::Corrupt { .. } => "see what is wrong, without changing anything: `milestone doctor`".into(),
+            Self::Corrupt { .. } => {
+                "see what is wrong, without changing anything: `milestone doctor`".into()
+            }
             Self::Stale => "nothing was changed; try again".into(),
             Self::OutcomeUnknown(_) => {
                 "look before you repeat it: `milestone show` says what is there".into()
             }
             Self::Outside { .. } => "replace the link by a real folder or file".into(),
-            Self::Configuration { .. } => "see every value and its source: `milestone config get`".into(),
+            Self::Configuration { .. } => {
+                "see every value and its source: `milestone config get`".into()
+            }
             Self::Unfaithful { .. } => {
                 "nothing was changed; make this edit by hand: `milestone edit ID`".into()
             }
             Self::Gone => "follow again from the beginning: `milestone watch`".into(),
-            Self::ForeignOwner { .. } => "run it as that user, or have the folder given to you".into(),
+            Self::ForeignOwner { .. } => {
+                "run it as that user, or have the folder given to you".into()
+            }
         }
     }
 }

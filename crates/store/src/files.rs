@@ -10,6 +10,7 @@ mod doctor;
 mod follow;
 mod history;
 mod journal;
+mod layout;
 mod load;
 mod lock;
 mod recent;
@@ -30,7 +31,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Change, ClaimChange, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result, Store, Turn,
+    Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result,
+    Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -62,6 +64,12 @@ impl Files {
             turn: RefCell::new(None),
             turns: Cell::new(0),
         }
+    }
+
+    /// Makes what is missing of the project's folder; `shared` says that others work on it too.
+    /// Answers whether the project is new.
+    pub fn make(&self, shared: bool) -> Result<bool> {
+        layout::make(&self.disk, shared)
     }
 
     /// Runs `read` on a state that no writer touched meanwhile.
@@ -216,7 +224,12 @@ impl Files {
         Ok(open)
     }
 
-    fn read_outline(&self, id: MilestoneId, cache: &mut Cache, reading: &mut Reading) -> Result<()> {
+    fn read_outline(
+        &self,
+        id: MilestoneId,
+        cache: &mut Cache,
+        reading: &mut Reading,
+    ) -> Result<()> {
         for (place, _) in load::places(id) {
             let Some(stamp) = self.disk.stamp(&place)? else { continue };
             if let Some((outline, _)) = cache.get(&self.disk, id, &place, stamp)? {
@@ -262,7 +275,10 @@ impl Files {
         }
         let history = history::read(&self.disk, stream, None)?;
         reading.snapshot.problems.extend(history.problems);
-        history.events.iter().for_each(|event| set_condition(&mut reading.snapshot.conditions, event));
+        history
+            .events
+            .iter()
+            .for_each(|event| set_condition(&mut reading.snapshot.conditions, event));
         Ok(())
     }
 
@@ -354,13 +370,12 @@ impl Files {
         let mut memory = Memory { uid: wanted.uid, ..self.memory(stream)? };
         let place = load::places(id)[usize::from(wanted.archived)].0.clone();
         let there = self.document_text(id)?;
-        let text = match (&there, change.texts.get(&id)) {
-            (None, _) => text::write(wanted, self.settings.document_progress),
-            (Some((_, archived, text)), None) => {
-                self.edited(change, &place, text, *archived, wanted)?
-            }
-            (Some((_, archived, _)), Some(text)) => {
-                self.edited(change, &place, text, *archived, wanted)?
+        let written = change.texts.get(&id);
+        let text = match (&there, written) {
+            (None, None) => text::write(wanted, self.settings.document_progress),
+            (None, Some(text)) => text::saying(&place, text, wanted)?,
+            (Some((_, archived, text)), written) => {
+                edited(change, &place, written.unwrap_or(text), *archived, wanted)?
             }
         };
         let before = |place: &str, text: &str| -> Result<Before> {
@@ -399,36 +414,6 @@ impl Files {
             return Ok(Some((place, archived, text)));
         }
         Ok(None)
-    }
-
-    /// The text that says what is wanted. Where it says something else that is still refused or
-    /// not yet taken in, that stays; what only the program writes is put back.
-    fn edited(
-        &self,
-        change: &Change,
-        place: &str,
-        text: &str,
-        archived: bool,
-        wanted: &Milestone,
-    ) -> Result<String> {
-        use milestone_domain::document::{KeyOwner, key_owner};
-        let said = text::read(text.as_bytes(), archived).map_err(|error| {
-            StoreError::Unreadable {
-                file: place.to_owned(),
-                line: error.line,
-                column: error.column,
-                message: error.message,
-            }
-        })?;
-        let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
-        let touched = change.touched(wanted.id);
-        text::edit(place, text, &said.milestone, wanted, |field| {
-            noticed
-                || key_owner(&field.path) == KeyOwner::Program
-                || touched.iter().any(|path| {
-                    path.starts_with(&field.path) || field.path.starts_with(path)
-                })
-        })
     }
 
     fn claim_writes(&self, change: &Change) -> Result<Vec<Write>> {
@@ -508,6 +493,33 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// The text that says what is wanted. Where it says something else that is still refused or
+/// not yet taken in, that stays; what only the program writes is put back.
+fn edited(
+    change: &Change,
+    place: &str,
+    text: &str,
+    archived: bool,
+    wanted: &Milestone,
+) -> Result<String> {
+    use milestone_domain::document::{KeyOwner, key_owner};
+    let said = text::read(text.as_bytes(), archived).map_err(|error| StoreError::Unreadable {
+        file: place.to_owned(),
+        line: error.line,
+        column: error.column,
+        message: error.message,
+    })?;
+    let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
+    let touched = change.touched(wanted.id);
+    text::edit(place, text, &said.milestone, wanted, |field| {
+        noticed
+            || key_owner(&field.path) == KeyOwner::Program
+            || touched
+                .iter()
+                .any(|path| path.starts_with(&field.path) || field.path.starts_with(path))
+    })
 }
 
 /// What is to be remembered of one stream after a commit.
@@ -603,7 +615,7 @@ impl Store for Files {
         if finished.is_ok() && journal::is_long(&state) {
             let (records, _) = journal::read(&self.disk)?;
             // The change is safe in the old journal should this fail.
-            let _ = journal::rewrite(&self.disk, records, state);
+            let _ = journal::rewrite(&self.disk, &records, state);
             let _ = recent::sweep(&self.disk);
         }
         Ok(Committed { saved_over: placed == Placed::OverSave })
@@ -624,7 +636,12 @@ impl Store for Files {
         accepted.write(&self.disk, stream)
     }
 
-    fn renew(&self, task: TaskId, credential: Credential, lease: Duration) -> Result<Option<Claim>> {
+    fn renew(
+        &self,
+        task: TaskId,
+        credential: Credential,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
         let _turn = self.turn()?;
         let Some(mut kept) = claims::read(&self.disk, task)? else { return Ok(None) };
         let attempt = credential.attempt.is_none_or(|attempt| attempt == kept.attempt);
@@ -643,8 +660,17 @@ impl Store for Files {
         self.undisturbed(|| follow::events(&self.disk, after, filter, limit))
     }
 
-    fn check(&self, mend: bool) -> Result<Vec<Problem>> {
-        doctor::check(self, mend)
+    fn check(&self) -> Result<Vec<Problem>> {
+        doctor::check(&self.disk)
+    }
+
+    fn mend(&self) -> Result<Vec<String>> {
+        let _turn = self.turn()?;
+        doctor::mend(&self.disk)
+    }
+
+    fn collisions(&self) -> Result<Vec<Collision>> {
+        doctor::collisions(&self.disk)
     }
 }
 

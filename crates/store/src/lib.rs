@@ -6,6 +6,7 @@ pub mod config;
 pub mod discover;
 mod error;
 pub mod files;
+pub mod merge;
 mod project;
 pub mod yaml;
 
@@ -17,11 +18,11 @@ use milestone_domain::change::FieldChange;
 use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
-use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::ids::{MilestoneId, TaskId, Uid};
 use milestone_domain::snapshot::{Claim, Part, Problem, Scope, Snapshot, Versions};
 
 pub use error::{Error, StoreError, StoreErrorClass};
-pub use project::{Project, Outcome, Renewed};
+pub use project::{Outcome, Project, Renewed};
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -45,14 +46,34 @@ pub trait Store {
 
     /// Moves the deadline of a live or lapsed claim that nobody has taken over, and leaves no
     /// history. `None` if the credential is not the claim's.
-    fn renew(&self, task: TaskId, credential: Credential, lease: Duration) -> Result<Option<Claim>>;
+    fn renew(&self, task: TaskId, credential: Credential, lease: Duration)
+    -> Result<Option<Claim>>;
 
     /// Events in the order in which this store saw them.
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page>;
 
-    /// Everything about the store itself that is not as it should be; mends what it safely can
-    /// when asked to.
-    fn check(&self, mend: bool) -> Result<Vec<Problem>>;
+    /// Everything about the store itself that is not as it should be, beside what every reading
+    /// names.
+    fn check(&self) -> Result<Vec<Problem>>;
+
+    /// Mends what can be mended without deciding anything, and says what it did.
+    fn mend(&self) -> Result<Vec<String>>;
+
+    /// Documents that have the same id as another one.
+    fn collisions(&self) -> Result<Vec<Collision>>;
+}
+
+/// A document whose id another one also has, and keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Collision {
+    pub milestone: MilestoneId,
+    pub uid: Uid,
+    /// What it says.
+    pub tree: serde_json::Value,
+    /// Its text with its comments, where there still is one.
+    pub text: Option<String>,
+    /// The documents that mean this one when they name the id.
+    pub referring: Vec<MilestoneId>,
 }
 
 /// A process's turn to write.

@@ -1,5 +1,6 @@
 //! The only door to a project: every command of every front end goes through here.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use jiff::tz::TimeZone;
 use milestone_domain::change::difference;
 use milestone_domain::command::{Command, Context, Credential};
 use milestone_domain::decide::decide;
+use milestone_domain::dependencies::Dependencies;
 use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::event::{ChangeId, Recorded};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
@@ -16,7 +18,8 @@ use milestone_domain::snapshot::{Claim, Problem, ProblemKind, Scope, Snapshot};
 use uuid::Uuid;
 
 use crate::{
-    Change, Cursor, Difference, Error, EventFilter, Noticed, Page, Result, Store, StoreError,
+    Change, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page, Result, Store,
+    StoreError,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -72,7 +75,9 @@ impl Project {
         match self.store.turn() {
             Ok(_turn) => self.settled(scope, actor),
             // Where nothing can be written, what people changed can still be read.
-            Err(StoreError::Io { .. }) => Ok(self.foreseen(reading.snapshot, &reading.noticed, actor)),
+            Err(StoreError::Io { .. }) => {
+                Ok(self.foreseen(reading.snapshot, &reading.noticed, actor))
+            }
             Err(error) => Err(error),
         }
     }
@@ -221,16 +226,107 @@ impl Project {
         }
     }
 
-    pub fn check(&self, mend: bool) -> Result<Vec<Problem>> {
-        self.store.check(mend)
+    /// Everything that is not as it should be, by what every reading names and by the store's own
+    /// look at itself.
+    pub fn check(&self, actor: &str) -> Result<Vec<Problem>> {
+        let snapshot = self.read(&Scope::All, actor)?;
+        let mut problems = graph_problems(&snapshot);
+        problems.extend(snapshot.problems);
+        for problem in self.store.check()? {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        Ok(problems)
     }
+
+    /// Mends what can safely be mended, and says what was done. Doing it again does nothing.
+    pub fn mend(&self, actor: &str) -> std::result::Result<Vec<String>, Error> {
+        let _turn = self.store.turn()?;
+        let mut done = self.store.mend()?;
+        let snapshot = self.read(&Scope::All, actor)?;
+        for problem in &snapshot.problems {
+            if let (ProblemKind::MissingDocument, Some(id)) = (problem.kind, problem.milestone) {
+                done.extend(self.write_again(&snapshot, id)?);
+            }
+        }
+        for collision in self.store.collisions()? {
+            done.push(self.renumber(collision, actor)?);
+        }
+        Ok(done)
+    }
+
+    /// Writes a lost document as its history says it.
+    fn write_again(&self, snapshot: &Snapshot, id: MilestoneId) -> Result<Option<String>> {
+        let Some(document) = snapshot.documents.get(&id) else { return Ok(None) };
+        let context = ChangeId(Uuid::now_v7());
+        let mut change = Change::new(snapshot, context, Vec::new());
+        change.reads.clear();
+        change.documents.insert(id, document.clone());
+        self.store.commit(&change)?;
+        Ok(Some(format!("{id}: its document is written again, from its history")))
+    }
+
+    fn renumber(&self, collision: Collision, actor: &str) -> std::result::Result<String, Error> {
+        let Collision { milestone: from, uid, tree, text, referring } = collision;
+        let tree = Box::new(tree);
+        let command = Command::Renumber { from, uid, tree, referring: referring.clone() };
+        let context = self.context(actor);
+        let snapshot = self.read(&needs(&command), actor)?;
+        let to = MilestoneId(snapshot.highest.map_or(1, |id| id.0 + 1));
+        let text = text.as_deref().map(|text| (to, text));
+        self.carry_out(&command, &context, text)?;
+        let mut said = format!("{from}: the other milestone of that name ({uid}) is now {to}");
+        if !referring.is_empty() {
+            let names: Vec<String> = referring.iter().map(ToString::to_string).collect();
+            let _ = write!(said, "; {} refer to it there", names.join(", "));
+        }
+        Ok(said)
+    }
+}
+
+/// Requirements that lead nowhere, and the cycle that a merge may have closed.
+fn graph_problems(snapshot: &Snapshot) -> Vec<Problem> {
+    let problem = |id: MilestoneId, message: String, next: String| Problem {
+        milestone: Some(id),
+        file: format!("active/{}", id.file_name()),
+        line: None,
+        column: None,
+        kind: ProblemKind::Graph,
+        message,
+        next,
+    };
+    let mut problems = Vec::new();
+    for outline in snapshot.open() {
+        let missing = outline.waits_for().filter(|node| match node {
+            Node::Milestone(id) => !snapshot.outlines.contains_key(id),
+            Node::Task(id) => snapshot.task(*id).is_none(),
+        });
+        problems.extend(missing.map(|node| {
+            let message = format!("{} requires {node}, which does not exist", outline.id);
+            problem(
+                outline.id,
+                message,
+                format!("correct `requires`: `milestone edit {}`", outline.id),
+            )
+        }));
+    }
+    if let Some(cycle) = Dependencies::of(snapshot).cycle() {
+        let names: Vec<String> = cycle.iter().map(ToString::to_string).collect();
+        let message = format!("each of these waits for the next: {}", names.join(" → "));
+        let id = cycle[0].milestone();
+        problems.push(problem(id, message, "leave out one of these requirements".into()));
+    }
+    problems
 }
 
 fn taking_in(noticed: &Noticed) -> Option<Command> {
     let milestone = noticed.milestone;
     match &noticed.what {
         Difference::New(document) => Some(Command::Adopt { document: document.clone() }),
-        Difference::Fields(changes) => Some(Command::TakeIn { milestone, changes: changes.clone() }),
+        Difference::Fields(changes) => {
+            Some(Command::TakeIn { milestone, changes: changes.clone() })
+        }
         Difference::Layout => None,
     }
 }

@@ -145,11 +145,7 @@ fn record_statuses(
     check_statuses(work, id, statuses)
 }
 
-fn check_statuses(
-    work: &mut Work<'_>,
-    id: MilestoneId,
-    statuses: &[Kind],
-) -> Result<(), Refusal> {
+fn check_statuses(work: &mut Work<'_>, id: MilestoneId, statuses: &[Kind]) -> Result<(), Refusal> {
     let mut started = false;
     for status in statuses {
         match *status {

@@ -6,11 +6,7 @@ use crate::limits;
 use crate::refusal::Refusal;
 use crate::snapshot::Outline;
 
-pub(super) fn set(
-    work: &mut Work<'_>,
-    name: &str,
-    reason: Option<String>,
-) -> Result<(), Refusal> {
+pub(super) fn set(work: &mut Work<'_>, name: &str, reason: Option<String>) -> Result<(), Refusal> {
     checked_text("a condition's name", name, limits::NAME_CHARS_MAX)?;
     checked_reason(reason.as_deref())?;
     if !work.now.conditions.0.contains_key(name) {

@@ -8,11 +8,7 @@ use crate::ids::MilestoneId;
 use crate::limits;
 use crate::refusal::Refusal;
 
-pub(super) fn add(
-    work: &mut Work<'_>,
-    id: MilestoneId,
-    draft: &Criterion,
-) -> Result<(), Refusal> {
+pub(super) fn add(work: &mut Work<'_>, id: MilestoneId, draft: &Criterion) -> Result<(), Refusal> {
     checked_text("a criterion", &draft.text, limits::TEXT_CHARS_MAX)?;
     let milestone = work.writable(id)?;
     let number = milestone.next_criterion_number();

@@ -28,7 +28,9 @@ pub(super) fn check(work: &Work<'_>, id: MilestoneId) -> Result<(), Refusal> {
 
 fn exists(snapshot: &Snapshot, node: Node) -> bool {
     match node {
-        Node::Milestone(id) => snapshot.outlines.contains_key(&id) || snapshot.archived.contains(&id),
+        Node::Milestone(id) => {
+            snapshot.outlines.contains_key(&id) || snapshot.archived.contains(&id)
+        }
         Node::Task(id) => snapshot.task(id).is_some(),
     }
 }

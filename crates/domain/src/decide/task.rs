@@ -118,7 +118,9 @@ pub(super) fn check_move(id: TaskId, from: TaskStatus, to: TaskStatus) -> Result
 pub(super) fn bad_move(id: TaskId, from: TaskStatus, to: TaskStatus) -> Refusal {
     let next = match from {
         TaskStatus::Blocked => format!("when nothing is in its way: `milestone task unblock {id}`"),
-        TaskStatus::Pending | TaskStatus::Failed => format!("start it: `milestone task start {id}`"),
+        TaskStatus::Pending | TaskStatus::Failed => {
+            format!("start it: `milestone task start {id}`")
+        }
         TaskStatus::InProgress | TaskStatus::Completed | TaskStatus::Cancelled => {
             format!("if it is to be worked on again: `milestone task reopen {id}`")
         }

@@ -68,21 +68,20 @@ impl Cache {
                 return Ok(None);
             }
         }
-        if history.as_ref().is_some_and(racy) && self.is_racy_history(disk, id)? {
+        if history.as_ref().is_some_and(racy) && is_racy_history(disk, id)? {
             return Ok(None);
         }
         Ok(self.entries.get(&id).map(|entry| (&entry.outline, entry.fingerprint.as_str())))
     }
 
-    /// A segment that came in within the same tick shows in the accepted sizes.
-    fn is_racy_history(&self, disk: &Disk, id: MilestoneId) -> Result<bool> {
-        let stream = Stream::Milestone(id);
-        let accepted = super::accepted::Accepted::read(disk, stream)?;
-        let sizes = history::sizes(disk, stream)?;
-        Ok(accepted.is_none_or(|accepted| accepted.segments != sizes))
-    }
-
-    pub fn put(&mut self, disk: &Disk, id: MilestoneId, stamp: Stamp, print: &str, outline: &Outline) -> Result<()> {
+    pub fn put(
+        &mut self,
+        disk: &Disk,
+        id: MilestoneId,
+        stamp: Stamp,
+        print: &str,
+        outline: &Outline,
+    ) -> Result<()> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let entry = Entry {
             document: stamp,
@@ -112,4 +111,12 @@ impl Cache {
     pub fn retain(&mut self, there: impl Fn(MilestoneId) -> bool) {
         self.entries.retain(|id, _| there(*id));
     }
+}
+
+/// A segment that came in within the same tick shows in the accepted sizes.
+fn is_racy_history(disk: &Disk, id: MilestoneId) -> Result<bool> {
+    let stream = Stream::Milestone(id);
+    let accepted = super::accepted::Accepted::read(disk, stream)?;
+    let sizes = history::sizes(disk, stream)?;
+    Ok(accepted.is_none_or(|accepted| accepted.segments != sizes))
 }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -40,7 +40,8 @@ pub struct Stamp {
 
 impl Stamp {
     fn of(metadata: &fs::Metadata) -> Self {
-        let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        let nanos =
+            |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         Self {
             inode: metadata.ino(),
             size: metadata.size(),
@@ -162,6 +163,13 @@ impl Disk {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.make_folder(place),
             Err(error) => Err(StoreError::io("make", &path)(error)),
         }
+    }
+
+    /// Closes a folder to other users: what is in it may say more than documents do.
+    pub fn keep_private(&self, place: &str) -> Result<()> {
+        let path = self.path(place);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
+            .map_err(StoreError::io("protect", &path))
     }
 
     /// Replaces a file at once or not at all. Not synced: a journal covers it, or it can be made

@@ -1,10 +1,277 @@
-//! What is wrong with what is kept, and what of it can safely be mended.
+//! What is wrong with what is kept, and what of it can be mended without deciding anything.
+//!
+//! Looking changes nothing. Mending never deletes what somebody wrote: a text that is replaced is
+//! kept in `data/kept/`.
 
-use milestone_domain::snapshot::{Problem, Scope};
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
-use super::Files;
-use crate::{Result, Store};
+use milestone_domain::apply::fold;
+use milestone_domain::change::difference;
+use milestone_domain::document::Milestone;
+use milestone_domain::event::{Recorded, Stream};
+use milestone_domain::ids::{MilestoneId, Uid};
+use milestone_domain::snapshot::{Problem, ProblemKind};
 
-pub fn check(files: &Files, _mend: bool) -> Result<Vec<Problem>> {
-    Ok(files.read(&Scope::All)?.snapshot.problems)
+use super::disk::{Disk, fingerprint};
+use super::{claims, history, layout, load, text};
+use crate::Collision;
+use crate::error::StoreError;
+use crate::merge::{self, Merged, Sides, split_markers};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// The length of the markers that git leaves.
+const MARKER: usize = 7;
+
+/// A draft that has been lying around for so long belongs to nobody.
+const DRAFT_AGE: Duration = Duration::from_hours(1);
+
+pub fn check(disk: &Disk) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for stream in streams(disk)? {
+        problems.extend(history::read(disk, stream, None)?.problems);
+    }
+    problems.extend(strangers(disk)?);
+    problems.extend(damaged_claims(disk)?);
+    for (name, _) in layout::git_files() {
+        if disk.stamp(name)?.is_none() {
+            let message = "what git must not share would be shared".to_owned();
+            problems.push(other(name, message, "`milestone doctor --fix` writes it again"));
+        }
+    }
+    Ok(problems)
+}
+
+fn streams(disk: &Disk) -> Result<Vec<Stream>> {
+    Ok(disk.names("history")?.iter().filter_map(|name| name.parse().ok()).collect())
+}
+
+fn other(file: &str, message: String, next: &str) -> Problem {
+    let (line, column, milestone) = (None, None, None);
+    let (file, next) = (file.to_owned(), next.to_owned());
+    Problem { milestone, file, line, column, kind: ProblemKind::Other, message, next }
+}
+
+/// Files among the documents that no id names.
+fn strangers(disk: &Disk) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for folder in ["active", "completed"] {
+        for name in disk.names(folder)? {
+            let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
+            let known = id.is_some_and(|id| id.file_name() == name);
+            if known || name == "index.yaml" || name.starts_with('.') {
+                continue;
+            }
+            let message = "no milestone is named like this file, so it is not read".to_owned();
+            let next = "name it after its id, such as milestone-007.yaml, or move it elsewhere";
+            problems.push(other(&format!("{folder}/{name}"), message, next));
+        }
+    }
+    Ok(problems)
+}
+
+fn damaged_claims(disk: &Disk) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for name in disk.names(claims::FOLDER)? {
+        let task = name.strip_suffix(".json").and_then(|name| name.parse().ok());
+        let readable = match task {
+            Some(task) => claims::read(disk, task)?.is_some(),
+            None => false,
+        };
+        if !readable {
+            let message = "this claim cannot be read, so nobody holds the task by it".to_owned();
+            let next = "its worker is refused at its next write, and the task can be claimed again";
+            problems.push(other(&format!("{}/{name}", claims::FOLDER), message, next));
+        }
+    }
+    Ok(problems)
+}
+
+pub fn mend(disk: &Disk) -> Result<Vec<String>> {
+    let mut done = Vec::new();
+    for (name, text) in layout::git_files() {
+        if disk.stamp(name)?.is_none() {
+            disk.replace(name, text.as_bytes())?;
+            done.push(format!("{name}: written again"));
+        }
+    }
+    done.extend(sweep_drafts(disk)?);
+    for name in disk.names("active")? {
+        let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
+        if let Some(id) = id {
+            done.extend(mend_conflict(disk, id)?);
+        }
+    }
+    Ok(done)
+}
+
+fn sweep_drafts(disk: &Disk) -> Result<Vec<String>> {
+    let mut swept = 0;
+    for name in disk.names("data")?.iter().filter(|name| name.starts_with("draft-")) {
+        let place = format!("data/{name}");
+        let Some(stamp) = disk.stamp(&place)? else { continue };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let written = u128::try_from(stamp.modified).unwrap_or(0);
+        if now.as_nanos().saturating_sub(written) > DRAFT_AGE.as_nanos() {
+            disk.remove(&place)?;
+            swept += 1;
+        }
+    }
+    Ok((swept > 0)
+        .then(|| format!("data/: {swept} unfinished files of interrupted commands removed"))
+        .into_iter()
+        .collect())
+}
+
+/// Resolves what git's text merge left in a document, where the fields can be merged.
+fn mend_conflict(disk: &Disk, id: MilestoneId) -> Result<Vec<String>> {
+    let (place, _) = load::places(id)[0].clone();
+    let Some(bytes) = disk.read(&place)? else { return Ok(Vec::new()) };
+    if text::conflict_marker(&bytes).is_none() {
+        return Ok(Vec::new());
+    }
+    let marked = String::from_utf8_lossy(&bytes).into_owned();
+    let sides = split_markers(&marked, MARKER);
+    let (resolved, said) = match resolve(disk, id, &sides)? {
+        Ok(resolved) => resolved,
+        Err(why) => return Ok(vec![format!("{place}: left as it is: {why}")]),
+    };
+    let kept = keep(disk, id, "conflict", &marked)?;
+    disk.replace(&place, resolved.as_bytes())?;
+    Ok(vec![format!("{place}: {said}; the text with its markers is kept as {kept}")])
+}
+
+type Resolution = std::result::Result<(String, &'static str), String>;
+
+fn resolve(disk: &Disk, id: MilestoneId, sides: &Sides) -> Result<Resolution> {
+    let base = sides.base.clone().unwrap_or_default();
+    let merged = merge::documents(&base, &sides.ours, &sides.theirs);
+    if let Merged::Different { theirs, .. } = merged {
+        // The history of the other one is here as well; it gets its own number from there.
+        keep(disk, id, &theirs.to_string(), &sides.theirs)?;
+        return Ok(Ok((sides.ours.clone(), "our milestone keeps this file and its number")));
+    }
+    if let Merged::Text(text) = merged {
+        return Ok(Ok((text, "merged field by field")));
+    }
+    if let Merged::Unreadable { error, .. } = merged {
+        return Ok(Err(format!("line {}: {}", error.line, error.message)));
+    }
+    Ok(by_history(disk, id, sides).and_then(|folded| {
+        folded.ok_or_else(|| {
+            "both sides changed the same field; choose one and remove the markers".into()
+        })
+    }))
+}
+
+/// Without the version that both sides began with, the history of both says how they go together.
+fn by_history(
+    disk: &Disk,
+    id: MilestoneId,
+    sides: &Sides,
+) -> std::result::Result<Option<(String, &'static str)>, String> {
+    if sides.base.is_some() {
+        return Ok(None);
+    }
+    let said = |side: &str| text::read(side.as_bytes(), false).map(|said| said.milestone);
+    let (Ok(ours), Ok(theirs)) = (said(&sides.ours), said(&sides.theirs)) else { return Ok(None) };
+    let history = history::read(disk, Stream::Milestone(id), ours.uid);
+    let Some(folded) = history.ok().and_then(|history| fold(&history.events)) else {
+        return Ok(None);
+    };
+    if !explains(&folded, &ours, &theirs) {
+        return Ok(None);
+    }
+    let text = text::saying("merge", &sides.ours, &folded).map_err(|error| error.to_string())?;
+    Ok(Some((text, "merged by the history of both sides")))
+}
+
+/// Whether every field of the fold is one that a side shows: nobody's unrecorded edit is lost.
+fn explains(folded: &Milestone, ours: &Milestone, theirs: &Milestone) -> bool {
+    let (folded, ours, theirs) = (folded.tree(), ours.tree(), theirs.tree());
+    let theirs_only = difference(&folded, &theirs);
+    theirs_only.iter().all(|change| {
+        change.path.get(&ours) == change.path.get(&folded)
+            || milestone_domain::document::key_owner(&change.path)
+                == milestone_domain::document::KeyOwner::Program
+    })
+}
+
+/// Puts a text aside where nothing removes it.
+fn keep(disk: &Disk, id: MilestoneId, name: &str, text: &str) -> Result<String> {
+    disk.make_folder("data/kept")?;
+    let print = fingerprint(text.as_bytes());
+    let place = format!("data/kept/{id}.{name}.{}.yaml", &print[..8]);
+    disk.replace(&place, text.as_bytes())?;
+    Ok(place)
+}
+
+/// Milestones whose history stands under an id that now is another document's.
+pub fn collisions(disk: &Disk) -> Result<Vec<Collision>> {
+    let mut collisions = Vec::new();
+    let mut living = None;
+    for stream in streams(disk)? {
+        let Stream::Milestone(id) = stream else { continue };
+        let uids = history::read(disk, stream, None)?.uids;
+        if uids.len() < 2 {
+            continue;
+        }
+        if living.is_none() {
+            living = Some(living_uids(disk)?);
+        }
+        let taken =
+            living.as_ref().is_some_and(|living| uids.iter().any(|uid| living.contains(uid)));
+        // Should no document show any of them, the first keeps the number.
+        let keeper = if taken { None } else { uids.first().copied() };
+        for uid in uids {
+            let lives = living.as_ref().is_some_and(|living| living.contains(&uid));
+            if !lives && Some(uid) != keeper {
+                collisions.extend(collision(disk, id, uid)?);
+            }
+        }
+    }
+    Ok(collisions)
+}
+
+/// The uids of all documents, wherever they are.
+fn living_uids(disk: &Disk) -> Result<BTreeSet<Uid>> {
+    let mut uids = BTreeSet::new();
+    for folder in ["active", "completed"] {
+        for name in disk.names(folder)? {
+            let bytes = disk.read(&format!("{folder}/{name}"))?.unwrap_or_default();
+            let said = text::read(&bytes, false).ok().and_then(|said| said.milestone.uid);
+            uids.extend(said.or_else(|| load::uid_of(&bytes)));
+        }
+    }
+    Ok(uids)
+}
+
+fn collision(disk: &Disk, id: MilestoneId, uid: Uid) -> Result<Option<Collision>> {
+    let history = history::read(disk, Stream::Milestone(id), Some(uid))?;
+    let Some(milestone) = fold(&history.events) else { return Ok(None) };
+    let mut referring = Vec::new();
+    for stream in streams(disk)? {
+        let Stream::Milestone(other) = stream else { continue };
+        let events = history::read(disk, stream, None)?.events;
+        let last = events.iter().rev().find_map(|event: &Recorded| event.refers.get(&id));
+        if other != id && last == Some(&uid) {
+            referring.push(other);
+        }
+    }
+    let text = kept_text(disk, id, uid)?;
+    let tree = match &text {
+        Some(text) => text::read(text.as_bytes(), false)
+            .map_or(milestone.tree(), |said| said.milestone.tree()),
+        None => milestone.tree(),
+    };
+    Ok(Some(Collision { milestone: id, uid, tree, text, referring }))
+}
+
+fn kept_text(disk: &Disk, id: MilestoneId, uid: Uid) -> Result<Option<String>> {
+    let prefix = format!("{id}.{uid}.");
+    let names = disk.names("data/kept")?;
+    let Some(name) = names.iter().find(|name| name.starts_with(&prefix)) else { return Ok(None) };
+    let bytes = disk.read(&format!("data/kept/{name}"))?;
+    Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
 }

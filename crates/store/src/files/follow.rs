@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::disk::Disk;
 use super::history;
-use super::journal::{Applied, Append};
+use super::journal::{Append, Applied};
 use crate::error::StoreError;
 use crate::{Cursor, EventFilter, Page};
 

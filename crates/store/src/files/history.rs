@@ -107,18 +107,24 @@ pub fn read(disk: &Disk, stream: Stream, uid: Option<Uid>) -> Result<History> {
         let last = segment.lines.last().map(|(hash, _)| hash.clone());
         history.tips.insert(segment.name.clone(), last.unwrap_or_default());
     }
-    history.events = in_order(segments);
+    history.events = in_order(&segments);
     Ok(history)
 }
 
-fn read_segment(stream: Stream, name: &str, bytes: &[u8], history: &mut History) -> Option<Segment> {
+fn read_segment(
+    stream: Stream,
+    name: &str,
+    bytes: &[u8],
+    history: &mut History,
+) -> Option<Segment> {
     let file = format!("{}/{name}", folder(stream));
     let mut problem = |line: u64, kind, message: String| {
         history.problems.push(problem(stream, &file, line, kind, message));
     };
     // A last line without its end was torn by a crash and is cut by the next write.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let mut lines = bytes[..whole].split(|byte| *byte == b'\n').zip(1..).take_while(|(l, _)| !l.is_empty());
+    let mut lines =
+        bytes[..whole].split(|byte| *byte == b'\n').zip(1..).take_while(|(l, _)| !l.is_empty());
     let (first, _) = lines.next()?;
     let Ok(header) = serde_json::from_slice::<Header>(first) else {
         problem(1, ProblemKind::BrokenHistory, "the first line of this segment is damaged".into());
@@ -142,7 +148,9 @@ fn read_segment(stream: Stream, name: &str, bytes: &[u8], history: &mut History)
                     problem(number, ProblemKind::NewerEvent, message);
                     history.unknown.push(value);
                 }
-                _ => problem(number, ProblemKind::BrokenHistory, format!("damaged record: {error}")),
+                _ => {
+                    problem(number, ProblemKind::BrokenHistory, format!("damaged record: {error}"));
+                }
             },
         }
         prev = hash;
@@ -155,7 +163,8 @@ fn is_newer(value: &Value) -> bool {
     let version = value["v"].as_u64();
     let framed = value["kind"].is_string() && value["id"].is_string() && value["prev"].is_string();
     let known = serde_json::from_value::<milestone_domain::event::Event>(value.clone());
-    let unknown_kind = known.err().is_some_and(|error| error.to_string().contains("unknown variant"));
+    let unknown_kind =
+        known.err().is_some_and(|error| error.to_string().contains("unknown variant"));
     framed && (version.is_some_and(|v| v > u64::from(EVENT_VERSION)) || unknown_kind)
 }
 
@@ -181,7 +190,7 @@ fn problem(stream: Stream, file: &str, line: u64, kind: ProblemKind, message: St
 
 /// Merges the segments: a line comes after the line before it, a segment's first after its
 /// parents, and where there is a choice the earlier time, then the smaller id, goes first.
-fn in_order(segments: Vec<Segment>) -> Vec<Recorded> {
+fn in_order(segments: &[Segment]) -> Vec<Recorded> {
     let place_of: HashMap<(String, String), (usize, usize)> = segments
         .iter()
         .enumerate()
@@ -272,9 +281,7 @@ pub fn add(
 /// Nothing came in beside the own segment, and the own one has the length it was left with.
 fn may_continue(own: &Own, uid: Option<Uid>, sizes: &Sizes) -> bool {
     let others = sizes.iter().filter(|(name, _)| **name != own.segment);
-    own.uid == uid
-        && sizes.get(&own.segment) == Some(&own.size)
-        && others.eq(own.others.iter())
+    own.uid == uid && sizes.get(&own.segment) == Some(&own.size) && others.eq(own.others.iter())
 }
 
 fn ends_with(disk: &Disk, stream: Stream, own: &Own) -> Result<bool> {

@@ -206,7 +206,8 @@ fn put_append(disk: &Disk, append: &Append) -> Result<()> {
     }
     // Only a torn part of these very lines is written over; other lines there mean that git put
     // another version of the file in place, and the document will be compared with that.
-    let torn = there.get(at..).is_some_and(|end| new.starts_with(end) || end.iter().all(|b| *b == 0));
+    let torn =
+        there.get(at..).is_some_and(|end| new.starts_with(end) || end.iter().all(|b| *b == 0));
     if torn {
         if let Some((folder, _)) = append.place.rsplit_once('/') {
             disk.make_folder(folder)?;
@@ -284,12 +285,12 @@ pub fn recover(disk: &Disk, applied: Option<Applied>, boot: &str) -> Result<Appl
         }
     }
     boot.clone_into(&mut state.boot);
-    rewrite(disk, records, state)
+    rewrite(disk, &records, state)
 }
 
 /// Syncs what the journal covers, then replaces it by its newest records.
-pub fn rewrite(disk: &Disk, records: Vec<Record>, mut state: Applied) -> Result<Applied> {
-    sync_covered(disk, &records)?;
+pub fn rewrite(disk: &Disk, records: &[Record], mut state: Applied) -> Result<Applied> {
+    sync_covered(disk, records)?;
     let mut kept = Vec::new();
     let mut size = 0;
     for record in records.iter().rev() {

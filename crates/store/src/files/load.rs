@@ -185,7 +185,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
 }
 
 /// The uid that a text which cannot be read still shows.
-fn uid_of(bytes: &[u8]) -> Option<Uid> {
+pub fn uid_of(bytes: &[u8]) -> Option<Uid> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let line = lines.find_map(|line| line.strip_prefix(b"uid:"))?;
     let text = std::str::from_utf8(line).ok()?.trim().trim_matches('"');
@@ -274,7 +274,11 @@ fn meant(
         let Ok(version) = text::read(version.as_bytes(), false) else { continue };
         let mut version = version.milestone.tree();
         let archived = now.get("archived").cloned();
-        put(&mut version, &milestone_domain::change::Path::root().key("archived"), archived.as_ref());
+        put(
+            &mut version,
+            &milestone_domain::change::Path::root().key("archived"),
+            archived.as_ref(),
+        );
         let changes = difference(&version, said);
         if changes.is_empty() && !late {
             return Ok(difference(now, said));
@@ -333,7 +337,13 @@ fn program_key(id: MilestoneId, file: &str, change: &FieldChange) -> Problem {
         change.path,
         change.before.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string)
     );
-    problem(id, file, ProblemKind::ProgramKey, message, "the next change of this document puts it back")
+    problem(
+        id,
+        file,
+        ProblemKind::ProgramKey,
+        message,
+        "the next change of this document puts it back",
+    )
 }
 
 /// Other documents whose history stands under this id, and which have not been given another.

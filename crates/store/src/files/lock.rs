@@ -55,9 +55,10 @@ impl Lock {
 /// Leaves our name for whoever waits. Only courtesy: the lock holds without it.
 fn sign(mut file: &File) {
     let name = format!("process {} ({})\n", std::process::id(), program());
-    let _ = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| {
-        file.write_all(name.as_bytes())
-    });
+    let _ = file
+        .set_len(0)
+        .and_then(|()| file.seek(SeekFrom::Start(0)))
+        .and_then(|_| file.write_all(name.as_bytes()));
 }
 
 fn program() -> String {

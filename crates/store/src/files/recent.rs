@@ -57,13 +57,7 @@ pub fn exchange(
 }
 
 /// Files what was replaced under a name that says whether it is still what it was.
-fn keep(
-    disk: &Disk,
-    seq: u64,
-    place: &str,
-    old: &PathBuf,
-    before: Option<&str>,
-) -> Result<Placed> {
+fn keep(disk: &Disk, seq: u64, place: &str, old: &PathBuf, before: Option<&str>) -> Result<Placed> {
     let relative = format!("data/{}", old.file_name().unwrap_or_default().to_string_lossy());
     let bytes = disk.read_beneath(&relative)?.unwrap_or_default();
     let stamp = disk.stamp(&relative)?;

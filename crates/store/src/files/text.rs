@@ -1,9 +1,7 @@
 //! Between a document's text, with its comments and layout, and what it says.
 
 use milestone_domain::change::{FieldChange, Path, difference, put};
-use milestone_domain::document::{
-    CANONICAL_ORDER, DocumentError, Milestone, TASK_ORDER, aliases,
-};
+use milestone_domain::document::{CANONICAL_ORDER, DocumentError, Milestone, TASK_ORDER, aliases};
 use milestone_domain::progress::Progress;
 use serde_json::{Map, Value};
 
@@ -48,9 +46,10 @@ pub fn read(bytes: &[u8], archived: bool) -> Result<Said, Unreadable> {
 pub fn conflict_marker(bytes: &[u8]) -> Option<u64> {
     let marker = |line: &[u8]| line.starts_with(b"<<<<<<< ") || line == b"<<<<<<<";
     let lines = bytes.split(|byte| *byte == b'\n');
-    lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).zip(1..).find_map(|(line, number)| {
-        marker(line).then_some(number)
-    })
+    lines
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .zip(1..)
+        .find_map(|(line, number)| marker(line).then_some(number))
 }
 
 /// Finds the place that an error of meaning is about.
@@ -82,9 +81,8 @@ fn steps_by_id(tree: &Value, path: &Path) -> Vec<Step> {
 fn names(item: &Value, id: &str) -> bool {
     let Some(said) = item.get("id") else { return false };
     let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
-    let number = |text: &str| {
-        text.parse::<milestone_domain::ids::TaskName>().ok().map(|name| name.number)
-    };
+    let number =
+        |text: &str| text.parse::<milestone_domain::ids::TaskName>().ok().map(|name| name.number);
     said == id || (number(&said).is_some() && number(&said) == number(id))
 }
 
@@ -134,6 +132,15 @@ pub fn edit(
     }
 }
 
+/// The text of another document, or of one that was lost, made to say all of `wanted`.
+pub fn saying(file: &str, text: &str, wanted: &Milestone) -> Result<String, StoreError> {
+    let said = read(text.as_bytes(), wanted.archived).map_err(|error| StoreError::Unfaithful {
+        file: file.to_owned(),
+        message: error.message,
+    })?;
+    edit(file, text, &said.milestone, wanted, |_| true)
+}
+
 /// The edits of one text, collected so that no edit moves what another one points at.
 struct Edits<'a> {
     tree: Value,
@@ -152,9 +159,11 @@ impl<'a> Edits<'a> {
 
     fn in_order(mut self) -> Vec<Edit> {
         self.removals.sort_unstable();
-        let removals = self.removals.iter().rev().map(|(list, at)| Edit::Remove {
-            path: vec![Step::key(*list), Step::Index(*at)],
-        });
+        let removals = self
+            .removals
+            .iter()
+            .rev()
+            .map(|(list, at)| Edit::Remove { path: vec![Step::key(*list), Step::Index(*at)] });
         self.sets.into_iter().chain(removals).chain(self.appends).collect()
     }
 
@@ -236,7 +245,9 @@ impl<'a> Edits<'a> {
             Some(value) => {
                 self.sets.push(Edit::Set { path: place, value: value.clone(), order });
             }
-            None if at(&self.tree, &place).is_some() => self.sets.push(Edit::Remove { path: place }),
+            None if at(&self.tree, &place).is_some() => {
+                self.sets.push(Edit::Remove { path: place });
+            }
             None => {}
         }
     }

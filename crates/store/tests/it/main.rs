@@ -1,3 +1,6 @@
 //! The file store through the one door, on a real disk.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod documents;
 mod files;
