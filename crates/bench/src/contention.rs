@@ -21,7 +21,12 @@ pub fn measure(programs: &Programs, sample: &Sample, options: &Options) -> Resul
 
 /// Every worker claims a task of its own and completes it, each in a process of its own, as long
 /// as there are tasks and time.
-fn contention(programs: &Programs, sample: &Sample, workers: usize, limit: Duration) -> Result<Row> {
+fn contention(
+    programs: &Programs,
+    sample: &Sample,
+    workers: usize,
+    limit: Duration,
+) -> Result<Row> {
     let ready = sample.ready()?;
     let snapshot = sample.graph()?;
     // The fence that the claim will be given: one more than any before it.

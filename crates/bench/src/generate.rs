@@ -32,7 +32,8 @@ pub fn documents(tasks: usize, seed: u64) -> Vec<Milestone> {
 fn milestone(at: usize, size: usize, count: usize, random: &mut Random) -> Milestone {
     let id = number(at);
     let mut milestone = Milestone::new(MilestoneId(id), &phrase("Milestone about", random));
-    milestone.uid = Some(Uid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(id))));
+    milestone.uid =
+        Some(Uid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(id))));
     milestone.description = Some(sentence(random));
     milestone.goals = (0..2).map(|_| phrase("Better", random)).collect();
     milestone.status = status(at, count);
@@ -72,7 +73,10 @@ fn task(at: usize, n: usize, of: MilestoneStatus, random: &mut Random) -> Task {
     let mut task = Task::new(number(n), &phrase("Build the", random));
     task.description = Some(sentence(random));
     task.estimate = serde_json::from_value(ESTIMATES[random.below(6)].into()).ok();
-    task.requires = (0..random.below(3)).filter(|_| n > 0).map(|_| Reference::Own(number(random.below(n)))).collect();
+    task.requires = (0..random.below(3))
+        .filter(|_| n > 0)
+        .map(|_| Reference::Own(number(random.below(n))))
+        .collect();
     task.requires.sort_unstable();
     task.requires.dedup();
     if at > 0 && random.one_in(10) {
@@ -80,7 +84,8 @@ fn task(at: usize, n: usize, of: MilestoneStatus, random: &mut Random) -> Task {
         task.requires.push(Reference::Task(TaskId::new(other, 1)));
     }
     if random.one_in(5) {
-        task.resources = vec![format!("src/{}/{}.rs", WORDS[random.below(16)], WORDS[random.below(16)])];
+        task.resources =
+            vec![format!("src/{}/{}.rs", WORDS[random.below(16)], WORDS[random.below(16)])];
     }
     task.labels = (0..random.below(2)).map(|_| WORDS[random.below(16)].to_owned()).collect();
     if of == MilestoneStatus::Completed || (of == MilestoneStatus::InProgress && n == 0) {
@@ -111,7 +116,8 @@ pub fn write(repository: &Path, documents: &[Milestone]) -> io::Result<PathBuf> 
     fs::create_dir_all(root.join("config"))?;
     fs::write(root.join("config/milestone-config.yaml"), "scale_override: files\n")?;
     for document in documents {
-        let text = text::write(document, true).replacen("tasks:", "# What is to be done.\ntasks:", 1);
+        let text =
+            text::write(document, true).replacen("tasks:", "# What is to be done.\ntasks:", 1);
         fs::write(root.join("active").join(document.id.file_name()), text)?;
     }
     Ok(root)

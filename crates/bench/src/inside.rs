@@ -80,10 +80,13 @@ pub fn measure(sample: &Sample, runs: usize) -> Result<Vec<Row>> {
     add("read graph", Box::new(|_| read(sample, &Scope::Graph(BTreeSet::new()))))?;
     add("read all", Box::new(|_| read(sample, &Scope::All)))?;
     add("claim + release", Box::new(|task| claim_and_release(sample, task)))?;
-    add("done + reopen", Box::new(|task| {
-        sample.change(task, TaskStatus::Completed)?;
-        sample.change(task, TaskStatus::Pending)
-    }))?;
+    add(
+        "done + reopen",
+        Box::new(|task| {
+            sample.change(task, TaskStatus::Completed)?;
+            sample.change(task, TaskStatus::Pending)
+        }),
+    )?;
     add("add + remove", Box::new(|task| add_and_remove(sample, task.milestone)))?;
     Ok(rows)
 }

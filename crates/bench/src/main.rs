@@ -59,7 +59,8 @@ impl Options {
             match word.as_str() {
                 "--tasks" => {
                     let counts = value()?;
-                    options.tasks = counts.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?;
+                    options.tasks =
+                        counts.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?;
                 }
                 "--runs" => options.runs = value()?.parse()?,
                 "--seconds" => options.seconds = value()?.parse()?,
@@ -134,7 +135,16 @@ fn main() -> Result<()> {
 fn build() -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "-p", "milestone", "-p", "milestone-bench", "--bins"])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "-p",
+            "milestone",
+            "-p",
+            "milestone-bench",
+            "--bins",
+        ])
         .status()?;
     if status.success() { Ok(()) } else { Err("the programs to measure do not build".into()) }
 }

@@ -33,14 +33,21 @@ pub fn run(program: &Path, words: &[impl AsRef<OsStr>], folder: &Path) -> Result
     let taken = started.elapsed().as_secs_f64() * 1000.0;
     if !status.success() {
         let words: Vec<_> = words.iter().map(|word| word.as_ref().to_string_lossy()).collect();
-        return Err(format!("{} {} failed in {}", program.display(), words.join(" "), folder.display()).into());
+        return Err(format!(
+            "{} {} failed in {}",
+            program.display(),
+            words.join(" "),
+            folder.display()
+        )
+        .into());
     }
     Ok(taken)
 }
 
 /// What a program prints.
 pub fn output(program: &Path, words: &[impl AsRef<OsStr>], folder: &Path) -> Result<String> {
-    let output = Command::new(program).args(words).current_dir(folder).stdin(Stdio::null()).output()?;
+    let output =
+        Command::new(program).args(words).current_dir(folder).stdin(Stdio::null()).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }

@@ -45,7 +45,14 @@ const STARTS: [Operation; 2] = [
 ];
 
 const OPERATIONS: [Operation; 7] = [
-    operation("show", |task| vec!["show".into(), task.milestone.to_string()], Floor::Line, (3.0, 3.0), ONE, Undo::Nothing),
+    operation(
+        "show",
+        |task| vec!["show".into(), task.milestone.to_string()],
+        Floor::Line,
+        (3.0, 3.0),
+        ONE,
+        Undo::Nothing,
+    ),
     operation("next", |_| words(&["next"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
     operation("list", |_| words(&["list"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
     operation("update", |_| words(&["update"]), Floor::Line, (20.0, 80.0), WHOLE, Undo::Nothing),
@@ -93,7 +100,8 @@ fn measured(
     options: &Options,
     operations: &[Operation],
 ) -> Result<Vec<Row>> {
-    let wanted: Vec<_> = operations.iter().filter(|operation| options.wants(operation.name)).collect();
+    let wanted: Vec<_> =
+        operations.iter().filter(|operation| options.wants(operation.name)).collect();
     if wanted.is_empty() {
         return Ok(Vec::new());
     }

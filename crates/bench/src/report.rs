@@ -85,7 +85,8 @@ impl Row {
 }
 
 pub fn table(rows: &[Row]) -> String {
-    let mut text = String::from("| operation | tasks | median ms | ratio | target | memory MB | met |\n");
+    let mut text =
+        String::from("| operation | tasks | median ms | ratio | target | memory MB | met |\n");
     text.push_str("|---|--:|--:|--:|--:|--:|---|\n");
     for row in rows {
         let _ = writeln!(text, "| {} |", row.cells().join(" | "));
