@@ -255,6 +255,17 @@ impl Disk {
         }
     }
 
+    /// Syncs everything there is, where the system can; answers whether it did.
+    pub fn sync_all(&self) -> Result<bool> {
+        #[cfg(target_os = "linux")]
+        if let Some(root) = self.open_for_sync("")? {
+            let synced = rustix::fs::syncfs(root);
+            synced.map_err(|errno| StoreError::io("sync", &self.root)(errno.into()))?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     /// Syncs a file or folder that is there.
     pub fn sync(&self, place: &str) -> Result<()> {
         let Some(file) = self.open_for_sync(place)? else { return Ok(()) };

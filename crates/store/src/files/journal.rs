@@ -25,6 +25,9 @@ const BYTES_MAX: u64 = 1024 * 1024;
 /// What is kept when it is cut back: enough versions for any editor that is open right now.
 const BYTES_KEPT: usize = 256 * 1024;
 
+/// For more files than these, syncing their whole file system is quicker than syncing each.
+const SYNCED_SINGLY_MAX: usize = 32;
+
 /// Everything one change does to the disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -329,6 +332,9 @@ fn sync_covered(disk: &Disk, records: &[Record]) -> Result<()> {
     let writes = records.iter().flat_map(|record| record.writes.iter().map(|write| &write.place));
     let appends = records.iter().flat_map(|record| record.appends.iter().map(|line| &line.place));
     let places: BTreeSet<&str> = writes.chain(appends).map(String::as_str).collect();
+    if places.len() > SYNCED_SINGLY_MAX && disk.sync_all()? {
+        return Ok(());
+    }
     let mut folders = BTreeSet::new();
     for place in &places {
         disk.sync(place)?;
