@@ -260,8 +260,8 @@ impl Files {
     ) -> Result<()> {
         for (place, _) in load::places(id) {
             let Some(stamp) = self.disk.stamp(&place)? else { continue };
-            if let Some((outline, _)) = cache.get(&self.disk, id, &place, stamp)? {
-                reading.snapshot.outlines.insert(id, outline.clone());
+            if let Some(outline) = cache.get(&self.disk, id, &place, stamp)? {
+                reading.snapshot.outlines.insert(id, outline);
                 return Ok(());
             }
             let Some(loaded) = self.read_document(id, reading)? else { return Ok(()) };

@@ -18,8 +18,8 @@ use milestone_domain::snapshot::{Claim, Part, Problem, ProblemKind, Scope, Snaps
 use uuid::Uuid;
 
 use crate::{
-    Change, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page, Reading, Result, Store,
-    StoreError,
+    Change, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page, Reading, Result,
+    Store, StoreError,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -89,12 +89,7 @@ impl Project {
     ///
     /// A reading from before this turn will do to begin with: whatever is taken in is held against
     /// what is there.
-    fn settled(
-        &self,
-        scope: &Scope,
-        actor: &str,
-        mut begin: Option<Reading>,
-    ) -> Result<Snapshot> {
+    fn settled(&self, scope: &Scope, actor: &str, mut begin: Option<Reading>) -> Result<Snapshot> {
         let mut refused: Vec<(Noticed, Problem)> = Vec::new();
         for _ in 0..TAKE_IN_ROUNDS_MAX {
             let mut reading = match begin.take() {
