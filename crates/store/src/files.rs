@@ -50,6 +50,13 @@ const READ_TRIES: u32 = 3;
 /// How many documents are kept in their read form during a turn.
 const EXACT_MAX: usize = 16;
 
+/// Makes a project's folder, or what is missing of it; what is there stays as it is. `shared` says
+/// that others work on it too. Answers whether the project is new.
+pub fn make(folder: &std::path::Path, shared: bool) -> Result<bool> {
+    let disk = Disk::new(folder.to_owned());
+    layout::make(&disk, shared)
+}
+
 /// A project kept in files, as one process sees it.
 pub struct Files {
     disk: Disk,
@@ -62,6 +69,9 @@ pub struct Files {
     watched: RefCell<Watched>,
     /// What texts say that were read in this turn, by their fingerprints.
     exact: RefCell<BTreeMap<String, Milestone>>,
+    /// Documents that were last read with something wrong about them: they are never accepted as
+    /// they are, so that the next command names it again.
+    troubled: RefCell<BTreeSet<MilestoneId>>,
 }
 
 impl Files {
@@ -75,13 +85,8 @@ impl Files {
             turns: Cell::new(0),
             watched: RefCell::default(),
             exact: RefCell::default(),
+            troubled: RefCell::default(),
         }
-    }
-
-    /// Makes what is missing of the project's folder; `shared` says that others work on it too.
-    /// Answers whether the project is new.
-    pub fn make(&self, shared: bool) -> Result<bool> {
-        layout::make(&self.disk, shared)
     }
 
     /// Runs `read` on a state that no writer touched meanwhile.
@@ -188,6 +193,11 @@ impl Files {
         let Some(loaded) = load::load(&self.disk, id, &self.watched.borrow())? else {
             return Ok(None);
         };
+        if loaded.is_troubled() {
+            self.troubled.borrow_mut().insert(id);
+        } else {
+            self.troubled.borrow_mut().remove(&id);
+        }
         reading.noticed.extend(loaded.noticed.iter().cloned());
         reading.snapshot.problems.extend(loaded.problems.iter().cloned());
         self.keep_exact(&loaded);
@@ -420,6 +430,7 @@ impl Files {
             })
         };
         memory.accepted.text = fingerprint(text.as_bytes());
+        memory.accepted.exact &= !self.troubled.borrow().contains(&id);
         let same_place = there.as_ref().filter(|(old, ..)| *old == place);
         let first = same_place.map(|(old, _, text)| before(old, text)).transpose()?;
         // A document that was taken in as it is needs no writing.
@@ -709,6 +720,15 @@ impl Store for Files {
 
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page> {
         self.undisturbed(|| follow::events(&self.disk, after, filter, limit))
+    }
+
+    fn text(&self, id: MilestoneId) -> Result<Option<String>> {
+        for (place, _) in load::places(id) {
+            if let Some(bytes) = self.disk.read(&place)? {
+                return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        Ok(None)
     }
 
     fn check(&self) -> Result<Vec<Problem>> {
