@@ -42,6 +42,6 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Watch(args) => watch::run(app, &args),
         Verb::Config(args) => config::run(app, args),
         Verb::Schema(args) => schema::run(&args),
-        Verb::MergeDriver(args) => merge_driver::run(app, &args),
+        Verb::MergeDriver(args) => merge_driver::run(&args),
     }
 }

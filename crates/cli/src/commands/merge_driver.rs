@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use milestone_store::merge::{self, Merged};
 
-use crate::app::App;
 use crate::errors::Failure;
 
 /// Merge three versions of a document, field by field (called by git)
@@ -30,7 +29,7 @@ pub struct MergeDriverArgs {
     path: Option<String>,
 }
 
-pub fn run(app: &App, args: &MergeDriverArgs) -> Result<(), Failure> {
+pub fn run(args: &MergeDriverArgs) -> Result<(), Failure> {
     let (base, ours, theirs) = (read(&args.base)?, read(&args.ours)?, read(&args.theirs)?);
     let path = args.path.clone().unwrap_or_else(|| args.ours.display().to_string());
     let (text, left) = match merge::documents(&base, &ours, &theirs) {
@@ -57,7 +56,7 @@ pub fn run(app: &App, args: &MergeDriverArgs) -> Result<(), Failure> {
     match left {
         None => Ok(()),
         Some(what) => {
-            app.out.warn(&format!("{path}: {what}"));
+            crate::output::warn(&format!("{path}: {what}"));
             Err(Failure::LeftToPerson { path })
         }
     }

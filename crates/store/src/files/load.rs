@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::accepted::Accepted;
 use super::disk::{Disk, fingerprint};
-use super::recent::{self, LateSave};
+use super::recent::{LateSave, Watched};
 use super::{history, journal, text};
 use crate::error::StoreError;
 use crate::{Difference, Noticed};
@@ -51,10 +51,10 @@ pub fn places(id: MilestoneId) -> [(String, bool); 2] {
     [(format!("active/{}", id.file_name()), false), (format!("completed/{}", id.file_name()), true)]
 }
 
-pub fn load(disk: &Disk, id: MilestoneId) -> Result<Option<Loaded>> {
+pub fn load(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Loaded>> {
     let accepted = Accepted::read(disk, Stream::Milestone(id))?;
     let segments = history::sizes(disk, Stream::Milestone(id))?;
-    let late = late_saves(disk, id)?;
+    let late = watched.late_saves(disk, id)?;
     let Some(found) = find(disk, id)? else {
         return if segments.is_empty() { Ok(None) } else { missing(disk, id).map(Some) };
     };
@@ -122,12 +122,6 @@ fn settled(disk: &Disk, id: MilestoneId, mut found: Found) -> Result<Found> {
         let Some(again) = find(disk, id)? else { return Ok(found) };
         found = again;
     }
-}
-
-fn late_saves(disk: &Disk, id: MilestoneId) -> Result<Vec<LateSave>> {
-    let mut late = recent::late_saves(disk)?;
-    late.retain(|save| save.milestone == id);
-    Ok(late)
 }
 
 /// The history is there and the document is not.
