@@ -1,3 +1,5 @@
+//! Filing milestones away.
+
 use clap::Args;
 use milestone_domain::command::Command;
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Facts that work waits for.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, Subcommand};

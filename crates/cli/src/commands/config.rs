@@ -1,3 +1,5 @@
+//! Settings: shown, set and checked.
+
 use std::fs;
 
 use clap::{Args, Subcommand};

@@ -1,3 +1,5 @@
+//! What must be true at the end, and the evidence for it.
+
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::{Command as Process, Stdio};

@@ -1,3 +1,5 @@
+//! A document in an editor: opened, judged, taken over.
+
 use std::fs;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};

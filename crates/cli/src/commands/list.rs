@@ -1,3 +1,5 @@
+//! Milestones, a line each.
+
 use std::collections::BTreeSet;
 
 use clap::Args;

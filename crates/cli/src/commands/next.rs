@@ -1,3 +1,5 @@
+//! What can be worked on now.
+
 use std::collections::BTreeSet;
 
 use clap::Args;

@@ -1,3 +1,5 @@
+//! New milestones.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;

@@ -1,3 +1,5 @@
+//! JSON Schemas, for editors and other programs.
+
 use clap::{Args, ValueEnum};
 use milestone_domain::document::Milestone;
 use milestone_store::config::KEYS;

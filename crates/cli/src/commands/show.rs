@@ -1,3 +1,5 @@
+//! One milestone or one task.
+
 use std::collections::BTreeSet;
 
 use clap::Args;

@@ -1,3 +1,5 @@
+//! What is done with tasks; their fields and claims stand beside it.
+
 use clap::{Args, Subcommand};
 use milestone_domain::command::Command;
 use milestone_domain::ids::{Node, TaskId};

@@ -1,3 +1,5 @@
+//! Changes of a milestone, and where things stand.
+
 use std::collections::BTreeSet;
 
 use clap::Args;
