@@ -1,4 +1,4 @@
-//! Filing milestones away.
+//! `milestone archive`: files a finished milestone away.
 
 use clap::Args;
 use milestone_domain::command::Command;

@@ -1,4 +1,4 @@
-//! Facts that work waits for.
+//! `milestone condition`: project-wide facts that work waits for.
 
 use std::collections::{BTreeMap, BTreeSet};
 

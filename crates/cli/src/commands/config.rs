@@ -1,4 +1,4 @@
-//! Settings: shown, set and checked.
+//! `milestone config`: settings, each with its source.
 
 use std::fs;
 

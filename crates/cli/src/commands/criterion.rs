@@ -1,4 +1,4 @@
-//! What must be true at the end, and the evidence for it.
+//! `milestone criterion`: what must be true at the end, and the evidence.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;

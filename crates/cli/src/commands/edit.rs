@@ -1,4 +1,4 @@
-//! A document in an editor: opened, judged, taken over.
+//! `milestone edit`: a document in an editor, judged like any command.
 
 use std::fs;
 use std::io::IsTerminal as _;

@@ -1,4 +1,4 @@
-//! Milestones, a line each.
+//! `milestone list`: milestones, one a line.
 
 use std::collections::BTreeSet;
 

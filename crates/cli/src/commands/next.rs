@@ -1,4 +1,4 @@
-//! What can be worked on now.
+//! `milestone next`: what can be started, and why the rest waits.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! New milestones.
+//! `milestone plan`: makes a milestone.
 
 use std::collections::BTreeSet;
 use std::fs;

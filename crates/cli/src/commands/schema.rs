@@ -1,4 +1,4 @@
-//! JSON Schemas, for editors and other programs.
+//! `milestone schema`: JSON Schemas of what is kept and printed.
 
 use clap::{Args, ValueEnum};
 use milestone_domain::document::Milestone;

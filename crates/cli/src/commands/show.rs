@@ -1,4 +1,4 @@
-//! One milestone or one task.
+//! `milestone show`: one milestone or task.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is done with tasks; their fields and claims stand beside it.
+//! `milestone task`: work on tasks.
 
 use clap::{Args, Subcommand};
 use milestone_domain::command::Command;

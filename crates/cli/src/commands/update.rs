@@ -1,4 +1,4 @@
-//! Changes of a milestone, and where things stand.
+//! `milestone update`: changes a milestone, then shows it; `status` only shows.
 
 use std::collections::BTreeSet;
 
