@@ -62,7 +62,7 @@ fn steps(block: &str) -> Vec<Step> {
     for line in block.lines() {
         match (line.strip_prefix("$ "), steps.last_mut()) {
             (Some(command), _) => steps.push(Step { command: command.into(), ..Step::default() }),
-            (None, Some(step)) => step.output.push_str(&format!("{line}\n")),
+            (None, Some(step)) => step.output.extend([line, "\n"]),
             (None, None) => panic!("a block begins with a command: {block}"),
         }
     }
@@ -83,7 +83,7 @@ fn follow(page: &str) -> (String, Vec<String>) {
             let printed = run(&step.command, temp.path());
             let right = same(&step.output, &printed);
             let output = if right { &step.output } else { &printed };
-            text.push_str(&format!("$ {}\n{output}", step.command));
+            text.extend(["$ ", &step.command, "\n", output]);
             if !right {
                 wrong.push(format!(
                     "$ {}\n{printed}but the page says\n{}",
@@ -91,7 +91,7 @@ fn follow(page: &str) -> (String, Vec<String>) {
                 ));
             }
         }
-        text.push_str(&format!("```{after}"));
+        text.extend(["```", after]);
     }
     (text, wrong)
 }
