@@ -56,7 +56,14 @@ const OPERATIONS: [Operation; 7] = [
     operation("next", |_| words(&["next"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
     operation("list", |_| words(&["list"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
     operation("update", |_| words(&["update"]), Floor::Line, (20.0, 80.0), WHOLE, Undo::Nothing),
-    operation("claim", |task| on("claim", task), Floor::Line, (10.0, 30.0), WHOLE, Undo::Release),
+    operation(
+        "claim",
+        |_| words(&["task", "claim", "--next"]),
+        Floor::Line,
+        (10.0, 30.0),
+        WHOLE,
+        Undo::Release,
+    ),
     operation("done", |task| on("done", task), Floor::Replace, (4.0, 4.0), ONE, Undo::Reopen),
     operation("add", added, Floor::Replace, (4.0, 4.0), ONE, Undo::Remove),
 ];
@@ -77,7 +84,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn on(verb: &str, task: TaskId) -> Vec<String> {
-    words(&["task", verb, &task.to_string(), "--actor", inside::ACTOR])
+    words(&["task", verb, &task.to_string()])
 }
 
 fn added(task: TaskId) -> Vec<String> {
@@ -152,7 +159,7 @@ fn here(sample: &Sample) -> &Path {
 fn undo(sample: &Sample, undo: Undo, task: TaskId) -> Result<()> {
     match undo {
         Undo::Nothing => Ok(()),
-        Undo::Release => inside::release(sample, task),
+        Undo::Release => inside::release_all(sample),
         Undo::Reopen => sample.change(task, TaskStatus::Pending),
         Undo::Remove => inside::remove_last(sample, task.milestone),
     }
