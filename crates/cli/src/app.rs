@@ -66,7 +66,7 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
     )
     .end();
     page.say("please report the two lines above with the command that led here.").end();
-    Output::new(false).say(&page);
+    crate::output::say(&page);
     std::process::exit(i32::from(u8::from(Exit::Failed)));
 }
 
@@ -102,7 +102,7 @@ impl App {
     fn open(&self, root: Root) -> Result<Opened, Failure> {
         let config = Config::load(&layers(Some(&root)))?;
         for warning in &config.warnings {
-            self.out.warn(warning);
+            crate::output::warn(warning);
         }
         let files = Files::open(root.folder(), config.settings(), config.lock_wait());
         let project = Project::new(Box::new(files), config.zone());

@@ -40,6 +40,6 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Doctor(args) => doctor::run(app, &args),
         Verb::Watch(args) => watch::run(app, &args),
         Verb::Config(args) => config::run(app, args),
-        Verb::Schema(args) => schema::run(app, &args),
+        Verb::Schema(args) => schema::run(&args),
     }
 }

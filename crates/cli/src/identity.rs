@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 /// the whole command.
 pub fn default_actor(project: &Path) -> String {
     let files = git_files(project);
-    let from_git =
-        files.iter().filter_map(|file| user_name(&fs::read_to_string(file).ok()?)).next();
+    let from_git = files.iter().find_map(|file| user_name(&fs::read_to_string(file).ok()?));
     let login = || ["USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
     let named = from_git.or_else(login).or_else(account).filter(|name| !name.trim().is_empty());
     named.unwrap_or_else(|| "somebody".to_owned())

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::errors::Failure;
+use crate::output;
 use crate::render::style;
 use crate::target::Target;
 use crate::trust::Trust;
@@ -166,7 +167,7 @@ fn asked(app: &App, command: &str) -> bool {
     let mut page = app.out.page();
     page.say("This command came with the document:").end().indented(command);
     page.say("Run it, now and later, in this project? [y/N] ");
-    app.out.say(&page);
+    output::say(&page);
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);

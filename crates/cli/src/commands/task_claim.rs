@@ -26,7 +26,7 @@ use crate::target::Target;
 /// Take the right to work on a task, for a time
 ///
 /// Prints the task, the fence and the attempt, with spaces between them. Every later write on the
-/// task shows the fence (--fence, or MILESTONE_FENCE) and may show the attempt. A claim that is
+/// task shows the fence (`--fence`, or `MILESTONE_FENCE`) and may show the attempt. A claim that is
 /// not renewed in time ends by itself.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -9,6 +9,7 @@ use milestone_domain::views::dashboard::dashboard;
 use crate::app::App;
 use crate::editing::{MilestoneChange, MilestoneFields, amend_milestone};
 use crate::errors::Failure;
+use crate::output;
 use crate::render;
 use crate::target::Target;
 
@@ -26,7 +27,7 @@ pub struct UpdateArgs {
     /// The milestone; without one, the whole project is shown
     #[arg(value_name = "ID")]
     id: Option<Target>,
-    /// planned, in_progress, paused, blocked, completed or cancelled
+    /// One of planned, `in_progress`, paused, blocked, completed or cancelled
     #[arg(long, value_name = "STATUS", requires = "id")]
     status: Option<MilestoneStatus>,
     /// Why it is paused, blocked or cancelled
@@ -83,7 +84,7 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
             page.say("Changed ").say(id).say(":").end();
             changes.iter().for_each(|change| render::events::difference(&mut page, change));
         }
-        app.out.say(page.end());
+        output::say(page.end());
     }
     show(app, Some(id))
 }

@@ -1,5 +1,6 @@
 //! The command reference is what the program says of itself.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use crate::environment::{Environment, repository};
@@ -10,7 +11,7 @@ fn helps(project: &Environment, path: &[&str], text: &mut String) {
     let name = [&["milestone"], path].concat().join(" ");
     let depth = "#".repeat(2 + path.len().min(2));
     let title = if path.is_empty() { "## milestone".to_owned() } else { format!("{depth} {name}") };
-    text.push_str(&format!("\n{title}\n\n```text\n{}\n```\n", help.trim_end()));
+    write!(text, "\n{title}\n\n```text\n{}\n```\n", help.trim_end()).unwrap();
     let commands = help.split("\nCommands:\n").nth(1).unwrap_or_default();
     let commands = commands.lines().take_while(|line| !line.is_empty());
     for command in commands.filter_map(|line| line.split_whitespace().next()) {
