@@ -31,8 +31,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result,
-    Store, Turn,
+    Bases, Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading,
+    Result, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -735,9 +735,9 @@ impl Store for Files {
         doctor::check(&self.disk)
     }
 
-    fn mend(&self) -> Result<Vec<String>> {
+    fn mend(&self, bases: Bases<'_>) -> Result<Vec<String>> {
         let _turn = self.turn()?;
-        doctor::mend(&self.disk)
+        doctor::mend(&self.disk, bases)
     }
 
     fn collisions(&self) -> Result<Vec<Collision>> {

@@ -9,7 +9,7 @@ use milestone_domain::change::difference;
 use milestone_domain::command::{Command, Context, Credential};
 use milestone_domain::decide::decide;
 use milestone_domain::dependencies::Dependencies;
-use milestone_domain::document::{Milestone, by_owner};
+use milestone_domain::document::{Milestone, Task, by_owner};
 use milestone_domain::event::{ChangeId, Recorded};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::needs::needs;
@@ -18,8 +18,8 @@ use milestone_domain::snapshot::{Claim, Part, Problem, ProblemKind, Scope, Snaps
 use uuid::Uuid;
 
 use crate::{
-    Change, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page, Reading, Result,
-    Store, StoreError,
+    Bases, Change, Collided, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page,
+    Reading, Result, Store, StoreError,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -304,9 +304,9 @@ impl Project {
     }
 
     /// Mends what can safely be mended, and says what was done. Doing it again does nothing.
-    pub fn mend(&self, actor: &str) -> std::result::Result<Vec<String>, Error> {
+    pub fn mend(&self, bases: Bases<'_>, actor: &str) -> std::result::Result<Vec<String>, Error> {
         let _turn = self.store.turn()?;
-        let mut done = self.store.mend()?;
+        let mut done = self.store.mend(bases)?;
         let snapshot = self.read(&Scope::All, actor)?;
         for problem in &snapshot.problems {
             if let (ProblemKind::MissingDocument, Some(id)) = (problem.kind, problem.milestone) {
@@ -314,7 +314,12 @@ impl Project {
             }
         }
         for collision in self.store.collisions()? {
-            done.push(self.renumber(collision, actor)?);
+            done.push(match collision {
+                Collision::Milestone(collided) => self.renumber(collided, actor)?,
+                Collision::Task { milestone, document } => {
+                    self.add_again(milestone, &document, actor)?
+                }
+            });
         }
         Ok(done)
     }
@@ -330,8 +335,25 @@ impl Project {
         Ok(Some(format!("{id}: its document is written again, from its history")))
     }
 
-    fn renumber(&self, collision: Collision, actor: &str) -> std::result::Result<String, Error> {
-        let Collision { milestone: from, uid, tree, text, referring } = collision;
+    /// Gives a task whose number was taken the next one.
+    fn add_again(
+        &self,
+        milestone: MilestoneId,
+        document: &serde_json::Value,
+        actor: &str,
+    ) -> std::result::Result<String, Error> {
+        let title = document["title"].as_str().unwrap_or_default();
+        let draft =
+            serde_json::from_value(document.clone()).unwrap_or_else(|_| Task::new(0, title));
+        let command = Command::AddTask { milestone, draft: Box::new(draft) };
+        let outcome = self.execute(&command, actor)?;
+        let number = outcome.events.iter().find_map(|recorded| recorded.event.task());
+        let task = TaskId::new(milestone, number.unwrap_or_default());
+        Ok(format!("{milestone}: `{title}`, whose number was taken, is now {task}"))
+    }
+
+    fn renumber(&self, collided: Collided, actor: &str) -> std::result::Result<String, Error> {
+        let Collided { milestone: from, uid, tree, text, referring } = collided;
         let tree = Box::new(tree);
         let command = Command::Renumber { from, uid, tree, referring: referring.clone() };
         let context = self.context(actor);

@@ -9,3 +9,4 @@ mod edits;
 mod environment;
 mod safety;
 mod screens;
+mod walkthrough;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use milestone_domain::apply::fold;
+use milestone_domain::apply::{collided_tasks, fold};
 use milestone_domain::change::{FieldChange, difference, put};
 use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::event::Stream;
@@ -179,6 +179,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
         Ok(said) if newer => loaded.milestone = Some(said.milestone),
         Ok(said) => {
             loaded.problems.extend(unknown_keys(id, &found.place, &said.unknown));
+            loaded.problems.extend(task_collisions(id, &found.place, &history.events));
             notice(disk, id, found, said.milestone, base, &mut loaded)?;
             notice_late(disk, id, found, late, &mut loaded)?;
         }
@@ -367,6 +368,20 @@ fn collisions(
     let named = others.map(|other| {
         let message = format!("two branches have made a {id}; the other one is {other}");
         let next = "`milestone doctor --fix` gives one of them the next number";
+        problem(id, file, ProblemKind::Collision, message, next)
+    });
+    named.collect()
+}
+
+fn task_collisions(
+    id: MilestoneId,
+    file: &str,
+    events: &[milestone_domain::event::Recorded],
+) -> Vec<Problem> {
+    let named = collided_tasks(events).into_iter().map(|task| {
+        let title = task["title"].as_str().unwrap_or_default();
+        let message = format!("two branches gave one number to two tasks; `{title}` has none now");
+        let next = "`milestone doctor --fix` gives it the next number";
         problem(id, file, ProblemKind::Collision, message, next)
     });
     named.collect()
