@@ -49,6 +49,7 @@ fn contention(
         tasks: sample.tasks,
         figure: f64::from(count) / seconds,
         floor: None,
+        processor: None,
         target: Target::PerSecond(100.0),
         memory: None,
     })

@@ -59,7 +59,7 @@ pub fn import(sample: &Sample) -> Result<Row> {
 
 fn row(operation: &str, sample: &Sample, figure: f64, target: Target) -> Row {
     let (operation, tasks) = (operation.to_owned(), sample.tasks);
-    Row { operation, tasks, figure, floor: None, target, memory: None }
+    Row { operation, tasks, figure, floor: None, processor: None, target, memory: None }
 }
 
 pub fn measure(sample: &Sample, runs: usize) -> Result<Vec<Row>> {

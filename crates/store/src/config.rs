@@ -124,8 +124,7 @@ impl Config {
     pub fn load(layers: &Layers) -> Result<Self, StoreError> {
         let mut config = Self { values: BTreeMap::new(), warnings: Vec::new() };
         for key in KEYS {
-            let default = yaml::to_value(key.default).unwrap_or_else(|_| key.default.into());
-            config.values.insert(key.name, (default, Source::Default));
+            config.values.insert(key.name, (plain(key.default), Source::Default));
         }
         for (file, source) in [(&layers.user, Source::User), (&layers.project, Source::Project)] {
             if let Some(file) = file {
@@ -240,6 +239,18 @@ impl Config {
     }
 }
 
+/// A default as it would be read, without starting a parser for each of them at every start.
+fn plain(text: &str) -> Value {
+    if let Some(items) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return items.split(", ").filter(|item| !item.is_empty()).map(plain).collect();
+    }
+    match (text.parse::<bool>(), text.parse::<u64>()) {
+        (Ok(said), _) => said.into(),
+        (_, Ok(number)) => number.into(),
+        _ => text.into(),
+    }
+}
+
 /// The name of a setting's environment variable.
 pub fn variable(name: &str) -> String {
     format!("MILESTONE_{}", name.replace('.', "_").to_uppercase())
@@ -297,9 +308,9 @@ fn text(value: &Value) -> String {
 fn zone(value: &Value) -> Result<TimeZone, String> {
     match text(value).as_str() {
         "system" => Ok(system_zone().unwrap_or_else(TimeZone::system)),
-        name => named_zone(name).map_or_else(|| TimeZone::get(name), Ok).map_err(|_| {
-            format!("`{name}` is no time zone; write one such as Europe/Berlin")
-        }),
+        name => named_zone(name)
+            .map_or_else(|| TimeZone::get(name), Ok)
+            .map_err(|_| format!("`{name}` is no time zone; write one such as Europe/Berlin")),
     }
 }
 
@@ -399,6 +410,7 @@ mod tests {
         for key in KEYS {
             let value = config.value(key.name).unwrap();
             assert_eq!((key.check)(&value.value), Ok(()), "{}", key.name);
+            assert_eq!(yaml::to_value(key.default).unwrap(), value.value, "{}", key.name);
         }
         assert_eq!(config.settings(), Settings::default());
     }
