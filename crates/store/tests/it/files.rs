@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 const M1: MilestoneId = MilestoneId(1);
 
-fn project(root: &Path) -> Project {
+pub fn project(root: &Path) -> Project {
     fs::create_dir_all(root).unwrap();
     let files = Files::open(root.to_owned(), Settings::default(), Duration::from_secs(10));
     Project::new(Box::new(files), TimeZone::UTC)
