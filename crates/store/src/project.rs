@@ -72,7 +72,39 @@ impl Project {
 
     /// Reads, after taking in what people changed without the program.
     pub fn read(&self, scope: &Scope, actor: &str) -> Result<Snapshot> {
-        at_rest(|| self.read_once(scope, actor), |error| is_being_saved(error))
+        let is_being_saved = |error: &StoreError| is_being_saved(error);
+        self.at_rest(scope, || self.read_once(scope, actor), is_being_saved)
+    }
+
+    /// Waits while a document is being saved. Nothing is held meanwhile that others wait for.
+    fn at_rest<T, E>(
+        &self,
+        scope: &Scope,
+        work: impl Fn() -> std::result::Result<T, E>,
+        is_being_saved: impl Fn(&E) -> bool,
+    ) -> std::result::Result<T, E> {
+        let started = Instant::now();
+        let goes_on = || started.elapsed() < BEING_SAVED_MAX;
+        loop {
+            match work() {
+                Err(error) if is_being_saved(&error) && goes_on() => {}
+                done => return done,
+            }
+            std::thread::sleep(BEING_SAVED_PAUSE);
+            while goes_on() && self.store.read(scope).is_err_and(|error| self::is_being_saved(&error)) {
+                std::thread::sleep(BEING_SAVED_PAUSE);
+            }
+        }
+    }
+
+    fn rested<T>(
+        &self,
+        scope: &Scope,
+        work: impl Fn() -> std::result::Result<T, Error>,
+    ) -> std::result::Result<T, Error> {
+        let is_being_saved =
+            |error: &Error| matches!(error, Error::Store(error) if is_being_saved(error));
+        self.at_rest(scope, work, is_being_saved)
     }
 
     fn read_once(&self, scope: &Scope, actor: &str) -> Result<Snapshot> {
@@ -150,7 +182,7 @@ impl Project {
     /// Reads what the command needs, decides, and keeps what was decided.
     pub fn execute(&self, command: &Command, actor: &str) -> std::result::Result<Outcome, Error> {
         let context = self.context(actor);
-        rested(|| self.carry_out(command, &context, None))
+        self.rested(&needs(command), || self.carry_out(command, &context, None))
     }
 
     /// The text of a document as an editor should open it.
@@ -169,7 +201,8 @@ impl Project {
         said: &Milestone,
         actor: &str,
     ) -> std::result::Result<Outcome, Error> {
-        rested(|| self.execute_text_once(milestone, base, text, said, actor))
+        let scope = Scope::Milestone(milestone);
+        self.rested(&scope, || self.execute_text_once(milestone, base, text, said, actor))
     }
 
     fn execute_text_once(
@@ -198,8 +231,9 @@ impl Project {
         context: &Context,
         text: Option<(MilestoneId, &str)>,
     ) -> std::result::Result<Outcome, Error> {
-        let _turn = self.store.turn()?;
         for round in 0..TRIES_MAX {
+            // Given up before every pause: who made this stale may be a person who is saving.
+            let turn = self.store.turn()?;
             let snapshot = self.read_once(&needs(command), &context.actor)?;
             let events = decide(&snapshot, command, context)?;
             if events.is_empty() && text.is_none() {
@@ -215,7 +249,10 @@ impl Project {
                     change.documents.into_values().for_each(|document| snapshot.insert(document));
                     return Ok(Outcome { events: change.events, snapshot });
                 }
-                Err(StoreError::Stale) => pause(round, context.change),
+                Err(StoreError::Stale) => {
+                    drop(turn);
+                    pause(round, context.change);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -347,26 +384,6 @@ fn graph_problems(snapshot: &Snapshot) -> Vec<Problem> {
         problems.push(problem(id, message, "leave out one of these requirements".into()));
     }
     problems
-}
-
-/// Waits while a document is being saved. Nothing is held meanwhile that others wait for.
-fn at_rest<T, E>(
-    work: impl Fn() -> std::result::Result<T, E>,
-    being_saved: impl Fn(&E) -> bool,
-) -> std::result::Result<T, E> {
-    let started = Instant::now();
-    loop {
-        match work() {
-            Err(error) if being_saved(&error) && started.elapsed() < BEING_SAVED_MAX => {
-                std::thread::sleep(BEING_SAVED_PAUSE);
-            }
-            done => return done,
-        }
-    }
-}
-
-fn rested<T>(work: impl Fn() -> std::result::Result<T, Error>) -> std::result::Result<T, Error> {
-    at_rest(work, |error| matches!(error, Error::Store(error) if is_being_saved(error)))
 }
 
 fn is_being_saved(error: &StoreError) -> bool {

@@ -73,7 +73,8 @@ pub fn load(disk: &Disk, id: MilestoneId) -> Result<Option<Loaded>> {
         return Ok(Some(Loaded { milestone, text, noticed: Vec::new(), problems, clean }));
     }
     // Waiting for it is the caller's business, who may hold what others wait for.
-    if known.is_none() && !is_settled(disk, &found)? {
+    let is_ours = accepted.as_ref().is_some_and(|accepted| accepted.text == found.fingerprint);
+    if !is_ours && !is_settled(disk, &found)? {
         return Err(StoreError::BeingSaved { milestone: id });
     }
     compare(disk, id, &found, late).map(Some)
@@ -126,6 +127,15 @@ fn age(disk: &Disk, place: &str) -> Result<Option<Duration>> {
 fn late_saves(disk: &Disk, id: MilestoneId) -> Result<Vec<LateSave>> {
     let mut late = recent::late_saves(disk)?;
     late.retain(|save| save.milestone == id);
+    if late.is_empty() {
+        return Ok(late);
+    }
+    let mut texts = Vec::new();
+    for (place, _) in places(id) {
+        texts.extend(journal::versions(disk, &place)?);
+    }
+    // Of some only the beginning was ever written.
+    late.retain(|save| !meant::is_unfinished(&texts, &save.text, false));
     for save in &late {
         let age = age(disk, &format!("data/recent/{}", save.name))?;
         if age.is_some_and(|age| age < SETTLED) {
@@ -259,8 +269,7 @@ fn notice_late(
         let file = format!("data/recent/{}", save.name);
         let said = text::read(&save.text, found.archived);
         let Ok(said) = said.map(|said| said.milestone) else { continue };
-        // Only its beginning was written, or it is another document's.
-        if said.id != id || meant::is_unfinished(&texts, &save.text, found.archived) {
+        if said.id != id {
             continue;
         }
         let text = String::from_utf8_lossy(&save.text);

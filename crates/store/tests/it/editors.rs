@@ -71,7 +71,7 @@ impl Editor {
     fn work(mut self, edits: usize) -> ByHand {
         for _ in 0..edits {
             self.edit();
-            std::thread::sleep(self.chance.millis(1, 400));
+            std::thread::sleep(self.chance.millis(20, 700));
         }
         self.saved
     }
@@ -210,7 +210,7 @@ impl Writer {
         while !stop.load(Ordering::Relaxed) {
             n += 1;
             self.write(&project, n);
-            std::thread::sleep(self.chance.millis(5, 120));
+            std::thread::sleep(self.chance.millis(10, 200));
         }
         self.done
     }
@@ -362,8 +362,8 @@ fn unlike_history(project: &Project, milestone: &Milestone) -> Option<String> {
 #[test]
 fn hand_edits_and_program_writes_both_survive() {
     let seed = seed("hand_edits_and_program_writes_both_survive");
-    let scenes = 6_u64;
-    let edits = count(500, 10_000).div_ceil(6);
+    let scenes = 10_u64;
+    let edits = count(500, 10_000).div_ceil(10);
     let started = Instant::now();
     let threads: Vec<_> = (0..scenes)
         .map(|scene| {
