@@ -13,6 +13,7 @@ mod journal;
 mod layout;
 mod load;
 mod lock;
+mod meant;
 mod recent;
 pub mod text;
 
@@ -22,17 +23,19 @@ use std::time::Duration;
 
 use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
-use milestone_domain::event::{Event, Recorded, Stream};
+use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{
     Claim, ConditionSetBy, Conditions, Outline, Part, Problem, Scope, Snapshot,
 };
 
+use uuid::Uuid;
+
 use crate::error::StoreError;
 use crate::{
-    Bases, Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading,
-    Result, Store, Turn,
+    Bases, Change, ClaimChange, Collision, Committed, Cursor, Difference, EventFilter, Noticed,
+    Page, Reading, Result, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -407,14 +410,22 @@ impl Files {
         let stream = Stream::Milestone(id);
         let mut memory = Memory { uid: wanted.uid, ..self.memory(stream)? };
         let place = load::places(id)[usize::from(wanted.archived)].0.clone();
-        let there = self.document_text(id)?;
+        let there = self.document_text(id, change.reads.get(&Part::Milestone(id)))?;
         let written = change.texts.get(&id);
         let text = match (&there, written) {
             (None, None) => text::write(wanted, self.settings.document_progress),
             (None, Some(text)) => text::saying(&place, text, wanted)?,
-            (Some((_, archived, text)), written) => {
-                let text = written.unwrap_or(text);
-                let edited = self.edited(change, &place, text, *archived, wanted)?;
+            (Some((_, archived, there)), written) => {
+                let accepted = &memory.accepted;
+                let known = accepted.exact && accepted.text == fingerprint(there.as_bytes());
+                let there = written.unwrap_or(there);
+                let edited = if known && change.late.is_none() {
+                    // The text says what was accepted, so all that differs is what is new.
+                    let said = self.said(&place, there, *archived)?;
+                    text::edited(&place, there, &said, wanted, |_| true)?
+                } else {
+                    self.rewritten(change, &place, there, *archived, wanted)?
+                };
                 memory.accepted.exact = says_exactly(edited.tree, wanted);
                 edited.text
             }
@@ -433,39 +444,15 @@ impl Files {
         memory.accepted.exact &= !self.troubled.borrow().contains(&id);
         let same_place = there.as_ref().filter(|(old, ..)| *old == place);
         let first = same_place.map(|(old, _, text)| before(old, text)).transpose()?;
-        // A document that was taken in as it is needs no writing.
-        if first.as_ref().is_none_or(|before| before.fingerprint != memory.accepted.text) {
-            let (place, after) = (place.clone(), Some(text));
-            record.writes.push(Write { place, before: first, after, document: true });
-        }
+        // Recorded even where nothing is to be written: a text that was taken in as it is becomes
+        // a version that later saves may have been made from.
+        let (at, after) = (place.clone(), Some(text));
+        record.writes.push(Write { place: at, before: first, after, document: true });
         if let Some((old, _, text)) = there.as_ref().filter(|(old, ..)| *old != place) {
             let before = Some(before(old, text)?);
             record.writes.push(Write { place: old.clone(), before, after: None, document: true });
         }
         Ok(memory)
-    }
-
-    /// The text that says what is wanted. Where it says something else that is still refused or
-    /// not yet taken in, that stays; what only the program writes is put back.
-    fn edited(
-        &self,
-        change: &Change,
-        place: &str,
-        text: &str,
-        archived: bool,
-        wanted: &Milestone,
-    ) -> Result<Edited> {
-        use milestone_domain::document::{KeyOwner, key_owner};
-        let said = self.said(place, text, archived)?;
-        let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
-        let touched = change.touched(wanted.id);
-        text::edited(place, text, &said, wanted, |field| {
-            noticed
-                || key_owner(&field.path) == KeyOwner::Program
-                || touched
-                    .iter()
-                    .any(|path| path.starts_with(&field.path) || field.path.starts_with(path))
-        })
     }
 
     /// What a text says; mostly it was read a moment ago, when the change was decided.
@@ -483,9 +470,59 @@ impl Files {
         })
     }
 
-    fn document_text(&self, id: MilestoneId) -> Result<Option<(String, bool, String)>> {
+    fn rewritten(
+        &self,
+        change: &Change,
+        place: &str,
+        there: &str,
+        archived: bool,
+        wanted: &Milestone,
+    ) -> Result<Edited> {
+        let late = change.late.as_ref().map(|name| recent::text(&self.disk, name)).transpose()?;
+        let late = late.flatten();
+        // Without events it is there to make the text say what is so already.
+        let whole = change.events.is_empty()
+            || change.late.is_none() && change.events.iter().any(|event| event.noticed);
+        let touched = change.touched(wanted.id);
+        let texts = journal::versions(&self.disk, place)?;
+        let history = history::read(&self.disk, Stream::Milestone(wanted.id), wanted.uid)?;
+        let rewrite = meant::Rewrite {
+            place,
+            archived,
+            there,
+            late: late.as_deref(),
+            wanted,
+            touched: (!whole).then_some(&touched),
+        };
+        let text = meant::rewrite(&rewrite, &texts, &history.events)?;
+        let tree = self.said(place, &text, wanted.archived)?.tree();
+        Ok(Edited { text, tree })
+    }
+
+    /// Writes what is accepted of a document over a text that is older than that.
+    fn write_over(&self, noticed: &Noticed) -> Result<()> {
+        let id = noticed.milestone;
+        let Reading { mut snapshot, noticed: now } = self.read(&Scope::Milestone(id))?;
+        let document = snapshot.documents.get(&id).cloned();
+        let (true, Some(document)) = (now.contains(noticed), document) else { return Ok(()) };
+        snapshot.versions.retain(|part, _| *part == Part::Milestone(id));
+        let mut change = Change::new(&snapshot, ChangeId(Uuid::now_v7()), Vec::new());
+        change.documents.insert(id, document);
+        change.late.clone_from(&noticed.late);
+        self.commit(&change).map(drop)
+    }
+
+    /// The document's text, provided that it is the one that was read.
+    fn document_text(
+        &self,
+        id: MilestoneId,
+        version: Option<&String>,
+    ) -> Result<Option<(String, bool, String)>> {
         for (place, archived) in load::places(id) {
             let Some(bytes) = self.disk.read_beneath(&place)? else { continue };
+            if version.is_some_and(|version| fingerprint(&bytes) != *version) {
+                return Err(StoreError::Stale);
+            }
             let text = String::from_utf8(bytes).map_err(|_| StoreError::Unreadable {
                 file: place.clone(),
                 line: 1,
@@ -685,9 +722,8 @@ impl Store for Files {
 
     fn accept(&self, noticed: &Noticed) -> Result<()> {
         let _turn = self.turn()?;
-        if let Some(late) = &noticed.late {
-            self.settle_late(late);
-            return Ok(());
+        if noticed.what == Difference::Stale {
+            return self.write_over(noticed);
         }
         let stream = Stream::Milestone(noticed.milestone);
         let mut accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();

@@ -129,6 +129,9 @@ pub enum Difference {
     Fields(Vec<FieldChange>),
     /// Only comments, order and layout.
     Layout,
+    /// Fields that are older than the present, from an editor that was opened before it, and
+    /// perhaps comments.
+    Stale,
 }
 
 /// Everything one decision changes.

@@ -90,7 +90,11 @@ fn marked(base: &str, ours: &str, theirs: &str) -> String {
 }
 
 /// Two branches that each added a task gave both the same number; theirs gets the next one.
-fn without_collisions(base: &Value, ours: &Milestone, mut theirs: Milestone) -> Milestone {
+pub(crate) fn without_collisions(
+    base: &Value,
+    ours: &Milestone,
+    mut theirs: Milestone,
+) -> Milestone {
     let in_base = |number: u32| {
         let path = Path::root().key("tasks").key(&TaskName::new(number).to_string());
         path.get(base).is_some()
@@ -117,7 +121,12 @@ fn without_collisions(base: &Value, ours: &Milestone, mut theirs: Milestone) -> 
 }
 
 /// A text that says `wanted`, with the comments of both sides.
-fn text_saying(base: &str, ours: &str, theirs: &str, wanted: &Milestone) -> Option<String> {
+pub(crate) fn text_saying(
+    base: &str,
+    ours: &str,
+    theirs: &str,
+    wanted: &Milestone,
+) -> Option<String> {
     let merged = lines_preferring_ours(base, ours, theirs);
     let candidates = [merged.as_str(), ours];
     let text = candidates.into_iter().find_map(|text| {

@@ -25,6 +25,10 @@ use crate::{
 /// How often a command is decided again when what it was decided on has changed meanwhile.
 const TRIES_MAX: u32 = 16;
 
+/// How long a document may go on being saved before that is an error.
+const BEING_SAVED_MAX: Duration = Duration::from_secs(5);
+const BEING_SAVED_PAUSE: Duration = Duration::from_millis(40);
+
 /// How often edits that come in while edits are taken in are looked for again.
 const TAKE_IN_ROUNDS_MAX: u32 = 8;
 
@@ -71,6 +75,44 @@ impl Project {
 
     /// Reads, after taking in what people changed without the program.
     pub fn read(&self, scope: &Scope, actor: &str) -> Result<Snapshot> {
+        let is_being_saved = |error: &StoreError| is_being_saved(error);
+        self.at_rest(scope, || self.read_once(scope, actor), is_being_saved)
+    }
+
+    /// Waits while a document is being saved. Nothing is held meanwhile that others wait for.
+    fn at_rest<T, E>(
+        &self,
+        scope: &Scope,
+        work: impl Fn() -> std::result::Result<T, E>,
+        is_being_saved: impl Fn(&E) -> bool,
+    ) -> std::result::Result<T, E> {
+        let started = Instant::now();
+        let goes_on = || started.elapsed() < BEING_SAVED_MAX;
+        loop {
+            match work() {
+                Err(error) if is_being_saved(&error) && goes_on() => {}
+                done => return done,
+            }
+            std::thread::sleep(BEING_SAVED_PAUSE);
+            while goes_on()
+                && self.store.read(scope).is_err_and(|error| self::is_being_saved(&error))
+            {
+                std::thread::sleep(BEING_SAVED_PAUSE);
+            }
+        }
+    }
+
+    fn rested<T>(
+        &self,
+        scope: &Scope,
+        work: impl Fn() -> std::result::Result<T, Error>,
+    ) -> std::result::Result<T, Error> {
+        let is_being_saved =
+            |error: &Error| matches!(error, Error::Store(error) if is_being_saved(error));
+        self.at_rest(scope, work, is_being_saved)
+    }
+
+    fn read_once(&self, scope: &Scope, actor: &str) -> Result<Snapshot> {
         let reading = self.store.read(scope)?;
         if reading.noticed.is_empty() {
             return Ok(reading.snapshot);
@@ -199,7 +241,7 @@ impl Project {
     /// Reads what the command needs, decides, and keeps what was decided.
     pub fn execute(&self, command: &Command, actor: &str) -> std::result::Result<Outcome, Error> {
         let context = self.context(actor);
-        self.carry_out(command, &context, None)
+        self.rested(&needs(command), || self.carry_out(command, &context, None))
     }
 
     /// The text of a document as an editor should open it.
@@ -218,8 +260,20 @@ impl Project {
         said: &Milestone,
         actor: &str,
     ) -> std::result::Result<Outcome, Error> {
+        let scope = Scope::Milestone(milestone);
+        self.rested(&scope, || self.execute_text_once(milestone, base, text, said, actor))
+    }
+
+    fn execute_text_once(
+        &self,
+        milestone: MilestoneId,
+        base: &str,
+        text: &str,
+        said: &Milestone,
+        actor: &str,
+    ) -> std::result::Result<Outcome, Error> {
         let _turn = self.store.turn()?;
-        let snapshot = self.read(&Scope::Milestone(milestone), actor)?;
+        let snapshot = self.read_once(&Scope::Milestone(milestone), actor)?;
         if self.store.text(milestone)?.is_some_and(|now| now != base) {
             return Err(StoreError::Stale.into());
         }
@@ -236,9 +290,10 @@ impl Project {
         context: &Context,
         text: Option<(MilestoneId, &str)>,
     ) -> std::result::Result<Outcome, Error> {
-        let _turn = self.store.turn()?;
         for round in 0..TRIES_MAX {
-            let snapshot = self.read(&needs(command), &context.actor)?;
+            // Given up before every pause: who made this stale may be a person who is saving.
+            let turn = self.store.turn()?;
+            let snapshot = self.read_once(&needs(command), &context.actor)?;
             let events = decide(&snapshot, command, context)?;
             if events.is_empty() && text.is_none() {
                 return Ok(Outcome { events, snapshot });
@@ -246,15 +301,17 @@ impl Project {
             let mut change = Change::new(&snapshot, context.change, events);
             change.texts.extend(text.map(|(id, text)| (id, text.to_owned())));
             match self.store.commit(&change) {
-                Ok(committed) => {
+                // What somebody saved in the same instant is for the next reading: it may not be
+                // whole yet, and this change is kept whatever becomes of that.
+                Ok(_) => {
                     let mut snapshot = snapshot;
                     change.documents.into_values().for_each(|document| snapshot.insert(document));
-                    if committed.saved_over {
-                        self.settled(&needs(command), &context.actor, None)?;
-                    }
                     return Ok(Outcome { events: change.events, snapshot });
                 }
-                Err(StoreError::Stale) => pause(round, context.change),
+                Err(StoreError::Stale) => {
+                    drop(turn);
+                    pause(round, context.change);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -410,6 +467,10 @@ fn graph_problems(snapshot: &Snapshot) -> Vec<Problem> {
     problems
 }
 
+fn is_being_saved(error: &StoreError) -> bool {
+    matches!(error, StoreError::BeingSaved { .. })
+}
+
 fn taking_in(noticed: &Noticed) -> Option<Command> {
     let milestone = noticed.milestone;
     match &noticed.what {
@@ -417,7 +478,7 @@ fn taking_in(noticed: &Noticed) -> Option<Command> {
         Difference::Fields(changes) => {
             Some(Command::TakeIn { milestone, changes: changes.clone() })
         }
-        Difference::Layout => None,
+        Difference::Layout | Difference::Stale => None,
     }
 }
 

@@ -1,17 +1,18 @@
 //! Reading one document: what is accepted of it, and what somebody changed without the program.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use milestone_domain::apply::{collided_tasks, fold};
-use milestone_domain::change::{FieldChange, difference, put};
-use milestone_domain::document::{Milestone, by_owner};
-use milestone_domain::event::Stream;
+use milestone_domain::change::FieldChange;
+use milestone_domain::document::Milestone;
+use milestone_domain::event::{Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Uid};
 use milestone_domain::snapshot::{Problem, ProblemKind};
 use serde_json::Value;
 
 use super::accepted::Accepted;
 use super::disk::{Disk, fingerprint};
+use super::meant::{self, Meant, Past, Saved};
 use super::recent::{LateSave, Watched};
 use super::{history, journal, text};
 use crate::error::StoreError;
@@ -23,8 +24,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// in several steps, and a half-saved document may well read as a whole one.
 const SETTLED: Duration = Duration::from_millis(150);
 
-/// How long a file may go on changing before that is an error.
-const SETTLING_MAX: Duration = Duration::from_secs(3);
+/// The same for a text that looks like the beginning of one.
+const UNFINISHED: Duration = Duration::from_secs(1);
 
 /// A document as this clone knows it.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +55,7 @@ pub fn places(id: MilestoneId) -> [(String, bool); 2] {
 pub fn load(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Loaded>> {
     let accepted = Accepted::read(disk, Stream::Milestone(id))?;
     let segments = history::sizes(disk, Stream::Milestone(id))?;
-    let late = watched.late_saves(disk, id)?;
+    let late = late_saves(disk, id, watched)?;
     let Some(found) = find(disk, id)? else {
         return if segments.is_empty() { Ok(None) } else { missing(disk, id).map(Some) };
     };
@@ -71,10 +72,11 @@ pub fn load(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Lo
         let milestone = Some(said.milestone);
         return Ok(Some(Loaded { milestone, text, noticed: Vec::new(), problems, clean }));
     }
-    let found = match known {
-        Some(_) => found,
-        None => settled(disk, id, found)?,
-    };
+    // Waiting for it is the caller's business, who may hold what others wait for.
+    let is_ours = accepted.as_ref().is_some_and(|accepted| accepted.text == found.fingerprint);
+    if !is_ours && !is_settled(disk, &found)? {
+        return Err(StoreError::BeingSaved { milestone: id });
+    }
     compare(disk, id, &found, late).map(Some)
 }
 
@@ -102,26 +104,44 @@ fn find(disk: &Disk, id: MilestoneId) -> Result<Option<Found>> {
     Ok(found)
 }
 
-/// Waits until the text has not been written to for a moment.
-fn settled(disk: &Disk, id: MilestoneId, mut found: Found) -> Result<Found> {
-    let started = Instant::now();
-    loop {
-        let Some(stamp) = disk.stamp(&found.place)? else { return Ok(found) };
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let modified = u128::try_from(stamp.modified).unwrap_or(0);
-        // A time in the future says nothing about when the file was written.
-        let age = now.as_nanos().checked_sub(modified).unwrap_or(SETTLED.as_nanos());
-        if age >= SETTLED.as_nanos() {
-            return Ok(found);
-        }
-        if started.elapsed() > SETTLING_MAX {
+/// Whether the text has not been written to for a moment.
+fn is_settled(disk: &Disk, found: &Found) -> Result<bool> {
+    let Some(age) = age(disk, &found.place)? else { return Ok(true) };
+    Ok(age >= SETTLED && (age >= UNFINISHED || !is_unfinished(disk, found)?))
+}
+
+fn is_unfinished(disk: &Disk, found: &Found) -> Result<bool> {
+    let texts = journal::versions(disk, &found.place)?;
+    Ok(meant::is_unfinished(&texts, &found.bytes, found.archived))
+}
+
+/// How long ago a file was written to; a time in the future says nothing about that.
+fn age(disk: &Disk, place: &str) -> Result<Option<Duration>> {
+    let Some(stamp) = disk.stamp(place)? else { return Ok(None) };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let modified = u64::try_from(stamp.modified).unwrap_or(0);
+    Ok(Some(now.checked_sub(Duration::from_nanos(modified)).unwrap_or(UNFINISHED)))
+}
+
+/// The saves that came too late and have come to rest.
+fn late_saves(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Vec<LateSave>> {
+    let mut late = watched.late_saves(disk, id)?;
+    if late.is_empty() {
+        return Ok(late);
+    }
+    let mut texts = Vec::new();
+    for (place, _) in places(id) {
+        texts.extend(journal::versions(disk, &place)?);
+    }
+    // Of some only the beginning was ever written.
+    late.retain(|save| !meant::is_unfinished(&texts, &save.text, false));
+    for save in &late {
+        let age = age(disk, &format!("data/recent/{}", save.name))?;
+        if age.is_some_and(|age| age < SETTLED) {
             return Err(StoreError::BeingSaved { milestone: id });
         }
-        let rest = SETTLED.as_nanos() - age;
-        std::thread::sleep(Duration::from_nanos(u64::try_from(rest).unwrap_or(0)));
-        let Some(again) = find(disk, id)? else { return Ok(found) };
-        found = again;
     }
+    Ok(late)
 }
 
 /// The history is there and the document is not.
@@ -180,8 +200,8 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
         Ok(said) => {
             loaded.problems.extend(unknown_keys(id, &found.place, &said.unknown));
             loaded.problems.extend(task_collisions(id, &found.place, &history.events));
-            notice(disk, id, found, said.milestone, base, &mut loaded)?;
-            notice_late(disk, id, found, late, &mut loaded)?;
+            notice(disk, id, found, said.milestone, base, &history.events, &mut loaded)?;
+            notice_late(disk, id, found, late, &history.events, &mut loaded)?;
         }
     }
     Ok(loaded)
@@ -201,6 +221,7 @@ fn notice(
     found: &Found,
     said: Milestone,
     base: Option<Milestone>,
+    events: &[Recorded],
     loaded: &mut Loaded,
 ) -> Result<()> {
     let noticed = |what| Noticed {
@@ -214,11 +235,16 @@ fn notice(
         loaded.noticed.push(noticed(Difference::New(Box::new(said))));
         return Ok(());
     };
-    let changes = meant(disk, &found.place, &base.tree(), &said.tree(), false)?;
-    let (person, program) = by_owner(changes);
+    let texts = journal::versions(disk, &found.place)?;
+    let text = String::from_utf8_lossy(&found.bytes);
+    let past = Past { texts: &texts, events, now: &base };
+    let Meant { person, program } =
+        meant::meant(&past, &Saved { text: &text, said: &said, late: false });
     loaded.problems.extend(program.iter().map(|change| program_key(id, &found.place, change)));
     if !person.is_empty() {
         loaded.noticed.push(noticed(Difference::Fields(person)));
+    } else if program.is_empty() && said.tree() != base.tree() {
+        loaded.noticed.push(noticed(Difference::Stale));
     } else if program.is_empty() && !loaded.is_troubled() {
         // What is wrong must be seen again by the next command, so only a document without
         // problems is accepted as it is.
@@ -234,70 +260,29 @@ fn notice_late(
     id: MilestoneId,
     found: &Found,
     late: Vec<LateSave>,
+    events: &[Recorded],
     loaded: &mut Loaded,
 ) -> Result<()> {
+    let Some(now) = loaded.milestone.clone() else { return Ok(()) };
+    let texts = journal::versions(disk, &found.place)?;
     for save in late {
         let file = format!("data/recent/{}", save.name);
-        match (text::read(&save.text, found.archived), &loaded.milestone) {
-            (Ok(said), Some(base)) if said.milestone.id == id => {
-                let tree = said.milestone.tree();
-                let changes = meant(disk, &found.place, &base.tree(), &tree, true)?;
-                let (person, _) = by_owner(changes);
-                let what = match person.is_empty() {
-                    true => Difference::Layout,
-                    false => Difference::Fields(person),
-                };
-                let version = found.fingerprint.clone();
-                let late = Some(save.name);
-                loaded.noticed.push(Noticed { milestone: id, what, version, file, late });
-            }
-            (Ok(_), _) => {}
-            (Err(error), _) => loaded.problems.push(unreadable(id, &file, &error)),
+        let said = text::read(&save.text, found.archived);
+        let Ok(said) = said.map(|said| said.milestone) else { continue };
+        if said.id != id {
+            continue;
         }
+        let text = String::from_utf8_lossy(&save.text);
+        let past = Past { texts: &texts, events, now: &now };
+        let meant = meant::meant(&past, &Saved { text: &text, said: &said, late: true });
+        let what = match meant.person.is_empty() {
+            true => Difference::Stale,
+            false => Difference::Fields(meant.person),
+        };
+        let version = found.fingerprint.clone();
+        loaded.noticed.push(Noticed { milestone: id, what, version, file, late: Some(save.name) });
     }
     Ok(())
-}
-
-/// What the person who saved a text meant to change.
-///
-/// An editor may have been opened before the program's last writes. Held against the present, its
-/// text would take those back; held against the version that it was opened on, it says only what
-/// the person did. So the base is the version that leaves the fewest changes. A text that *is* an
-/// older version was put back on purpose, unless it came too late to be that.
-fn meant(
-    disk: &Disk,
-    place: &str,
-    now: &Value,
-    said: &Value,
-    late: bool,
-) -> Result<Vec<FieldChange>> {
-    let mut best = difference(now, said);
-    if best.is_empty() {
-        return Ok(best);
-    }
-    for version in journal::versions(disk, place)?.iter().rev() {
-        let Ok(version) = text::read(version.as_bytes(), false) else { continue };
-        let mut version = version.milestone.tree();
-        let archived = now.get("archived").cloned();
-        put(
-            &mut version,
-            &milestone_domain::change::Path::root().key("archived"),
-            archived.as_ref(),
-        );
-        let changes = difference(&version, said);
-        if changes.is_empty() && !late {
-            return Ok(difference(now, said));
-        }
-        if changes.len() < best.len() {
-            best = changes;
-        }
-    }
-    // Said of the present, which may have moved on in the same field.
-    for change in &mut best {
-        change.before = change.path.get(now).cloned();
-    }
-    best.retain(|change| change.before != change.after);
-    Ok(best)
 }
 
 fn problem(id: MilestoneId, file: &str, kind: ProblemKind, message: String, next: &str) -> Problem {

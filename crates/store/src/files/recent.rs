@@ -59,8 +59,9 @@ pub fn exchange(
 /// Files what was replaced under a name that says whether it is still what it was.
 fn keep(disk: &Disk, seq: u64, place: &str, old: &PathBuf, before: Option<&str>) -> Result<Placed> {
     let relative = format!("data/{}", old.file_name().unwrap_or_default().to_string_lossy());
-    let bytes = disk.read_beneath(&relative)?.unwrap_or_default();
+    // In this order: what is written after the stamp shows in a later one.
     let stamp = disk.stamp(&relative)?;
+    let bytes = disk.read_beneath(&relative)?.unwrap_or_default();
     let over = before != Some(fingerprint(&bytes).as_str());
     let (modified, size) = match stamp {
         Some(stamp) if !over => (stamp.modified, stamp.size),
@@ -112,6 +113,12 @@ fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Resul
     }
     late.sort_by_key(|(seq, _)| *seq);
     Ok(late.into_iter().map(|(_, save)| save).collect())
+}
+
+/// The text of a late save, if it still is one.
+pub fn text(disk: &Disk, name: &str) -> Result<Option<String>> {
+    let bytes = disk.read_beneath(&format!("{FOLDER}/{name}"))?;
+    Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
 }
 
 fn parts(name: &str) -> Option<(MilestoneId, u64, i128, u64)> {

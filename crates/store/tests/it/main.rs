@@ -4,4 +4,6 @@
 
 mod collisions;
 mod documents;
+mod editors;
 mod files;
+mod support;

@@ -1,0 +1,294 @@
+//! What a person who saved a text meant to change, and the text that a commit leaves.
+//!
+//! An editor may have been opened before the program's last writes. Held against the present, its
+//! text would take those back; held against the version that it was opened on, it says only what
+//! the person did. That version is the one whose lines are nearest, and with it a save is merged
+//! as a branch would be: field by field, and nothing of either side is dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use milestone_domain::apply::apply;
+use milestone_domain::change::{FieldChange, Path, difference, merge, put};
+use milestone_domain::document::{KeyOwner, Milestone, by_owner, key_owner};
+use milestone_domain::event::Recorded;
+use serde_json::Value;
+
+use super::text;
+use crate::error::StoreError;
+use crate::{merge as documents, yaml};
+
+/// How many events are undone to find what an editor was opened on, once that is older than every
+/// text that the journal still has.
+const EVENTS_UNDONE_MAX: usize = 2_000;
+
+/// The present of a document, and everything that it was before, as far as that is known.
+pub struct Past<'a> {
+    /// Recent texts, oldest first.
+    pub texts: &'a [String],
+    /// The document's history.
+    pub events: &'a [Recorded],
+    pub now: &'a Milestone,
+}
+
+/// A text that somebody saved.
+pub struct Saved<'a> {
+    pub text: &'a str,
+    pub said: &'a Milestone,
+    /// It reached a file that had been replaced, so it is older than the present for certain.
+    pub late: bool,
+}
+
+/// What a person changed, split by whose word it is.
+#[derive(Debug, Default)]
+pub struct Meant {
+    pub person: Vec<FieldChange>,
+    pub program: Vec<FieldChange>,
+}
+
+/// A text that *is* an older version was put back on purpose, unless it came too late to be that.
+pub fn meant(past: &Past<'_>, saved: &Saved<'_>) -> Meant {
+    let (now, said) = (past.now.tree(), saved.said.tree());
+    if now == said {
+        return Meant::default();
+    }
+    let Some(base) = base(past, saved, &now, &said) else {
+        let (person, program) = by_owner(difference(&now, &said));
+        return Meant { person, program };
+    };
+    let theirs = documents::without_collisions(&base, past.now, saved.said.clone()).tree();
+    let mut merged = merge(&base, &now, &theirs);
+    // Of two words on one field the later one counts; the history has both.
+    for conflict in &merged.conflicts {
+        put(&mut merged.tree, &conflict.path, conflict.theirs.as_ref());
+    }
+    let back = put_back(past, saved, &now, &said, &mut merged.tree);
+    let (back, rest): (Vec<_>, Vec<_>) =
+        difference(&now, &merged.tree).into_iter().partition(|change| back.contains(&change.path));
+    let (person, program) = by_owner(rest);
+    Meant { person: person.into_iter().chain(back).collect(), program }
+}
+
+/// What the text was made from; nothing if that is the present.
+fn base(past: &Past<'_>, saved: &Saved<'_>, now: &Value, said: &Value) -> Option<Value> {
+    let mut best = None;
+    let mut fewest = difference(now, said).len();
+    if let Some((at, distance)) = nearest(past.texts, saved.text)
+        && let Some(tree) = tree_of(&past.texts[at], past.now.archived)
+    {
+        if distance == 0 && !saved.late {
+            return None;
+        }
+        fewest = difference(&tree, said).len();
+        best = Some(tree);
+        // Opened on a version that the journal still has.
+        if at > 0 {
+            return best;
+        }
+    }
+    let mut document = None;
+    let mut states = Vec::new();
+    let undone = past.events.len().saturating_sub(EVENTS_UNDONE_MAX);
+    for (recorded, at) in past.events.iter().zip(0..) {
+        document = apply(document, recorded);
+        states.extend(document.as_ref().filter(|_| at >= undone).map(Milestone::tree));
+    }
+    for tree in states.into_iter().rev() {
+        let changes = difference(&tree, said).len();
+        if changes == 0 && !saved.late {
+            return None;
+        }
+        if changes < fewest {
+            fewest = changes;
+            best = Some(tree);
+        }
+    }
+    best
+}
+
+fn tree_of(text: &str, archived: bool) -> Option<Value> {
+    text::read(text.as_bytes(), archived).ok().map(|said| said.milestone.tree())
+}
+
+/// The text with the fewest other lines, and how many those are; of equal ones the newest.
+fn nearest(texts: &[String], text: &str) -> Option<(usize, usize)> {
+    let mine = lines(text);
+    let distance = |other: &String| {
+        let theirs = lines(other);
+        let missing = |a: &BTreeMap<&str, usize>, b: &BTreeMap<&str, usize>| -> usize {
+            let of = |line: &&str| b.get(*line).copied().unwrap_or(0);
+            a.iter().map(|(line, n)| n.saturating_sub(of(line))).sum()
+        };
+        missing(&mine, &theirs) + missing(&theirs, &mine)
+    };
+    let distances = texts.iter().map(distance).enumerate();
+    distances.min_by_key(|(at, distance)| (*distance, std::cmp::Reverse(*at)))
+}
+
+/// How often each line stands in a text, whatever its editor made of line ends and indentation.
+fn lines(text: &str) -> BTreeMap<&str, usize> {
+    let mut lines = BTreeMap::new();
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        *lines.entry(line.trim()).or_default() += 1;
+    }
+    lines
+}
+
+/// A save whose beginning had already been taken for the whole of it: what only seemed to be
+/// removed or changed is put back as the whole says it. Answers where.
+fn put_back(
+    past: &Past<'_>,
+    saved: &Saved<'_>,
+    now: &Value,
+    said: &Value,
+    merged: &mut Value,
+) -> BTreeSet<Path> {
+    let mut back = BTreeSet::new();
+    for pair in past.texts.windows(2) {
+        let [before, beginning] = pair else { continue };
+        if beginning.len() >= saved.text.len() || !saved.text.starts_with(beginning.as_str()) {
+            continue;
+        }
+        let tree = |text: &String| tree_of(text, past.now.archived);
+        let (Some(before), Some(beginning)) = (tree(before), tree(beginning)) else { continue };
+        for change in difference(&before, &beginning) {
+            let said = change.path.get(said);
+            if change.path.get(now) != change.after.as_ref() || said == change.after.as_ref() {
+                continue;
+            }
+            let said = said.map(|said| with_program_keys(&change, said.clone()));
+            put(merged, &change.path, said.as_ref());
+            back.insert(change.path);
+        }
+    }
+    back
+}
+
+/// An item as the person has it, with what the program had written in it.
+fn with_program_keys(change: &FieldChange, mut said: Value) -> Value {
+    if let (Value::Object(said), Some(Value::Object(before))) = (&mut said, &change.before) {
+        let program = |key: &str| key_owner(&change.path.key(key)) == KeyOwner::Program;
+        said.retain(|key, _| key == "id" || !program(key));
+        let written = before.iter().filter(|(key, _)| program(key));
+        said.extend(written.map(|(key, value)| (key.clone(), value.clone())));
+    }
+    said
+}
+
+/// Whether a text is no document, or everything is gone that stood behind its end: so it looks
+/// while it is being written.
+pub fn is_unfinished(texts: &[String], bytes: &[u8], archived: bool) -> bool {
+    if text::conflict_marker(bytes).is_some() {
+        return false;
+    }
+    let tree = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|t| yaml::to_value(t).ok());
+    let (Ok(_), Some(now)) = (text::read(bytes, archived), tree(bytes)) else { return true };
+    let Some(before) = texts.last().and_then(|text| tree(text.as_bytes())) else { return false };
+    let (now, before) = (leaves(&now), leaves(&before));
+    let there: BTreeSet<&String> = now.iter().collect();
+    let last = now.iter().rev().find_map(|leaf| before.iter().position(|other| other == leaf));
+    let behind = &before[last.map_or(0, |last| last + 1)..];
+    !behind.is_empty() && !behind.iter().any(|leaf| there.contains(leaf))
+}
+
+/// The places of all single values, in the order of the text.
+fn leaves(tree: &Value) -> Vec<String> {
+    fn collect(place: &str, value: &Value, leaves: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                map.iter().for_each(|(key, value)| {
+                    collect(&format!("{place}/{key}"), value, leaves);
+                });
+            }
+            Value::Array(items) => items.iter().zip(0..).for_each(|(item, at)| {
+                let name = item.get("id").map_or_else(|| format!("{at}"), Value::to_string);
+                collect(&format!("{place}/{name}"), item, leaves);
+            }),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                leaves.push(place.to_owned());
+            }
+        }
+    }
+    let mut places = Vec::new();
+    collect("", tree, &mut places);
+    places
+}
+
+/// What a commit does to a text that is there.
+pub struct Rewrite<'a> {
+    pub place: &'a str,
+    pub archived: bool,
+    /// The text that is there.
+    pub there: &'a str,
+    /// The text of a late save that is taken in.
+    pub late: Option<&'a str>,
+    pub wanted: &'a Milestone,
+    /// The fields that the change is about; nothing if it takes in all that the text says.
+    pub touched: Option<&'a [Path]>,
+}
+
+/// The text that says what is wanted, with the comments of everybody who wrote one. Where a person
+/// says something else that is still refused, that stays; what only the program writes is put
+/// back, and so is what is merely older than the present.
+pub fn rewrite(
+    rewrite: &Rewrite<'_>,
+    texts: &[String],
+    events: &[Recorded],
+) -> Result<String, StoreError> {
+    let Rewrite { place, archived, there, late, wanted, touched } = *rewrite;
+    let said = said(place, there, archived)?;
+    let mut tree = wanted.tree();
+    if let Some(touched) = touched {
+        let past = Past { texts, events, now: wanted };
+        let meant = meant(&past, &Saved { text: there, said: &said, late: false });
+        let untouched = |change: &&FieldChange| {
+            !touched
+                .iter()
+                .any(|path| path.starts_with(&change.path) || change.path.starts_with(path))
+        };
+        for change in meant.person.iter().filter(untouched) {
+            put(&mut tree, &change.path, change.after.as_ref());
+        }
+    }
+    let target = Milestone::from_tree(tree, wanted.archived).unwrap_or_else(|_| wanted.clone());
+    if let Some(text) = merged_text(texts, there, late, &target) {
+        return Ok(text);
+    }
+    text::edit(place, there, &said, &target, |_| true)
+}
+
+fn said(place: &str, text: &str, archived: bool) -> Result<Milestone, StoreError> {
+    let said = text::read(text.as_bytes(), archived).map_err(|error| StoreError::Unreadable {
+        file: place.to_owned(),
+        line: error.line,
+        column: error.column,
+        message: error.message,
+    })?;
+    Ok(said.milestone)
+}
+
+/// The lines of two sides put together, where there are two: a late save and the document, or a
+/// save and the version that it went over without having seen it.
+fn merged_text(
+    texts: &[String],
+    there: &str,
+    late: Option<&str>,
+    target: &Milestone,
+) -> Option<String> {
+    let (ours, theirs) = match late {
+        Some(late) => (there, late),
+        None => (texts.last()?.as_str(), there),
+    };
+    let base = texts[nearest(texts, theirs)?.0].as_str();
+    if base == ours || ours == theirs {
+        return None;
+    }
+    let [base, ours, plain] = [base, ours, theirs].map(plain);
+    let text = documents::text_saying(&base, &ours, &plain, target)?;
+    // In the form that the person's editor gave it.
+    let text = if theirs.contains("\r\n") { text.replace('\n', "\r\n") } else { text };
+    Some(if theirs.starts_with('\u{feff}') { format!("\u{feff}{text}") } else { text })
+}
+
+fn plain(text: &str) -> String {
+    text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
+}
