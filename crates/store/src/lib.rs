@@ -3,9 +3,12 @@
 //! A store decides nothing: it reads what it is asked for, and keeps a whole change or none of it.
 
 pub mod config;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod discover;
 mod error;
 pub mod files;
+pub mod memory;
 pub mod merge;
 mod project;
 pub mod yaml;

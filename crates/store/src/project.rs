@@ -145,6 +145,15 @@ impl Project {
         self.carry_out(command, &context, None)
     }
 
+    /// The same, under an identity that the caller keeps.
+    pub fn execute_as(
+        &self,
+        command: &Command,
+        context: &Context,
+    ) -> std::result::Result<Outcome, Error> {
+        self.carry_out(command, context, None)
+    }
+
     /// The same, with the text that a person wrote for the document in an editor.
     pub fn execute_text(
         &self,
