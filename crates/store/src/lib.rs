@@ -11,6 +11,8 @@ pub mod files;
 pub mod memory;
 pub mod merge;
 mod project;
+#[cfg(any(test, feature = "conformance"))]
+pub mod simulation;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};

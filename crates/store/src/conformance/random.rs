@@ -126,9 +126,12 @@ pub fn stores_agree(fresh: Fresh<'_>) {
                 Err(Error::Refused(refusal)) => Err(without_hints(refusal)),
                 Err(Error::Store(error)) => panic!("{command:?}: {error}"),
             };
-            assert_eq!(answer(one), answer(two), "{command:?}");
+            let (one, two) = (answer(one), answer(two));
+            assert_eq!(one, two, "{command:?}");
+            if one.is_ok_and(|events| !events.is_empty()) {
+                assert_eq!(said(&read(&ours)), said(&read(&plain)), "{command:?}");
+            }
         });
-        assert_eq!(said(&read(&ours)), said(&read(&plain)));
         assert_eq!(events(&ours), events(&plain));
     });
 }
