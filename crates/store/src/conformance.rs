@@ -267,7 +267,7 @@ pub fn full() -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::files::Files;
     use crate::memory::Memory;
@@ -283,7 +283,7 @@ mod tests {
         }
     }
 
-    fn in_memory() -> Box<dyn Bench> {
+    pub fn in_memory() -> Box<dyn Bench> {
         Box::new(Memory::new())
     }
 

@@ -10,6 +10,8 @@ mod error;
 pub mod files;
 pub mod memory;
 pub mod merge;
+#[cfg(all(test, feature = "planted-bugs"))]
+mod planted_tests;
 mod project;
 #[cfg(any(test, feature = "conformance"))]
 pub mod simulation;

@@ -5,7 +5,7 @@
 pub mod checker;
 mod people;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ use worker::Worker;
 const LEASE: u64 = 60_000;
 
 /// Steps with faults, and the most that the work may take when they have stopped.
-const STORMY_STEPS: u32 = 400;
+const STORMY_STEPS: u32 = 250;
 const CALM_STEPS: u32 = 4_000;
 
 /// What a run left behind: what happened, and what only the store knew about leases.

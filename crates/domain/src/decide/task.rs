@@ -41,7 +41,7 @@ pub(super) fn change(
     work.writable(id.milestone)?;
     let task = work.task(id)?;
     let from = task.status;
-    if already(task, to, credential) && reason.is_none() {
+    if already(task, to, credential) && (reason.is_none() || reason == task.reason) {
         return already_so(work, id, to);
     }
     authorize(work, id, credential)?;
