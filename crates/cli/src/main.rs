@@ -1,1 +1,17 @@
-fn main() {}
+//! `milestone`: plans, runs, watches and closes milestones of software work.
+
+mod app;
+mod args;
+mod commands;
+mod editing;
+mod errors;
+mod git;
+mod identity;
+mod output;
+mod render;
+mod target;
+mod trust;
+
+fn main() -> std::process::ExitCode {
+    app::main()
+}

@@ -269,7 +269,7 @@ pub fn full() -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::files::Files;
+    use crate::files::{Files, make};
     use crate::memory::Memory;
     use milestone_domain::settings::Settings;
 
@@ -302,8 +302,7 @@ pub(crate) mod tests {
 
     fn in_files() -> Box<dyn Bench> {
         let bench = InFiles(tempfile::tempdir().unwrap());
-        let root = bench.0.path().to_owned();
-        Files::open(root, Settings::default(), Duration::ZERO).make(false).unwrap();
+        make(bench.0.path(), false).unwrap();
         Box::new(bench)
     }
 

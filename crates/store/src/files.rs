@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
-use milestone_domain::event::{Event, EventId, Recorded, Stream};
+use milestone_domain::event::{Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{
@@ -31,8 +31,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result,
-    Store, Turn,
+    Bases, Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading,
+    Result, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -40,9 +40,22 @@ use disk::{Disk, fingerprint};
 use journal::{Applied, Before, Placed, Record, Write};
 use load::Loaded;
 use lock::Lock;
+use recent::Watched;
+use serde_json::Value;
+use text::Edited;
 
 /// How often a reading that a writer disturbed is repeated before it waits for the lock.
 const READ_TRIES: u32 = 3;
+
+/// How many documents are kept in their read form during a turn.
+const EXACT_MAX: usize = 16;
+
+/// Makes a project's folder, or what is missing of it; what is there stays as it is. `shared` says
+/// that others work on it too. Answers whether the project is new.
+pub fn make(folder: &std::path::Path, shared: bool) -> Result<bool> {
+    let disk = Disk::new(folder.to_owned());
+    layout::make(&disk, shared)
+}
 
 /// A project kept in files, as one process sees it.
 pub struct Files {
@@ -52,6 +65,10 @@ pub struct Files {
     /// The lock, while this process has its turn, and how many times it took it.
     turn: RefCell<Option<Lock>>,
     turns: Cell<u32>,
+    /// What is watched for late saves, as this reading found it.
+    watched: RefCell<Watched>,
+    /// What texts say that were read in this turn, by their fingerprints.
+    exact: RefCell<BTreeMap<String, Milestone>>,
     /// Documents that were last read with something wrong about them: they are never accepted as
     /// they are, so that the next command names it again.
     troubled: RefCell<BTreeSet<MilestoneId>>,
@@ -66,14 +83,10 @@ impl Files {
             lock_wait,
             turn: RefCell::new(None),
             turns: Cell::new(0),
+            watched: RefCell::default(),
+            exact: RefCell::default(),
             troubled: RefCell::default(),
         }
-    }
-
-    /// Makes what is missing of the project's folder; `shared` says that others work on it too.
-    /// Answers whether the project is new.
-    pub fn make(&self, shared: bool) -> Result<bool> {
-        layout::make(&self.disk, shared)
     }
 
     /// Runs `read` on a state that no writer touched meanwhile.
@@ -119,6 +132,7 @@ impl Files {
         let mut reading = Reading::default();
         let snapshot = &mut reading.snapshot;
         snapshot.settings = self.settings.clone();
+        self.watched.replace(Watched::list(&self.disk)?);
         let now = boot::now();
         let kept = claims::read_all(&self.disk)?;
         snapshot.claims = kept.iter().map(|kept| (kept.task, kept.judged(&now))).collect();
@@ -176,7 +190,9 @@ impl Files {
     }
 
     fn read_document(&self, id: MilestoneId, reading: &mut Reading) -> Result<Option<Loaded>> {
-        let Some(loaded) = load::load(&self.disk, id)? else { return Ok(None) };
+        let Some(loaded) = load::load(&self.disk, id, &self.watched.borrow())? else {
+            return Ok(None);
+        };
         if loaded.is_troubled() {
             self.troubled.borrow_mut().insert(id);
         } else {
@@ -184,6 +200,7 @@ impl Files {
         }
         reading.noticed.extend(loaded.noticed.iter().cloned());
         reading.snapshot.problems.extend(loaded.problems.iter().cloned());
+        self.keep_exact(&loaded);
         if let Some(milestone) = &loaded.milestone {
             reading.snapshot.insert(milestone.clone());
         }
@@ -191,6 +208,18 @@ impl Files {
             reading.snapshot.versions.insert(Part::Milestone(id), text.clone());
         }
         Ok(Some(loaded))
+    }
+
+    /// A writer is about to need again what its document says.
+    fn keep_exact(&self, loaded: &Loaded) {
+        let mut exact = self.exact.borrow_mut();
+        if self.turns.get() > 0
+            && loaded.clean
+            && exact.len() < EXACT_MAX
+            && let (Some(text), Some(milestone)) = (&loaded.text, &loaded.milestone)
+        {
+            exact.insert(text.clone(), milestone.clone());
+        }
     }
 
     /// The outlines of all open work, the documents asked for, and what open work refers to.
@@ -245,8 +274,8 @@ impl Files {
     ) -> Result<()> {
         for (place, _) in load::places(id) {
             let Some(stamp) = self.disk.stamp(&place)? else { continue };
-            if let Some((outline, _)) = cache.get(&self.disk, id, &place, stamp)? {
-                reading.snapshot.outlines.insert(id, outline.clone());
+            if let Some(outline) = cache.get(&self.disk, id, &place, stamp)? {
+                reading.snapshot.outlines.insert(id, outline);
                 return Ok(());
             }
             let Some(loaded) = self.read_document(id, reading)? else { return Ok(()) };
@@ -359,15 +388,15 @@ impl Files {
         stream: Stream,
         memory: &mut Memory,
         record: &mut Record,
-        followed: &mut BTreeMap<EventId, String>,
+        followed: &mut BTreeMap<usize, String>,
     ) -> Result<()> {
-        let events: Vec<&Recorded> =
-            change.events.iter().filter(|event| event.stream == stream).collect();
+        let in_stream = change.events.iter().enumerate().filter(|(_, e)| e.stream == stream);
+        let (places, events): (Vec<usize>, Vec<&Recorded>) = in_stream.unzip();
         let own = memory.accepted.own.as_ref();
         let addition = history::add(&self.disk, stream, memory.uid, own, &events)?;
-        for (event, offset) in events.iter().zip(&addition.offsets) {
+        for ((place, event), offset) in places.iter().zip(&events).zip(&addition.offsets) {
             // Followers see a change's events in its order, whatever streams they stand in.
-            followed.insert(event.id, follow::line(event, &addition.own.segment, *offset));
+            followed.insert(*place, follow::line(event, &addition.own.segment, *offset));
         }
         memory.accepted.own = Some(addition.own);
         record.appends.push(addition.append);
@@ -390,9 +419,15 @@ impl Files {
             (None, None) => text::write(wanted, self.settings.document_progress),
             (None, Some(text)) => text::saying(&place, text, wanted)?,
             (Some((_, archived, text)), written) => {
-                edited(change, &place, written.unwrap_or(text), *archived, wanted)?
+                let text = written.unwrap_or(text);
+                let edited = self.edited(change, &place, text, *archived, wanted)?;
+                memory.accepted.exact = says_exactly(edited.tree, wanted);
+                edited.text
             }
         };
+        if there.is_none() {
+            memory.accepted.exact = says(&text, wanted);
+        }
         let before = |place: &str, text: &str| -> Result<Before> {
             Ok(Before {
                 fingerprint: fingerprint(text.as_bytes()),
@@ -401,20 +436,57 @@ impl Files {
             })
         };
         memory.accepted.text = fingerprint(text.as_bytes());
-        memory.accepted.exact = !self.troubled.borrow().contains(&id) && says(&text, wanted);
+        memory.accepted.exact &= !self.troubled.borrow().contains(&id);
         let same_place = there.as_ref().filter(|(old, ..)| *old == place);
         let first = same_place.map(|(old, _, text)| before(old, text)).transpose()?;
-        record.writes.push(Write {
-            place: place.clone(),
-            before: first,
-            after: Some(text),
-            document: true,
-        });
+        // A document that was taken in as it is needs no writing.
+        if first.as_ref().is_none_or(|before| before.fingerprint != memory.accepted.text) {
+            let (place, after) = (place.clone(), Some(text));
+            record.writes.push(Write { place, before: first, after, document: true });
+        }
         if let Some((old, _, text)) = there.as_ref().filter(|(old, ..)| *old != place) {
             let before = Some(before(old, text)?);
             record.writes.push(Write { place: old.clone(), before, after: None, document: true });
         }
         Ok(memory)
+    }
+
+    /// The text that says what is wanted. Where it says something else that is still refused or
+    /// not yet taken in, that stays; what only the program writes is put back.
+    fn edited(
+        &self,
+        change: &Change,
+        place: &str,
+        text: &str,
+        archived: bool,
+        wanted: &Milestone,
+    ) -> Result<Edited> {
+        use milestone_domain::document::{KeyOwner, key_owner};
+        let said = self.said(place, text, archived)?;
+        let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
+        let touched = change.touched(wanted.id);
+        text::edited(place, text, &said, wanted, |field| {
+            noticed
+                || key_owner(&field.path) == KeyOwner::Program
+                || touched
+                    .iter()
+                    .any(|path| path.starts_with(&field.path) || field.path.starts_with(path))
+        })
+    }
+
+    /// What a text says; mostly it was read a moment ago, when the change was decided.
+    fn said(&self, place: &str, text: &str, archived: bool) -> Result<Milestone> {
+        let known = self.exact.borrow().get(&fingerprint(text.as_bytes())).cloned();
+        if let Some(said) = known.filter(|said| said.archived == archived) {
+            return Ok(said);
+        }
+        let said = text::read(text.as_bytes(), archived);
+        said.map(|said| said.milestone).map_err(|error| StoreError::Unreadable {
+            file: place.to_owned(),
+            line: error.line,
+            column: error.column,
+            message: error.message,
+        })
     }
 
     fn document_text(&self, id: MilestoneId) -> Result<Option<(String, bool, String)>> {
@@ -510,33 +582,6 @@ impl Files {
     }
 }
 
-/// The text that says what is wanted. Where it says something else that is still refused or
-/// not yet taken in, that stays; what only the program writes is put back.
-fn edited(
-    change: &Change,
-    place: &str,
-    text: &str,
-    archived: bool,
-    wanted: &Milestone,
-) -> Result<String> {
-    use milestone_domain::document::{KeyOwner, key_owner};
-    let said = text::read(text.as_bytes(), archived).map_err(|error| StoreError::Unreadable {
-        file: place.to_owned(),
-        line: error.line,
-        column: error.column,
-        message: error.message,
-    })?;
-    let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
-    let touched = change.touched(wanted.id);
-    text::edit(place, text, &said.milestone, wanted, |field| {
-        noticed
-            || key_owner(&field.path) == KeyOwner::Program
-            || touched
-                .iter()
-                .any(|path| path.starts_with(&field.path) || field.path.starts_with(path))
-    })
-}
-
 /// What is to be remembered of one stream after a commit.
 struct Memory {
     stream: Stream,
@@ -547,9 +592,16 @@ struct Memory {
 /// Whether a text says exactly what the history does.
 fn says(text: &str, wanted: &Milestone) -> bool {
     let said = text::read(text.as_bytes(), wanted.archived);
-    said.is_ok_and(|said| {
-        milestone_domain::change::difference(&said.milestone.tree(), &wanted.tree()).is_empty()
-    })
+    said.is_ok_and(|said| says_exactly(said.milestone.tree(), wanted))
+}
+
+/// Where it stands is no word of the text's.
+fn says_exactly(mut tree: Value, wanted: &Milestone) -> bool {
+    let mut wanted = wanted.tree();
+    for tree in [&mut tree, &mut wanted] {
+        tree.as_object_mut().map(|tree| tree.shift_remove("archived"));
+    }
+    milestone_domain::change::difference(&tree, &wanted).is_empty()
 }
 
 fn set_condition(conditions: &mut Conditions, recorded: &Recorded) {
@@ -577,6 +629,7 @@ impl Drop for FilesTurn<'_> {
         let turns = self.files.turns.get() - 1;
         self.files.turns.set(turns);
         if turns == 0 {
+            self.files.exact.borrow_mut().clear();
             self.files.turn.replace(None);
         }
     }
@@ -675,13 +728,22 @@ impl Store for Files {
         self.undisturbed(|| follow::events(&self.disk, after, filter, limit))
     }
 
+    fn text(&self, id: MilestoneId) -> Result<Option<String>> {
+        for (place, _) in load::places(id) {
+            if let Some(bytes) = self.disk.read(&place)? {
+                return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        Ok(None)
+    }
+
     fn check(&self) -> Result<Vec<Problem>> {
         doctor::check(&self.disk)
     }
 
-    fn mend(&self) -> Result<Vec<String>> {
+    fn mend(&self, bases: Bases<'_>) -> Result<Vec<String>> {
         let _turn = self.turn()?;
-        doctor::mend(&self.disk)
+        doctor::mend(&self.disk, bases)
     }
 
     fn collisions(&self) -> Result<Vec<Collision>> {

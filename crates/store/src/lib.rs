@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod discover;
 mod error;
 pub mod files;
+pub mod init;
 pub mod memory;
 pub mod merge;
 #[cfg(all(test, feature = "planted-bugs"))]
@@ -59,20 +60,41 @@ pub trait Store {
     /// Events in the order in which this store saw them.
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page>;
 
+    /// A document's text as people edit it, comments and all; `None` where there is none.
+    fn text(&self, id: MilestoneId) -> Result<Option<String>> {
+        let reading = self.read(&Scope::Milestone(id))?;
+        let document = reading.snapshot.documents.get(&id);
+        Ok(document.map(|document| files::text::write(document, false)))
+    }
+
     /// Everything about the store itself that is not as it should be, beside what every reading
     /// names.
     fn check(&self) -> Result<Vec<Problem>>;
 
     /// Mends what can be mended without deciding anything, and says what it did.
-    fn mend(&self) -> Result<Vec<String>>;
+    fn mend(&self, bases: Bases<'_>) -> Result<Vec<String>>;
 
-    /// Documents that have the same id as another one.
+    /// What has the same id as something else.
     fn collisions(&self) -> Result<Vec<Collision>>;
 }
 
-/// A document whose id another one also has, and keeps.
+/// Gives the text with which both sides of a merge began, where it is known, by the file's place.
+pub type Bases<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Something whose id another one also has, and keeps.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Collision {
+pub enum Collision {
+    Milestone(Collided),
+    /// A task of another branch that got a number which was taken; what it said.
+    Task {
+        milestone: MilestoneId,
+        document: serde_json::Value,
+    },
+}
+
+/// A document whose id another one also has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Collided {
     pub milestone: MilestoneId,
     pub uid: Uid,
     /// What it says.

@@ -20,8 +20,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result,
-    Store, Turn,
+    Bases, Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading,
+    Result, Store, Turn,
 };
 
 /// One handle on a project in memory; a clone is another handle on the same one, as another
@@ -311,7 +311,7 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
-    fn mend(&self) -> Result<Vec<String>> {
+    fn mend(&self, _: Bases<'_>) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 

@@ -76,7 +76,7 @@ pub fn a_renewal_needs_the_right_fence_and_attempt(fresh: Fresh<'_>) {
     let ben = Handle::new(bench.as_ref());
     let right = ada.claim(task(1));
     let another = Some(AttemptId(Uuid::now_v7()));
-    let lease = Duration::from_secs(600);
+    let lease = Duration::from_mins(10);
     let events = ada.events();
     for wrong in [
         Credential::default(),
@@ -119,14 +119,14 @@ pub fn a_lapsed_claim_that_was_taken_over_can_do_nothing(fresh: Fresh<'_>) {
             let refusal = ada.refused(&command);
             assert!(matches!(refusal, Refusal::StaleFence { .. }), "{command:?}: {refusal}");
         }
-        assert_eq!(ada.store.renew(task(1), credential, Duration::from_secs(60)).unwrap(), None);
+        assert_eq!(ada.store.renew(task(1), credential, Duration::from_mins(1)).unwrap(), None);
     }
     ben.done(&Command::Progress { task: task(1), percent: 40, credential: new });
     ben.done(&move_task(task(1), TaskStatus::Completed, new));
     for command in writes(task(1), old) {
         assert!(matches!(ada.refused(&command), Refusal::StaleFence { .. }), "{command:?}");
     }
-    assert_eq!(ada.store.renew(task(1), old, Duration::from_secs(60)).unwrap(), None);
+    assert_eq!(ada.store.renew(task(1), old, Duration::from_mins(1)).unwrap(), None);
     assert_eq!(ben.task(task(1)).status, TaskStatus::Completed);
 }
 
@@ -153,7 +153,7 @@ pub fn a_lapsed_claim_that_nobody_took_over_is_still_its_holders(fresh: Fresh<'_
     let right = ada.claim(task(1));
     ada.lapse(bench.as_ref(), task(1), right);
     ada.done(&Command::Progress { task: task(1), percent: 30, credential: right });
-    assert!(ada.store.renew(task(1), right, Duration::from_secs(60)).unwrap().is_some());
+    assert!(ada.store.renew(task(1), right, Duration::from_mins(1)).unwrap().is_some());
     ada.lapse(bench.as_ref(), task(1), right);
     ada.done(&move_task(task(1), TaskStatus::Completed, right));
     let done = ada.task(task(1));
@@ -221,7 +221,7 @@ pub fn claims_end_with_the_work(fresh: Fresh<'_>) {
         assert_eq!(ada.all().claims.len(), 1);
         ada.done(&move_task(task(1), end, right));
         assert!(ada.all().claims.is_empty(), "{end}");
-        assert_eq!(ada.store.renew(task(1), right, Duration::from_secs(60)).unwrap(), None);
+        assert_eq!(ada.store.renew(task(1), right, Duration::from_mins(1)).unwrap(), None);
         ada.done(&move_freely(task(1), TaskStatus::Pending));
     }
     let right = ada.claim(task(3));

@@ -120,6 +120,26 @@ impl Disk {
         }
     }
 
+    /// What stands in a file from `at` on, as the disk has it, at most `length` bytes of it; `None`
+    /// if the file ends before. A file that is not there is an empty one.
+    pub fn part_beneath(&self, place: &str, at: u64, length: u64) -> Result<Option<Vec<u8>>> {
+        let path = self.path(place);
+        let read = || {
+            let mut file = open_plain(OpenOptions::new().read(true), &path)?;
+            if file.metadata()?.len() < at {
+                return Ok(None);
+            }
+            file.seek(SeekFrom::Start(at))?;
+            let mut bytes = Vec::new();
+            file.take(length).read_to_end(&mut bytes)?;
+            Ok(Some(bytes))
+        };
+        match read() {
+            Err(error) if is_absent(&error) => Ok((at == 0).then(Vec::new)),
+            other => other.map_err(StoreError::io("read", &path)),
+        }
+    }
+
     pub fn stamp(&self, place: &str) -> Result<Option<Stamp>> {
         let path = self.path(place);
         match fs::symlink_metadata(&path) {
@@ -144,6 +164,15 @@ impl Disk {
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Makes the project's folder itself. Answers whether it is new.
+    pub fn make_root(&self) -> Result<bool> {
+        match fs::create_dir(&self.root) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(StoreError::io("make", &self.root)(error)),
+        }
     }
 
     /// Refuses a folder that is a link: through one, a write would land outside the project.
@@ -213,10 +242,13 @@ impl Disk {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o666);
             let file = open_plain(&mut options, &path)?;
-            if file.metadata()?.len() < at {
+            let length = file.metadata()?.len();
+            if length < at {
                 return Ok(false);
             }
-            file.set_len(at)?;
+            if length > at {
+                file.set_len(at)?;
+            }
             std::os::unix::fs::FileExt::write_all_at(&file, bytes, at)?;
             Ok(true)
         };
@@ -230,6 +262,17 @@ impl Disk {
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(StoreError::io("open", &path)(error)),
         }
+    }
+
+    /// Syncs everything there is, where the system can; answers whether it did.
+    pub fn sync_all(&self) -> Result<bool> {
+        #[cfg(target_os = "linux")]
+        if let Some(root) = self.open_for_sync("")? {
+            let synced = rustix::fs::syncfs(root);
+            synced.map_err(|errno| StoreError::io("sync", &self.root)(errno.into()))?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// Syncs a file or folder that is there.

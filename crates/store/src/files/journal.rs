@@ -12,7 +12,7 @@ use milestone_domain::event::ChangeId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::disk::{Disk, Place, Stamp, fingerprint, open_plain};
+use super::disk::{self, Disk, Place, Stamp, fingerprint, open_plain};
 use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -24,6 +24,9 @@ const APPLIED: &str = "data/applied";
 const BYTES_MAX: u64 = 1024 * 1024;
 /// What is kept when it is cut back: enough versions for any editor that is open right now.
 const BYTES_KEPT: usize = 256 * 1024;
+
+/// For more files than these, syncing their whole file system is quicker than syncing each.
+const SYNCED_SINGLY_MAX: usize = 32;
 
 /// Everything one change does to the disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,7 +152,10 @@ pub fn append(disk: &Disk, at: u64, record: &Record) -> Result<u64> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     let file = open_plain(&mut options, &path).map_err(StoreError::io("write", &path))?;
-    file.set_len(at).map_err(StoreError::io("write", &path))?;
+    // Nearly always it ends there, and then this would cost a turn of the file system's own journal.
+    if file.metadata().map_err(StoreError::io("read", &path))?.len() != at {
+        file.set_len(at).map_err(StoreError::io("write", &path))?;
+    }
     let written = std::os::unix::fs::FileExt::write_all_at(&file, &bytes, at);
     if let Err(error) = written {
         // Nothing was promised yet: take back what part of it went in.
@@ -197,17 +203,20 @@ pub fn apply(disk: &Disk, record: &Record) -> Result<Placed> {
 }
 
 fn put_append(disk: &Disk, append: &Append) -> Result<()> {
-    let there = disk.read_beneath(&append.place)?.unwrap_or_default();
-    let at = usize::try_from(append.at).unwrap_or(usize::MAX);
     let new = append.text.as_bytes();
+    // One byte more than is ours shows whether more stands behind it; what stands before it is
+    // nobody's business here, however long it has grown.
+    let part = |length| disk.part_beneath(&append.place, append.at, length);
+    let Some(end) = part(new.len() as u64 + 1)? else { return Ok(()) };
     // Applied already, perhaps with more behind it.
-    if there.get(at..).is_some_and(|end| end.starts_with(new)) {
+    if end.starts_with(new) {
         return Ok(());
     }
+    let zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     // Only a torn part of these very lines is written over; other lines there mean that git put
     // another version of the file in place, and the document will be compared with that.
-    let torn =
-        there.get(at..).is_some_and(|end| new.starts_with(end) || end.iter().all(|b| *b == 0));
+    let torn = new.starts_with(&end)
+        || zeros(&end) && part(disk::FILE_BYTES_MAX)?.is_some_and(|rest| zeros(&rest));
     if torn {
         if let Some((folder, _)) = append.place.rsplit_once('/') {
             disk.make_folder(folder)?;
@@ -323,6 +332,9 @@ fn sync_covered(disk: &Disk, records: &[Record]) -> Result<()> {
     let writes = records.iter().flat_map(|record| record.writes.iter().map(|write| &write.place));
     let appends = records.iter().flat_map(|record| record.appends.iter().map(|line| &line.place));
     let places: BTreeSet<&str> = writes.chain(appends).map(String::as_str).collect();
+    if places.len() > SYNCED_SINGLY_MAX && disk.sync_all()? {
+        return Ok(());
+    }
     let mut folders = BTreeSet::new();
     for place in &places {
         disk.sync(place)?;

@@ -73,18 +73,42 @@ fn keep(disk: &Disk, seq: u64, place: &str, old: &PathBuf, before: Option<&str>)
     Ok(if over { Placed::OverSave } else { Placed::Done })
 }
 
-/// The saves that came too late, oldest first.
+/// The names of the files that are watched: listed once for a whole reading, because there may be
+/// many of them and many documents.
+#[derive(Debug, Default)]
+pub struct Watched(Vec<String>);
+
+impl Watched {
+    pub fn list(disk: &Disk) -> Result<Self> {
+        disk.names(FOLDER).map(Self)
+    }
+
+    /// The saves to a document that came too late, oldest first.
+    pub fn late_saves(&self, disk: &Disk, id: MilestoneId) -> Result<Vec<LateSave>> {
+        // Names are sorted, and begin with their document's.
+        let own = format!("{id}.");
+        let start = self.0.partition_point(|name| *name < own);
+        let names = self.0[start..].iter().take_while(|name| name.starts_with(&own));
+        late_among(disk, names)
+    }
+}
+
+/// All saves that came too late, oldest first.
 pub fn late_saves(disk: &Disk) -> Result<Vec<LateSave>> {
+    late_among(disk, disk.names(FOLDER)?.iter())
+}
+
+fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Result<Vec<LateSave>> {
     let mut late = Vec::new();
-    for name in disk.names(FOLDER)? {
-        let Some((milestone, seq, modified, size)) = parts(&name) else { continue };
+    for name in names {
+        let Some((milestone, seq, modified, size)) = parts(name) else { continue };
         let place = format!("{FOLDER}/{name}");
         let Some(stamp) = disk.stamp(&place)? else { continue };
         if (stamp.modified, stamp.size) == (modified, size) {
             continue;
         }
         let Some(text) = disk.read_beneath(&place)? else { continue };
-        late.push((seq, LateSave { milestone, name, text }));
+        late.push((seq, LateSave { milestone, name: name.clone(), text }));
     }
     late.sort_by_key(|(seq, _)| *seq);
     Ok(late.into_iter().map(|(_, save)| save).collect())
