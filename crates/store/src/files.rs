@@ -242,8 +242,12 @@ impl Files {
             }
         }
         let open = reading.snapshot.outlines.values();
-        let referred: BTreeSet<MilestoneId> =
-            open.flat_map(Outline::waits_for).map(Node::milestone).collect();
+        let mut referred: BTreeSet<MilestoneId> =
+            open.clone().flat_map(Outline::waits_for).map(Node::milestone).collect();
+        // What was filed away still provides what it did, to whoever waits for it.
+        if open.clone().any(Outline::has_conditions) {
+            referred.extend(self.documents("completed")?);
+        }
         for id in referred {
             if !reading.snapshot.outlines.contains_key(&id) {
                 self.read_outline(id, &mut cache, reading)?;
@@ -353,7 +357,7 @@ impl Files {
             graph: change.changes_graph(),
         };
         let mut memories = Vec::new();
-        let mut followed = String::new();
+        let mut followed = BTreeMap::new();
         for (id, document) in &change.documents {
             memories.push(self.write_document(change, *id, document, &mut record)?);
         }
@@ -370,7 +374,8 @@ impl Files {
         }
         record.writes.extend(self.claim_writes(change)?);
         if !followed.is_empty() {
-            record.appends.push(follow::append(&self.disk, followed)?);
+            let lines = followed.into_values().collect();
+            record.appends.push(follow::append(&self.disk, lines)?);
         }
         Ok((record, memories))
     }
@@ -386,14 +391,15 @@ impl Files {
         stream: Stream,
         memory: &mut Memory,
         record: &mut Record,
-        followed: &mut String,
+        followed: &mut BTreeMap<usize, String>,
     ) -> Result<()> {
-        let events: Vec<&Recorded> =
-            change.events.iter().filter(|event| event.stream == stream).collect();
+        let in_stream = change.events.iter().enumerate().filter(|(_, e)| e.stream == stream);
+        let (places, events): (Vec<usize>, Vec<&Recorded>) = in_stream.unzip();
         let own = memory.accepted.own.as_ref();
         let addition = history::add(&self.disk, stream, memory.uid, own, &events)?;
-        for (event, offset) in events.iter().zip(&addition.offsets) {
-            followed.push_str(&follow::line(event, &addition.own.segment, *offset));
+        for ((place, event), offset) in places.iter().zip(&events).zip(&addition.offsets) {
+            // Followers see a change's events in its order, whatever streams they stand in.
+            followed.insert(*place, follow::line(event, &addition.own.segment, *offset));
         }
         memory.accepted.own = Some(addition.own);
         record.appends.push(addition.append);

@@ -3,12 +3,19 @@
 //! A store decides nothing: it reads what it is asked for, and keeps a whole change or none of it.
 
 pub mod config;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod discover;
 mod error;
 pub mod files;
 pub mod init;
+pub mod memory;
 pub mod merge;
+#[cfg(all(test, feature = "planted-bugs"))]
+mod planted_tests;
 mod project;
+#[cfg(any(test, feature = "conformance"))]
+pub mod simulation;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
