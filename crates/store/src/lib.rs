@@ -7,6 +7,7 @@ pub mod discover;
 mod error;
 pub mod files;
 pub mod merge;
+pub mod planted;
 mod project;
 pub mod yaml;
 
