@@ -1,1 +1,16 @@
-fn main() {}
+//! `milestone`: plans, runs, watches and closes milestones of software work.
+
+mod app;
+mod args;
+mod commands;
+mod editing;
+mod errors;
+mod identity;
+mod output;
+mod render;
+mod target;
+mod trust;
+
+fn main() -> std::process::ExitCode {
+    app::main()
+}

@@ -4,6 +4,7 @@
 //! `milestone-009` exist, is there a cycle) is judged in `decide`, never here.
 
 mod check;
+mod dates;
 mod sections;
 mod text_or_mapping;
 mod tree;
@@ -55,8 +56,11 @@ pub struct Milestone {
     #[serde(default)]
     pub team: Vec<String>,
     pub team_size: Option<u32>,
+    #[serde(default, deserialize_with = "dates::optional")]
     pub created: Option<Date>,
+    #[serde(default, deserialize_with = "dates::optional")]
     pub start: Option<Date>,
+    #[serde(default, deserialize_with = "dates::optional")]
     #[serde(alias = "due_date", alias = "target", alias = "target_date")]
     pub due: Option<Date>,
     pub duration: Option<Effort>,
@@ -157,9 +161,9 @@ pub struct Task {
     pub weight: Option<u32>,
     /// Percent done while it is in progress.
     pub progress: Option<u32>,
-    #[serde(alias = "not_before")]
+    #[serde(default, deserialize_with = "dates::optional", alias = "not_before")]
     pub start: Option<Date>,
-    #[serde(alias = "due_date")]
+    #[serde(default, deserialize_with = "dates::optional", alias = "due_date")]
     pub due: Option<Date>,
     #[serde(default, alias = "depends_on", alias = "dependencies")]
     pub requires: Vec<Reference>,

@@ -114,6 +114,11 @@ impl<'a> Board<'a> {
         self.conditions.get(condition).is_some_and(|provided| provided.holds)
     }
 
+    /// Who provides a condition, done or not.
+    pub fn providers(&self, condition: &str) -> &[Node] {
+        self.conditions.get(condition).map_or(&[], |provided| &provided.by)
+    }
+
     /// Judges one task.
     pub fn readiness(&self, id: TaskId) -> Readiness {
         let outline = self.snapshot.outline(id.milestone);
@@ -247,17 +252,18 @@ fn busy(snapshot: &Snapshot) -> Vec<(TaskId, &[String])> {
 
 /// The first of our paths that is, contains, or lies in one of theirs.
 pub fn overlap<'a>(ours: &'a [String], theirs: &[String]) -> Option<&'a str> {
-    let parts = |path: &str| -> Vec<String> {
-        let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
-        parts.map(str::to_owned).collect()
-    };
-    ours.iter().map(String::as_str).find(|our| {
-        let our = parts(our);
-        theirs.iter().map(|their| parts(their)).any(|their| {
-            let common = our.len().min(their.len());
-            our[..common] == their[..common]
-        })
-    })
+    let mut ours = ours.iter().map(String::as_str);
+    ours.find(|our| theirs.iter().any(|their| one_in_the_other(our, their)))
+}
+
+/// Allocates nothing: this is asked for every open task against everything in use.
+fn one_in_the_other(one: &str, other: &str) -> bool {
+    path_parts(one).zip(path_parts(other)).all(|(one, other)| one == other)
+}
+
+/// The steps of a path, without what only looks different.
+pub fn path_parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".")
 }
 
 #[cfg(test)]

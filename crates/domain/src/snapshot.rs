@@ -132,6 +132,8 @@ pub struct Outline {
     pub priority: Option<Priority>,
     pub assignee: Option<String>,
     pub release: Option<String>,
+    #[serde(default)]
+    pub labels: Vec<String>,
     pub start: Option<Date>,
     pub due: Option<Date>,
     pub buffer: Option<u32>,
@@ -194,6 +196,7 @@ impl Outline {
             priority: milestone.priority,
             assignee: milestone.assignee.clone(),
             release: milestone.release.clone(),
+            labels: milestone.labels.clone(),
             start: milestone.start,
             due: milestone.due,
             buffer: milestone.buffer,

@@ -44,6 +44,13 @@ use lock::Lock;
 /// How often a reading that a writer disturbed is repeated before it waits for the lock.
 const READ_TRIES: u32 = 3;
 
+/// Makes a project's folder, or what is missing of it; what is there stays as it is. `shared` says
+/// that others work on it too. Answers whether the project is new.
+pub fn make(folder: &std::path::Path, shared: bool) -> Result<bool> {
+    let disk = Disk::new(folder.to_owned());
+    layout::make(&disk, shared)
+}
+
 /// A project kept in files, as one process sees it.
 pub struct Files {
     disk: Disk,
@@ -52,6 +59,9 @@ pub struct Files {
     /// The lock, while this process has its turn, and how many times it took it.
     turn: RefCell<Option<Lock>>,
     turns: Cell<u32>,
+    /// Documents that were last read with something wrong about them: they are never accepted as
+    /// they are, so that the next command names it again.
+    troubled: RefCell<BTreeSet<MilestoneId>>,
 }
 
 impl Files {
@@ -63,13 +73,8 @@ impl Files {
             lock_wait,
             turn: RefCell::new(None),
             turns: Cell::new(0),
+            troubled: RefCell::default(),
         }
-    }
-
-    /// Makes what is missing of the project's folder; `shared` says that others work on it too.
-    /// Answers whether the project is new.
-    pub fn make(&self, shared: bool) -> Result<bool> {
-        layout::make(&self.disk, shared)
     }
 
     /// Runs `read` on a state that no writer touched meanwhile.
@@ -173,6 +178,11 @@ impl Files {
 
     fn read_document(&self, id: MilestoneId, reading: &mut Reading) -> Result<Option<Loaded>> {
         let Some(loaded) = load::load(&self.disk, id)? else { return Ok(None) };
+        if loaded.is_troubled() {
+            self.troubled.borrow_mut().insert(id);
+        } else {
+            self.troubled.borrow_mut().remove(&id);
+        }
         reading.noticed.extend(loaded.noticed.iter().cloned());
         reading.snapshot.problems.extend(loaded.problems.iter().cloned());
         if let Some(milestone) = &loaded.milestone {
@@ -386,7 +396,7 @@ impl Files {
             })
         };
         memory.accepted.text = fingerprint(text.as_bytes());
-        memory.accepted.exact = says(&text, wanted);
+        memory.accepted.exact = !self.troubled.borrow().contains(&id) && says(&text, wanted);
         let same_place = there.as_ref().filter(|(old, ..)| *old == place);
         let first = same_place.map(|(old, _, text)| before(old, text)).transpose()?;
         record.writes.push(Write {
@@ -658,6 +668,15 @@ impl Store for Files {
 
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page> {
         self.undisturbed(|| follow::events(&self.disk, after, filter, limit))
+    }
+
+    fn text(&self, id: MilestoneId) -> Result<Option<String>> {
+        for (place, _) in load::places(id) {
+            if let Some(bytes) = self.disk.read(&place)? {
+                return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        Ok(None)
     }
 
     fn check(&self) -> Result<Vec<Problem>> {

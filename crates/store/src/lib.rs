@@ -6,6 +6,7 @@ pub mod config;
 pub mod discover;
 mod error;
 pub mod files;
+pub mod init;
 pub mod merge;
 pub mod planted;
 mod project;
@@ -52,6 +53,13 @@ pub trait Store {
 
     /// Events in the order in which this store saw them.
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page>;
+
+    /// A document's text as people edit it, comments and all; `None` where there is none.
+    fn text(&self, id: MilestoneId) -> Result<Option<String>> {
+        let reading = self.read(&Scope::Milestone(id))?;
+        let document = reading.snapshot.documents.get(&id);
+        Ok(document.map(|document| files::text::write(document, false)))
+    }
 
     /// Everything about the store itself that is not as it should be, beside what every reading
     /// names.

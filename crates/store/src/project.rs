@@ -145,16 +145,27 @@ impl Project {
         self.carry_out(command, &context, None)
     }
 
-    /// The same, with the text that a person wrote for the document in an editor.
+    /// The text of a document as an editor should open it.
+    pub fn text(&self, milestone: MilestoneId) -> Result<Option<String>> {
+        self.store.text(milestone)
+    }
+
+    /// The same, with the text that a person wrote for the document in an editor, beginning with
+    /// `base`: [`StoreError::Stale`] if the document has moved on since, because a whole text
+    /// would take back what others changed meanwhile.
     pub fn execute_text(
         &self,
         milestone: MilestoneId,
+        base: &str,
         text: &str,
         said: &Milestone,
         actor: &str,
     ) -> std::result::Result<Outcome, Error> {
         let _turn = self.store.turn()?;
         let snapshot = self.read(&Scope::Milestone(milestone), actor)?;
+        if self.store.text(milestone)?.is_some_and(|now| now != base) {
+            return Err(StoreError::Stale.into());
+        }
         let unknown = || Refusal::Unknown { node: Node::Milestone(milestone), nearest: None };
         let now = snapshot.documents.get(&milestone).ok_or_else(unknown)?;
         let (changes, _) = by_owner(difference(&now.tree(), &said.tree()));

@@ -1,5 +1,6 @@
 //! The smaller parts of a document; most come from long planning forms and are optional.
 
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,8 @@ pub struct External {
     pub name: String,
     #[serde(default = "waiting")]
     pub status: ExternalStatus,
-    pub due: Option<jiff::civil::Date>,
+    #[serde(default, deserialize_with = "super::dates::optional")]
+    pub due: Option<Date>,
     pub contact: Option<String>,
 }
 
@@ -147,9 +149,12 @@ pub struct Communication {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Reviews {
-    pub planning: Option<jiff::civil::Date>,
-    pub midpoint: Option<jiff::civil::Date>,
-    pub completion: Option<jiff::civil::Date>,
+    #[serde(deserialize_with = "super::dates::optional")]
+    pub planning: Option<Date>,
+    #[serde(deserialize_with = "super::dates::optional")]
+    pub midpoint: Option<Date>,
+    #[serde(deserialize_with = "super::dates::optional")]
+    pub completion: Option<Date>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]

@@ -146,6 +146,15 @@ impl Disk {
         Ok(names)
     }
 
+    /// Makes the project's folder itself. Answers whether it is new.
+    pub fn make_root(&self) -> Result<bool> {
+        match fs::create_dir(&self.root) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(StoreError::io("make", &self.root)(error)),
+        }
+    }
+
     /// Refuses a folder that is a link: through one, a write would land outside the project.
     pub fn make_folder(&self, place: &str) -> Result<()> {
         let path = self.path(place);

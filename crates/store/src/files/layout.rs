@@ -1,6 +1,7 @@
 //! The folder that `init` makes, and what git is told about it.
 
 use super::disk::Disk;
+use crate::config::PROJECT_FILE;
 use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -45,11 +46,9 @@ pub fn git_files() -> [(&'static str, &'static str); 2] {
     [(".gitignore", IGNORE), (".gitattributes", ATTRIBUTES)]
 }
 
-/// Makes what is missing of a project's folder; what is there stays as it is. Answers whether the
-/// project is new.
+/// Makes what is missing; what is there stays as it is. Answers whether the project is new.
 pub fn make(disk: &Disk, shared: bool) -> Result<bool> {
-    let new =
-        disk.stamp("config/milestone-config.yaml")?.is_none() && disk.names("active")?.is_empty();
+    let new = disk.make_root()?;
     for folder in FOLDERS {
         disk.make_folder(folder)?;
     }
@@ -59,9 +58,9 @@ pub fn make(disk: &Disk, shared: bool) -> Result<bool> {
             disk.replace(name, text.as_bytes())?;
         }
     }
-    if disk.stamp("config/milestone-config.yaml")?.is_none() {
+    if disk.stamp(PROJECT_FILE)?.is_none() {
         let text = if shared { format!("{CONFIG}\n{SHARED}") } else { CONFIG.to_owned() };
-        disk.replace("config/milestone-config.yaml", text.as_bytes())?;
+        disk.replace(PROJECT_FILE, text.as_bytes())?;
     }
     Ok(new)
 }

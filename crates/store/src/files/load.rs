@@ -39,6 +39,14 @@ pub struct Loaded {
     pub clean: bool,
 }
 
+impl Loaded {
+    /// Whether something is wrong with it that reading the text alone would not show.
+    pub fn is_troubled(&self) -> bool {
+        let shown = |kind| matches!(kind, ProblemKind::UnknownKey | ProblemKind::ProgramKey);
+        self.problems.iter().any(|problem| !shown(problem.kind))
+    }
+}
+
 pub fn places(id: MilestoneId) -> [(String, bool); 2] {
     [(format!("active/{}", id.file_name()), false), (format!("completed/{}", id.file_name()), true)]
 }
@@ -216,7 +224,9 @@ fn notice(
     loaded.problems.extend(program.iter().map(|change| program_key(id, &found.place, change)));
     if !person.is_empty() {
         loaded.noticed.push(noticed(Difference::Fields(person)));
-    } else if program.is_empty() {
+    } else if program.is_empty() && !loaded.is_troubled() {
+        // What is wrong must be seen again by the next command, so only a document without
+        // problems is accepted as it is.
         loaded.noticed.push(noticed(Difference::Layout));
     }
     loaded.milestone = Some(base);

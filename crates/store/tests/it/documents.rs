@@ -135,5 +135,7 @@ fn errors_name_the_place_and_the_rule() {
     for (text, place) in cases {
         let said = error(&text);
         assert!(said.starts_with(place), "{said}\n{text}");
+        let jargon = ["serde", "struct", "enum", "invalid type", "failed to parse"];
+        assert!(!jargon.iter().any(|word| said.contains(word)), "{said}");
     }
 }

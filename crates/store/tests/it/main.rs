@@ -2,5 +2,6 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod collisions;
 mod documents;
 mod files;

@@ -1,0 +1,194 @@
+//! One run of the program: who asks, about which project, and how the answer is printed.
+
+use std::cell::OnceCell;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use jiff::civil::Date;
+use milestone_domain::command::{Command, Credential};
+use milestone_domain::event::AttemptId;
+use milestone_domain::refusal::Refusal;
+use milestone_domain::snapshot::{Scope, Snapshot};
+use milestone_store::config::{Config, Layers, PROJECT_FILE};
+use milestone_store::discover::{self, Root};
+use milestone_store::files::Files;
+use milestone_store::{Error, Outcome, Project, StoreError};
+
+use crate::args::{Cli, Fencing, Globals};
+use crate::commands;
+use crate::errors::{Exit, Failure};
+use crate::identity;
+use crate::output::Output;
+
+/// A project that is open.
+pub struct Opened {
+    pub project: Project,
+    pub root: Root,
+    pub config: Config,
+}
+
+pub struct App {
+    pub out: Output,
+    globals: Globals,
+    opened: OnceCell<Opened>,
+    actor: OnceCell<String>,
+}
+
+pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(report_bug));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_arguments(error),
+    };
+    let app = App {
+        out: Output::new(cli.globals.json),
+        globals: cli.globals,
+        opened: OnceCell::new(),
+        actor: OnceCell::new(),
+    };
+    match commands::run(&app, cli.command) {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            app.out.fail(&failure);
+            failure.entry().exit.into()
+        }
+    }
+}
+
+/// A bug says that it is one, and ends as "failed": scripts must not take it for anything else.
+fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
+    let mut page = crate::render::page::Page::new(None);
+    page.styled(crate::render::style::BAD, "bug").say(": ").say(panic).end();
+    page.say(
+        "This is a fault of the program, not of what you asked for. Nothing half-done is kept;",
+    )
+    .end();
+    page.say("please report the two lines above with the command that led here.").end();
+    crate::output::say(&page);
+    std::process::exit(i32::from(u8::from(Exit::Failed)));
+}
+
+/// What was typed is repeated in the message, so the message is made from cleaned arguments.
+fn refuse_arguments(error: clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return Exit::Done.into();
+    }
+    let cleaned = env::args_os().map(|arg| crate::render::page::clean(arg.to_string_lossy()));
+    let error = Cli::try_parse_from(cleaned).err().unwrap_or(error);
+    if env::args_os().any(|arg| arg == "--json") {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Output::new(true).fail(&Failure::usage(message, "see `milestone --help`"));
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage.into()
+}
+
+impl App {
+    /// The project this run is about.
+    pub fn opened(&self) -> Result<&Opened, Failure> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let root = discover::find(&self.start(), chosen_root().as_deref())?;
+        let opened = self.open(root)?;
+        Ok(self.opened.get_or_init(|| opened))
+    }
+
+    fn open(&self, root: Root) -> Result<Opened, Failure> {
+        let config = Config::load(&layers(Some(&root)))?;
+        for warning in &config.warnings {
+            crate::output::warn(warning);
+        }
+        let files = Files::open(root.folder(), config.settings(), config.lock_wait());
+        let project = Project::new(Box::new(files), config.zone());
+        Ok(Opened { project, root, config })
+    }
+
+    /// The project, made first where there is none. True if it was made now.
+    pub fn opened_or_made(&self) -> Result<(&Opened, bool), Failure> {
+        match self.opened() {
+            Ok(opened) => Ok((opened, false)),
+            Err(Failure::Store(StoreError::NoProject { .. })) => {
+                milestone_store::init::init(&self.place()?)?;
+                Ok((self.opened()?, true))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Where the project is or would be.
+    pub fn place(&self) -> Result<Root, Failure> {
+        Ok(discover::place(&self.start(), chosen_root().as_deref())?)
+    }
+
+    fn start(&self) -> PathBuf {
+        let start = self.globals.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+        // A message names the folder as it is; one that is not there is named as it was given.
+        std::fs::canonicalize(&start).unwrap_or(start)
+    }
+
+    pub fn actor(&self) -> &str {
+        self.actor.get_or_init(|| {
+            let given = self.globals.actor.clone().filter(|name| !name.trim().is_empty());
+            let here =
+                || self.opened().map(|opened| opened.root.project.clone()).unwrap_or_default();
+            given.unwrap_or_else(|| identity::default_actor(&here()))
+        })
+    }
+
+    pub fn today(&self) -> Result<Date, Failure> {
+        Ok(self.opened()?.project.context(self.actor()).today)
+    }
+
+    pub fn read(&self, scope: &Scope) -> Result<Snapshot, Failure> {
+        Ok(self.opened()?.project.read(scope, self.actor())?)
+    }
+
+    pub fn execute(&self, command: &Command) -> Result<Outcome, Failure> {
+        let result = self.opened()?.project.execute(command, self.actor());
+        result.map_err(|error| match error {
+            Error::Refused(refusal @ Refusal::Held { .. }) => self.held(refusal),
+            error => error.into(),
+        })
+    }
+
+    /// A claim is known by its fence and not by a name, which several agents may share.
+    fn held(&self, refusal: Refusal) -> Failure {
+        match &refusal {
+            Refusal::Held { by, fence: Some(_), .. } if by == self.actor() => {
+                Failure::HeldUnderYourName(refusal)
+            }
+            _ => Failure::Refused(refusal),
+        }
+    }
+}
+
+fn chosen_root() -> Option<PathBuf> {
+    env::var_os("MILESTONE_ROOT").filter(|root| !root.is_empty()).map(PathBuf::from)
+}
+
+/// Where settings are looked for.
+pub fn layers(root: Option<&Root>) -> Layers {
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let user = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
+    let ours = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("MILESTONE_"))?;
+        Some((name, value.into_string().ok()?))
+    };
+    Layers {
+        project: root.map(|root| root.folder().join(Path::new(PROJECT_FILE))),
+        user: user.map(|folder| folder.join("milestone/config.yaml")),
+        environment: env::vars_os().filter_map(ours).collect(),
+    }
+}
+
+impl Fencing {
+    pub fn credential(&self) -> Credential {
+        Credential { fence: self.fence, attempt: self.attempt.map(AttemptId) }
+    }
+}

@@ -1,0 +1,45 @@
+//! One file a command: what it takes, and what it asks of the project.
+
+pub mod archive;
+pub mod condition;
+pub mod config;
+pub mod criterion;
+pub mod doctor;
+pub mod edit;
+pub mod init;
+pub mod list;
+pub mod next;
+pub mod plan;
+pub mod schema;
+pub mod show;
+pub mod task;
+pub mod task_claim;
+pub mod task_set;
+pub mod update;
+pub mod values;
+pub mod watch;
+
+use crate::app::App;
+use crate::args::Verb;
+use crate::errors::Failure;
+
+pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Init(_) => init::run(app),
+        Verb::Plan(args) => plan::run(app, &args),
+        Verb::List(args) => list::run(app, args),
+        Verb::Show(args) => show::run(app, &args),
+        Verb::Next(args) => next::run(app, &args),
+        Verb::Edit(args) => edit::run(app, &args),
+        Verb::Task(args) => task::run(app, args),
+        Verb::Criterion(args) => criterion::run(app, args),
+        Verb::Condition(args) => condition::run(app, args),
+        Verb::Update(args) => update::run(app, &args),
+        Verb::Status(args) => update::status(app, &args),
+        Verb::Archive(args) => archive::run(app, &args),
+        Verb::Doctor(args) => doctor::run(app, &args),
+        Verb::Watch(args) => watch::run(app, &args),
+        Verb::Config(args) => config::run(app, args),
+        Verb::Schema(args) => schema::run(&args),
+    }
+}

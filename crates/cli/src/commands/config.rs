@@ -1,0 +1,146 @@
+use std::fs;
+
+use clap::{Args, Subcommand};
+use milestone_store::config::{Config, KEYS, PROJECT_FILE, Setting, check, edited};
+use milestone_store::yaml;
+use serde_json::{Value, json};
+
+use crate::app::{self, App};
+use crate::errors::Failure;
+use crate::render::style;
+use crate::render::table::{Table, cell};
+
+/// Show, set and check the settings
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  milestone config get
+  milestone config set claims.lease 30m
+  milestone config validate")]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    /// Show one setting, or all, each with where it comes from
+    #[command(
+        after_help = "Examples:\n  milestone config get\n  milestone config get claims.lease"
+    )]
+    Get {
+        /// The setting
+        key: Option<String>,
+    },
+    /// Set one setting of this project
+    #[command(after_help = "\
+Examples:
+  milestone config set planning.buffer 20
+  milestone config set calendar.zone Europe/Berlin")]
+    Set {
+        /// The setting
+        key: String,
+        /// What it is to be, as YAML
+        value: String,
+    },
+    /// Check every setting
+    #[command(after_help = "Examples:\n  milestone config validate")]
+    Validate,
+}
+
+pub fn run(app: &App, args: ConfigArgs) -> Result<(), Failure> {
+    match args.command {
+        ConfigVerb::Get { key: None } => all(app),
+        ConfigVerb::Get { key: Some(key) } => one(app, &key),
+        ConfigVerb::Set { key, value } => set(app, &key, &value),
+        ConfigVerb::Validate => validate(app),
+    }
+}
+
+/// The settings as they would hold, also where there is no project yet.
+fn load(app: &App) -> Result<Config, Failure> {
+    let root = app.place().ok().filter(milestone_store::discover::Root::exists);
+    Ok(Config::load(&app::layers(root.as_ref()))?)
+}
+
+fn all(app: &App) -> Result<(), Failure> {
+    let config = load(app)?;
+    let settings: Vec<Setting> = config.values().collect();
+    app.out.show("config", &settings, |page| {
+        let mut table = Table::new(&["SETTING", "VALUE", "FROM", ""]);
+        for (setting, key) in settings.iter().zip(KEYS) {
+            table.row(vec![
+                cell(style::ID, setting.name),
+                cell(style::PLAIN, shown(&setting.value)),
+                cell(style::PLAIN, source(setting)),
+                cell(style::DIM, key.about),
+            ]);
+        }
+        table.print(page);
+    })
+}
+
+fn one(app: &App, key: &str) -> Result<(), Failure> {
+    let config = load(app)?;
+    let setting = config.value(key).ok_or_else(|| unknown(key))?;
+    app.out.show("setting", &setting, |page| {
+        page.say(shown(&setting.value)).end();
+    })
+}
+
+/// The same words for a setting that is not there, whoever asks for it.
+fn unknown(key: &str) -> Failure {
+    match check(key, &Value::Null) {
+        Err(error) => error.into(),
+        Ok(_) => Failure::usage(format!("{key} has no value"), "see `milestone config get`"),
+    }
+}
+
+fn source(setting: &Setting) -> String {
+    let value = serde_json::to_value(setting.source).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+fn set(app: &App, key: &str, value: &str) -> Result<(), Failure> {
+    let value = yaml::to_value(value).unwrap_or_else(|_| value.into());
+    let opened = app.opened()?;
+    let file = opened.root.folder().join(PROJECT_FILE);
+    let failed = |doing| {
+        let path = file.clone();
+        move |source| Failure::Io { doing, path, source }
+    };
+    let text = match fs::read_to_string(&file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        text => text.map_err(failed("read"))?,
+    };
+    let text = edited(&text, key, &value)?;
+    let draft = file.with_extension("yaml.new");
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).map_err(failed("write"))?;
+    }
+    fs::write(&draft, text).map_err(failed("write"))?;
+    fs::rename(&draft, &file).map_err(failed("write"))?;
+    let data = json!({ "name": key, "value": value });
+    app.out.done("setting", &data, key, |page| {
+        page.styled(style::ID, key).say(" is ").say(shown(&value)).say(" in this project.").end();
+    })
+}
+
+fn validate(app: &App) -> Result<(), Failure> {
+    let config = load(app)?;
+    let data = json!({ "valid": true, "warnings": config.warnings });
+    app.out.show("config_validation", &data, |page| {
+        for warning in &config.warnings {
+            page.styled(style::WARN, "warning").say(": ").say(warning).end();
+        }
+        page.say("Every setting can be used.").end();
+    })
+}

@@ -1,0 +1,39 @@
+use std::collections::BTreeSet;
+
+use clap::Args;
+use milestone_domain::snapshot::Scope;
+use milestone_domain::views::next::next;
+
+use crate::app::App;
+use crate::errors::Failure;
+use crate::render;
+use crate::target::Target;
+
+/// Show what can be worked on now, best first, and why the rest waits
+///
+/// Best is what is most urgent; then what has the most work waiting behind it; then what is due
+/// first. CHAIN is the longest chain of work from a task to the end of all that waits for it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  milestone next
+  milestone next 1 --limit 3
+  milestone next --json")]
+pub struct NextArgs {
+    /// Only the tasks of this milestone
+    #[arg(value_name = "MILESTONE")]
+    milestone: Option<Target>,
+    /// At most this many of each kind
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: usize,
+}
+
+pub fn run(app: &App, args: &NextArgs) -> Result<(), Failure> {
+    let only = args.milestone.map(|target| target.milestone(app)).transpose()?;
+    let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
+    if let Some(id) = only.filter(|id| snapshot.outline(*id).is_none()) {
+        return Err(super::show::missing(&snapshot, milestone_domain::ids::Node::Milestone(id)));
+    }
+    let view = next(&snapshot, only, args.limit, app.today()?);
+    app.out.show("next", &view, |page| render::next::next(page, &view))
+}

@@ -1,0 +1,62 @@
+use clap::{Args, ValueEnum};
+use milestone_domain::document::Milestone;
+use milestone_store::config::KEYS;
+use serde_json::{Map, Value, json};
+
+use crate::errors::Failure;
+use crate::output;
+
+/// Print the JSON Schema of a document, for editors and other programs
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  milestone schema > milestone.schema.json
+  milestone schema config")]
+pub struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum, default_value_t = Of::Milestone)]
+    of: Of,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Of {
+    /// A milestone's document
+    Milestone,
+    /// The settings file
+    Config,
+}
+
+pub fn run(args: &SchemaArgs) -> Result<(), Failure> {
+    let schema = match args.of {
+        Of::Milestone => schemars::schema_for!(Milestone).to_value(),
+        Of::Config => config(),
+    };
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    // A schema is JSON for other programs, with or without --json.
+    output::raw(&format!("{text}\n"))
+}
+
+/// Every setting has a name of one or two steps, and what it takes is checked when it is read.
+fn config() -> Value {
+    let mut properties = Map::new();
+    for key in KEYS {
+        let described = json!({ "description": key.about, "default": key.default });
+        match key.name.split_once('.') {
+            None => {
+                properties.insert(key.name.to_owned(), described);
+            }
+            Some((group, name)) => {
+                let group = properties.entry(group).or_insert_with(
+                    || json!({ "type": "object", "properties": {}, "additionalProperties": false }),
+                );
+                group["properties"][name] = described;
+            }
+        }
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Settings of a milestone project",
+        "type": "object",
+        "properties": properties,
+    })
+}

@@ -1,0 +1,259 @@
+//! Everything that can go wrong, and for each: exit code, stable code, and one safe next step.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::refusal::{Refusal, RefusalClass};
+use milestone_store::{Error, StoreError, StoreErrorClass};
+use serde::Serialize;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub enum Failure {
+    Refused(Refusal),
+    Store(StoreError),
+    /// The claim is in the same name, and no fence or another one was shown.
+    HeldUnderYourName(Refusal),
+    Usage {
+        message: String,
+        next: String,
+    },
+    NoCurrent {
+        candidates: Vec<MilestoneId>,
+    },
+    NothingReady,
+    /// The claim is somebody else's by now, or nobody's.
+    ClaimLost {
+        task: TaskId,
+    },
+    Untrusted {
+        command: String,
+        retry: String,
+    },
+    CheckFailed {
+        command: String,
+        output: String,
+    },
+    NoCheck {
+        milestone: MilestoneId,
+        number: u32,
+    },
+    /// An edit that does not count yet; what was written is kept.
+    EditKept {
+        because: Box<Failure>,
+        kept: PathBuf,
+        again: String,
+    },
+    Unhealthy {
+        problems: usize,
+    },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// Whoever read our output stopped reading.
+    Closed,
+}
+
+/// What a process says about itself when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "u8")]
+pub enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Conflict = 4,
+    Rule = 5,
+    Unreachable = 6,
+    Unreadable = 7,
+}
+
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> Self {
+        exit as Self
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(u8::from(exit))
+    }
+}
+
+/// One line of the table.
+#[derive(Debug, Serialize)]
+pub struct Entry {
+    pub code: &'static str,
+    pub exit: Exit,
+    pub message: String,
+    pub next: String,
+}
+
+impl Failure {
+    pub fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), next: next.into() }
+    }
+
+    /// The table. Every next step is safe: none removes, overwrites or forces anything.
+    pub fn entry(&self) -> Entry {
+        match self {
+            Self::Refused(refusal) => Entry {
+                code: refusal.code(),
+                exit: of_refusal(refusal.class()),
+                message: refusal.to_string(),
+                next: refusal.next(),
+            },
+            Self::Store(error) => Entry {
+                code: error.code(),
+                exit: of_store(error.class()),
+                message: error.to_string(),
+                next: error.next(),
+            },
+            Self::HeldUnderYourName(refusal) => Entry {
+                code: refusal.code(),
+                exit: of_refusal(refusal.class()),
+                message: refusal.to_string(),
+                next: "if this is your claim, show the fence that `milestone task claim` printed \
+                       (`--fence N`); if not, take other work: `milestone next`"
+                    .into(),
+            },
+            Self::EditKept { because, kept, again } => Entry {
+                message: format!("the edit does not count yet: {}", because.entry().message),
+                next: format!("it is kept in {}; go on with it: `{again}`", kept.display()),
+                ..because.entry()
+            },
+            own => own.own_entry(),
+        }
+    }
+
+    fn own_entry(&self) -> Entry {
+        let (code, exit, next) = match self {
+            Self::Usage { next, .. } => ("usage", Exit::Usage, next.clone()),
+            Self::NoCurrent { candidates } if candidates.is_empty() => {
+                ("no_current", Exit::NotFound, "start one: `milestone next`".to_owned())
+            }
+            Self::NoCurrent { .. } => ("no_current", Exit::NotFound, "name one of them".to_owned()),
+            Self::NothingReady => {
+                ("nothing_ready", Exit::NotFound, "see what is waited for: `milestone next`".into())
+            }
+            Self::ClaimLost { task } => {
+                let next =
+                    format!("stop working on it; see who took over: `milestone task log {task}`");
+                ("claim_lost", Exit::Conflict, next)
+            }
+            Self::Untrusted { retry, .. } => (
+                "untrusted",
+                Exit::Rule,
+                format!("read it; if you agree to run it, say so in a terminal: `{retry}`"),
+            ),
+            Self::CheckFailed { .. } => (
+                "check_failed",
+                Exit::Failed,
+                "nothing was recorded; mend it and check again".into(),
+            ),
+            Self::NoCheck { milestone, number } => {
+                let next = format!(
+                    "give the evidence: `milestone criterion met {milestone} {number} --evidence TEXT`"
+                );
+                ("no_check", Exit::Usage, next)
+            }
+            Self::Unhealthy { .. } => {
+                ("unhealthy", Exit::Failed, "each problem above says what to do about it".into())
+            }
+            Self::Io { .. } => {
+                ("io", Exit::Failed, "see that the file can be read and written".into())
+            }
+            Self::Closed => ("output_closed", Exit::Done, String::new()),
+            Self::Refused(_)
+            | Self::Store(_)
+            | Self::HeldUnderYourName(_)
+            | Self::EditKept { .. } => return self.entry(),
+        };
+        Entry { code, exit, message: self.message(), next }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Usage { message, .. } => message.clone(),
+            Self::NoCurrent { candidates } if candidates.is_empty() => {
+                "no milestone is in progress".into()
+            }
+            Self::NoCurrent { candidates } => {
+                let names: Vec<_> = candidates.iter().map(ToString::to_string).collect();
+                format!("several milestones are in progress: {}", names.join(", "))
+            }
+            Self::NothingReady => "no task is ready to be taken".into(),
+            Self::ClaimLost { task } => format!("the claim on {task} is no longer yours"),
+            Self::Untrusted { command, .. } => {
+                format!("this command came with the document and was never agreed to: {command}")
+            }
+            Self::CheckFailed { command, output } if output.is_empty() => {
+                format!("the check failed: {command}")
+            }
+            Self::CheckFailed { command, output } => {
+                format!("the check failed: {command}\n{output}")
+            }
+            Self::NoCheck { milestone, number } => {
+                format!("criterion {number} of {milestone} has no check to run")
+            }
+            Self::Unhealthy { problems: 1 } => "1 problem was found".into(),
+            Self::Unhealthy { problems } => format!("{problems} problems were found"),
+            Self::Io { doing, path, source } => {
+                format!("cannot {doing} {}: {source}", path.display())
+            }
+            Self::Closed => "nobody reads the output".into(),
+            Self::Refused(_)
+            | Self::Store(_)
+            | Self::HeldUnderYourName(_)
+            | Self::EditKept { .. } => self.entry().message,
+        }
+    }
+}
+
+fn of_refusal(class: RefusalClass) -> Exit {
+    match class {
+        RefusalClass::Usage => Exit::Usage,
+        RefusalClass::NotFound => Exit::NotFound,
+        RefusalClass::Conflict => Exit::Conflict,
+        RefusalClass::Rule => Exit::Rule,
+        RefusalClass::Unreadable => Exit::Unreadable,
+    }
+}
+
+fn of_store(class: StoreErrorClass) -> Exit {
+    match class {
+        StoreErrorClass::NotFound => Exit::NotFound,
+        StoreErrorClass::Conflict => Exit::Conflict,
+        StoreErrorClass::Unreachable => Exit::Unreachable,
+        StoreErrorClass::Unreadable => Exit::Unreadable,
+        StoreErrorClass::Usage => Exit::Usage,
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Self::Refused(refusal),
+            Error::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Where words go: data to stdout, talk to stderr, one JSON document when asked for it.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use serde::Serialize;
+
+use crate::errors::{Entry, Failure};
+use crate::render::page::Page;
+use crate::render::style;
+
+/// The version of every JSON document that is printed.
+const JSON_VERSION: u32 = 1;
+
+/// How this run prints.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    pub json: bool,
+    terminal: bool,
+    width: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    version: u32,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a Entry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<&'a str>,
+}
+
+impl Output {
+    pub fn new(json: bool) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let size = if terminal { terminal_size::terminal_size() } else { None };
+        Self { json, terminal, width: size.map(|(width, _)| usize::from(width.0)) }
+    }
+
+    pub fn page(self) -> Page {
+        Page::new(self.width)
+    }
+
+    /// A view: the same facts as JSON, or as a page for people.
+    pub fn show(
+        self,
+        kind: &str,
+        data: &impl Serialize,
+        render: impl FnOnce(&mut Page),
+    ) -> Result<(), Failure> {
+        if self.json {
+            return self.json(kind, data, true);
+        }
+        let mut page = self.page();
+        render(&mut page);
+        print(&page)
+    }
+
+    /// What a change came to: the id alone where a script reads, the talk where a person does.
+    pub fn done(
+        self,
+        kind: &str,
+        data: &impl Serialize,
+        id: &str,
+        talk: impl FnOnce(&mut Page),
+    ) -> Result<(), Failure> {
+        if self.json {
+            return self.json(kind, data, true);
+        }
+        let mut page = self.page();
+        talk(&mut page);
+        if self.terminal {
+            return print(&page);
+        }
+        say(&page);
+        written(writeln!(io::stdout().lock(), "{id}"))
+    }
+
+    /// A line of a stream of events.
+    pub fn event(self, data: &impl Serialize, cursor: Option<&str>) -> Result<(), Failure> {
+        let envelope = Envelope {
+            version: JSON_VERSION,
+            kind: "event",
+            data: Some(data),
+            error: None,
+            cursor,
+        };
+        self.write_json(&envelope, false)
+    }
+
+    fn json(self, kind: &str, data: &impl Serialize, pretty: bool) -> Result<(), Failure> {
+        let envelope =
+            Envelope { version: JSON_VERSION, kind, data: Some(data), error: None, cursor: None };
+        self.write_json(&envelope, pretty)
+    }
+
+    fn write_json(self, value: &impl Serialize, pretty: bool) -> Result<(), Failure> {
+        let text = if pretty && self.terminal {
+            serde_json::to_string_pretty(value)
+        } else {
+            serde_json::to_string(value)
+        };
+        let text = text.map_err(|error| Failure::usage(error.to_string(), "this is a bug"))?;
+        written(writeln!(io::stdout().lock(), "{text}"))
+    }
+
+    pub fn fail(self, failure: &Failure) {
+        // What `doctor --json` found is its document; there is never a second one.
+        let said = self.json && matches!(failure, Failure::Unhealthy { .. });
+        if said || matches!(failure, Failure::Closed) {
+            return;
+        }
+        let entry = failure.entry();
+        if self.json {
+            let envelope: Envelope<'_, ()> = Envelope {
+                version: JSON_VERSION,
+                kind: "error",
+                data: None,
+                error: Some(&entry),
+                cursor: None,
+            };
+            let _ = self.write_json(&envelope, true);
+            return;
+        }
+        let mut page = Page::new(None);
+        page.styled(style::BAD, "error").say(": ").lines(&entry.message);
+        if !entry.next.is_empty() {
+            page.styled(style::HINT, "hint").say(": ").say(&entry.next).end();
+        }
+        say(&page);
+    }
+}
+
+/// Text as it is, for other programs: YAML, a schema.
+pub fn raw(text: &str) -> Result<(), Failure> {
+    written(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+pub fn print(page: &Page) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout().lock();
+    written(stdout.write_all(page.text().as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Talk is never worth failing for.
+pub fn say(page: &Page) {
+    let _ = anstream::stderr().lock().write_all(page.text().as_bytes());
+}
+
+pub fn warn(message: &str) {
+    let mut page = Page::new(None);
+    page.styled(style::WARN, "warning").say(": ").say(message).end();
+    say(&page);
+}
+
+/// Whoever read us may have seen enough: that is no error.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|source| match source.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Closed,
+        _ => Failure::Io { doing: "write to", path: "standard output".into(), source },
+    })
+}

@@ -1,0 +1,140 @@
+//! Text on its way to a terminal.
+//!
+//! Everything that is printed for people goes through a page, and a page escapes what could act:
+//! a title with an escape code, a bidi override or a newline is only ever text. Styles and line
+//! ends come from the program, never from what is said.
+
+use std::fmt::{Display, Write as _};
+
+use anstyle::Style;
+
+pub struct Page {
+    text: String,
+    width: Option<usize>,
+}
+
+impl Page {
+    pub fn new(width: Option<usize>) -> Self {
+        Self { text: String::new(), width }
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn width(&self) -> Option<usize> {
+        self.width
+    }
+
+    pub fn say(&mut self, text: impl Display) -> &mut Self {
+        // Writing to a string cannot fail.
+        let _ = write!(Cleaning(&mut self.text), "{text}");
+        self
+    }
+
+    pub fn styled(&mut self, style: Style, text: impl Display) -> &mut Self {
+        let _ = write!(self.text, "{}", style.render());
+        self.say(text);
+        let _ = write!(self.text, "{}", style.render_reset());
+        self
+    }
+
+    pub fn end(&mut self) -> &mut Self {
+        self.text.push('\n');
+        self
+    }
+
+    pub fn gap(&mut self) -> &mut Self {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self
+    }
+
+    pub fn heading(&mut self, text: impl Display) -> &mut Self {
+        self.gap().styled(super::style::HEAD, text).end()
+    }
+
+    /// A text of several lines, each further in than its first, so that none can pass for a line
+    /// of ours.
+    pub fn lines(&mut self, text: &str) -> &mut Self {
+        for (number, line) in text.trim_end().lines().enumerate() {
+            self.say(if number == 0 { "" } else { "  " }).say(line).end();
+        }
+        self
+    }
+
+    pub fn indented(&mut self, text: &str) -> &mut Self {
+        for line in text.trim_end().lines() {
+            self.say("  ").say(line).end();
+        }
+        self
+    }
+
+    pub(super) fn spaces(&mut self, count: usize) {
+        self.text.extend(std::iter::repeat_n(' ', count));
+    }
+}
+
+/// A text as a page would show it, to measure it.
+pub fn clean(text: impl Display) -> String {
+    let mut cleaned = String::new();
+    let _ = write!(Cleaning(&mut cleaned), "{text}");
+    cleaned
+}
+
+struct Cleaning<'a>(&'a mut String);
+
+impl std::fmt::Write for Cleaning<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        for c in text.chars() {
+            match c {
+                '\n' => self.0.push_str("\\n"),
+                '\r' => self.0.push_str("\\r"),
+                '\t' => self.0.push_str("\\t"),
+                c if acts(c) => write!(self.0, "\\u{{{:x}}}", u32::from(c))?,
+                c => self.0.push(c),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Characters that do something to a terminal, or to the order of the ones around them, or that
+/// nobody can see.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_document_says_acts() {
+        let cases = [
+            ("plain – ünïcode 日本 👩‍💻", "plain – ünïcode 日本 👩‍💻"),
+            ("\x1b[2J\x1b]0;x\x07", "\\u{1b}[2J\\u{1b}]0;x\\u{7}"),
+            ("a\nerror: b\r\tc", "a\\nerror: b\\r\\tc"),
+            ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("a\u{200b}b\u{2028}c", "a\\u{200b}b\\u{2028}c"),
+        ];
+        for (text, expected) in cases {
+            let mut page = Page::new(None);
+            page.say(text);
+            assert_eq!(page.text(), expected);
+        }
+    }
+
+    #[test]
+    fn a_text_of_several_lines_cannot_pass_for_ours() {
+        let mut page = Page::new(None);
+        page.say("error: ").lines("first\nhint: run this");
+        assert_eq!(page.text(), "error: first\n  hint: run this\n");
+    }
+}

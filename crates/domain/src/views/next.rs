@@ -1,0 +1,191 @@
+//! What to work on: ready tasks best first, and why every other one waits.
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::when::effort;
+use super::{ClaimState, open_tasks, urgency};
+use crate::dependencies::{Dependencies, Plan};
+use crate::effort::{Effort, Estimate};
+use crate::ids::{MilestoneId, Node, TaskId};
+use crate::readiness::{Board, Readiness, Reason};
+use crate::snapshot::{Outline, Snapshot, TaskOutline};
+use crate::status::Priority;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Next {
+    pub ready: Vec<ReadyTask>,
+    pub ready_total: usize,
+    pub held: Vec<HeldTask>,
+    pub waiting: Vec<WaitingTask>,
+    pub waiting_total: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReadyTask {
+    pub id: TaskId,
+    pub title: String,
+    pub milestone: MilestoneId,
+    pub milestone_title: String,
+    pub priority: Priority,
+    pub due: Option<Date>,
+    pub estimate: Option<Estimate>,
+    /// The longest chain of work from here to the end of everything that waits for it.
+    pub downstream: Effort,
+    /// How many things wait for it directly.
+    pub unblocks: usize,
+    pub critical: bool,
+    pub assignee: Option<String>,
+    pub runner: Option<String>,
+    /// Whose attempt before this one died.
+    pub lapsed: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HeldTask {
+    pub id: TaskId,
+    pub title: String,
+    pub by: String,
+    /// None for a task that somebody started by hand.
+    pub claim: Option<ClaimState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WaitingTask {
+    pub id: TaskId,
+    pub title: String,
+    pub reasons: Vec<Reason>,
+}
+
+/// The best first: urgency, then the longest chain behind it, then the due date, then the id.
+type Rank = (Priority, std::cmp::Reverse<u64>, Option<Date>, TaskId);
+
+/// Looks at everything, or at one milestone, and gives at most `limit` of each kind.
+pub fn next(snapshot: &Snapshot, only: Option<MilestoneId>, limit: usize, today: Date) -> Next {
+    let board = Board::new(snapshot, today);
+    let graph = Dependencies::of(snapshot);
+    let plan = graph.plan(snapshot, today);
+    let mut ranked: Vec<(Rank, &Outline, &TaskOutline, Option<String>)> = Vec::new();
+    let (mut held, mut waiting, mut waiting_total) = (Vec::new(), Vec::new(), 0);
+    for (id, outline, task) in open_tasks(snapshot) {
+        if only.is_some_and(|only| only != id.milestone) {
+            continue;
+        }
+        let title = || task.title.clone();
+        match board.readiness(id) {
+            Readiness::Ready { lapsed } => {
+                ranked.push((rank(plan.as_ref(), id, outline, task), outline, task, lapsed));
+            }
+            Readiness::Held { by } => {
+                let claim = snapshot.claims.get(&id).map(ClaimState::from);
+                held.push(HeldTask { id, title: title(), by, claim });
+            }
+            Readiness::Waiting { reasons } => {
+                waiting_total += 1;
+                if waiting.len() < limit {
+                    waiting.push(WaitingTask { id, title: title(), reasons });
+                }
+            }
+            Readiness::Closed => {}
+        }
+    }
+    ranked.sort_unstable_by_key(|(rank, ..)| (rank.0, rank.1, rank.2.is_none(), rank.2, rank.3));
+    let ready_total = ranked.len();
+    let best = ranked.into_iter().take(limit);
+    let ready = best.map(|(rank, outline, task, lapsed)| {
+        ready(&graph, plan.as_ref(), &rank, (outline, task), lapsed)
+    });
+    Next { ready: ready.collect(), ready_total, held, waiting, waiting_total }
+}
+
+fn rank(plan: Option<&Plan<'_, '_>>, id: TaskId, outline: &Outline, task: &TaskOutline) -> Rank {
+    let downstream = plan.map_or(0, |plan| plan.downstream(id));
+    (urgency(outline, task), std::cmp::Reverse(downstream), task.due.or(outline.due), id)
+}
+
+fn ready(
+    graph: &Dependencies<'_>,
+    plan: Option<&Plan<'_, '_>>,
+    &(priority, std::cmp::Reverse(downstream), due, id): &Rank,
+    (outline, task): (&Outline, &TaskOutline),
+    lapsed: Option<String>,
+) -> ReadyTask {
+    let node = Node::Task(id);
+    ReadyTask {
+        id,
+        title: task.title.clone(),
+        milestone: outline.id,
+        milestone_title: outline.title.clone(),
+        priority,
+        due,
+        estimate: task.estimate,
+        downstream: effort(downstream),
+        unblocks: graph.dependents(node).len(),
+        critical: plan.and_then(|plan| plan.window(node)).is_some_and(|window| window.critical),
+        assignee: task.assignee.clone(),
+        runner: task.runner.clone(),
+        lapsed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::views::testing::{TODAY, claim, project, task};
+
+    fn order(tasks: &[serde_json::Value]) -> Vec<u32> {
+        let document = json!({"id": "milestone-001", "title": "M", "due": "2026-12-01",
+            "tasks": tasks});
+        let next = next(&project(&[document]), None, 10, TODAY);
+        next.ready.iter().map(|task| task.id.number).collect()
+    }
+
+    #[test]
+    fn the_best_task_is_the_most_urgent_then_the_longest_chain_then_the_first_due() {
+        let plain = || json!({});
+        let cases = [
+            (vec![task(1, &plain()), task(2, &json!({"priority": "high"}))], vec![2, 1]),
+            (vec![task(1, &plain()), task(2, &json!({"estimate": "3d"}))], vec![2, 1]),
+            (
+                vec![
+                    task(1, &plain()),
+                    task(2, &plain()),
+                    task(3, &json!({"requires": ["task-002"]})),
+                ],
+                vec![2, 1],
+            ),
+            (vec![task(1, &plain()), task(2, &json!({"due": "2026-11-05"}))], vec![2, 1]),
+            (vec![task(2, &plain()), task(1, &plain())], vec![1, 2]),
+        ];
+        for (tasks, expected) in cases {
+            assert_eq!(order(&tasks), expected, "{tasks:?}");
+        }
+    }
+
+    #[test]
+    fn every_waiting_task_says_why_and_every_held_one_by_whom() {
+        let mut snapshot = project(&[json!({"id": "milestone-001", "title": "M", "tasks": [
+            task(1, &json!({"status": "in_progress"})),
+            task(2, &json!({"requires": ["task-001"]})),
+            task(3, &json!({"status": "in_progress", "started_by": "bo"})),
+            task(4, &json!({"status": "in_progress"})),
+        ]})]);
+        claim(&mut snapshot, "1.1", "ada", Some(60));
+        claim(&mut snapshot, "1.4", "gone", None);
+        let next = next(&snapshot, None, 10, TODAY);
+        let held: Vec<_> = next.held.iter().map(|task| task.by.as_str()).collect();
+        assert_eq!(held, ["ada", "bo"]);
+        assert_eq!(next.waiting[0].reasons[0].to_string(), "waits for task-001-001 (in progress)");
+        assert_eq!(next.ready[0].lapsed.as_deref(), Some("gone"));
+    }
+
+    #[test]
+    fn the_limit_cuts_the_lists_and_not_the_totals() {
+        let tasks: Vec<_> = (1..=5).map(|number| task(number, &json!({}))).collect();
+        let snapshot = project(&[json!({"id": "milestone-001", "title": "M", "tasks": tasks})]);
+        let next = next(&snapshot, None, 2, TODAY);
+        assert_eq!((next.ready.len(), next.ready_total), (2, 5));
+    }
+}

@@ -1,0 +1,151 @@
+//! Two branches that gave the same id to two milestones, merged by real git, and mended.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command as Process;
+
+use milestone_domain::change::FieldChange;
+use milestone_domain::command::Command;
+use milestone_domain::document::{Milestone, Task};
+use milestone_domain::ids::{MilestoneId, Reference};
+use milestone_domain::snapshot::{ProblemKind, Scope};
+use milestone_store::Project;
+
+use crate::files::project;
+
+struct Repository {
+    _temp: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Repository {
+    fn new() -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().join("repository");
+        fs::create_dir(&root).unwrap();
+        let this = Self { root, _temp: temp };
+        this.git(&["init", "-q", "-b", "main"]);
+        fs::create_dir_all(this.folder()).unwrap();
+        fs::write(this.folder().join(".gitignore"), "/data/\n/temp/\n").unwrap();
+        this
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.root.join(".milestones")
+    }
+
+    fn git(&self, arguments: &[&str]) -> bool {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"];
+        let output = Process::new("git")
+            .args(identity)
+            .args(arguments)
+            .current_dir(&self.root)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .output()
+            .unwrap();
+        output.status.success()
+    }
+
+    fn commit(&self, message: &str) {
+        assert!(self.git(&["add", "-A"]) && self.git(&["commit", "-q", "-m", message]));
+    }
+
+    fn open(&self) -> Project {
+        project(&self.folder())
+    }
+}
+
+fn plan(project: &Project, title: &str, requires: &[u32]) {
+    let mut draft = Milestone::new(MilestoneId(0), title);
+    draft.tasks.push(Task::new(1, &format!("{title}, the work")));
+    draft.dependencies.requires =
+        requires.iter().map(|id| Reference::Milestone(MilestoneId(*id))).collect();
+    project.execute(&Command::Plan { draft: Box::new(draft) }, "ada").unwrap();
+}
+
+fn comment(folder: &Path, id: u32, comment: &str) {
+    let file = folder.join("active").join(MilestoneId(id).file_name());
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen("status:", &format!("{comment}\nstatus:"), 1)).unwrap();
+}
+
+/// Both branches make milestone-002, and a milestone-003 or -004 that requires it.
+fn branched() -> Repository {
+    let repository = Repository::new();
+    let project = repository.open();
+    plan(&project, "Base", &[]);
+    repository.commit("base");
+    repository.git(&["checkout", "-q", "-b", "side"]);
+    plan(&project, "Theirs", &[1]);
+    plan(&project, "Built on theirs", &[2]);
+    comment(&repository.folder(), 2, "# said by theirs");
+    project.read(&Scope::All, "bob").unwrap();
+    repository.commit("side");
+    repository.git(&["checkout", "-q", "main"]);
+    plan(&project, "Ours", &[1]);
+    repository.commit("ours");
+    repository
+}
+
+#[test]
+fn a_merge_that_brings_a_second_milestone_of_the_same_id_is_mended() {
+    let repository = branched();
+    assert!(!repository.git(&["merge", "-q", "side"]), "git leaves a conflict");
+    let project = repository.open();
+    let snapshot = project.read(&Scope::All, "ada").unwrap();
+    let kinds: Vec<_> = snapshot.problems.iter().map(|problem| problem.kind).collect();
+    assert!(kinds.contains(&ProblemKind::Unreadable), "{:?}", snapshot.problems);
+    assert!(kinds.contains(&ProblemKind::Collision), "{:?}", snapshot.problems);
+
+    let done = project.mend("ada").unwrap();
+    assert!(!done.is_empty());
+    assert_eq!(project.check("ada").unwrap(), []);
+    let snapshot = project.read(&Scope::All, "ada").unwrap();
+    let titles: Vec<_> = snapshot.documents.values().map(|m| m.title.as_str()).collect();
+    assert_eq!(titles, ["Base", "Ours", "Built on theirs", "Theirs"]);
+    // Who meant theirs, means it under its new number.
+    let built = &snapshot.documents[&MilestoneId(3)];
+    assert_eq!(built.dependencies.requires, [Reference::Milestone(MilestoneId(4))]);
+    let text = fs::read_to_string(repository.folder().join("active/milestone-004.yaml")).unwrap();
+    assert!(text.contains("# said by theirs"), "{text}");
+    // Doing it again does nothing.
+    assert_eq!(project.mend("ada").unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_merge_resolved_by_keeping_one_side_loses_nothing() {
+    let repository = branched();
+    assert!(!repository.git(&["merge", "-q", "side"]));
+    assert!(repository.git(&["checkout", "--ours", ".milestones/active/milestone-002.yaml"]));
+    repository.commit("merged");
+    let project = repository.open();
+    let snapshot = project.read(&Scope::All, "ada").unwrap();
+    assert_eq!(snapshot.problems[0].kind, ProblemKind::Collision, "{:?}", snapshot.problems);
+    // A change of the document does not make anybody forget it.
+    let (milestone, path) = (MilestoneId(2), "priority".parse().unwrap());
+    let changes = vec![FieldChange { path, before: None, after: Some("high".into()) }];
+    project.execute(&Command::Amend { milestone, changes }, "ada").unwrap();
+    let snapshot = project.read(&Scope::All, "ada").unwrap();
+    assert_eq!(snapshot.problems[0].kind, ProblemKind::Collision, "{:?}", snapshot.problems);
+    project.mend("ada").unwrap();
+    assert_eq!(project.check("ada").unwrap(), []);
+    let snapshot = project.read(&Scope::All, "ada").unwrap();
+    let titles: Vec<_> = snapshot.documents.values().map(|m| m.title.as_str()).collect();
+    assert_eq!(titles, ["Base", "Ours", "Built on theirs", "Theirs"]);
+}
+
+#[test]
+fn a_lost_document_is_written_again_from_its_history() {
+    let repository = Repository::new();
+    let project = repository.open();
+    plan(&project, "Base", &[]);
+    let file = repository.folder().join("active/milestone-001.yaml");
+    let before = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let problems = project.check("ada").unwrap();
+    assert_eq!(problems[0].kind, ProblemKind::MissingDocument, "{problems:?}");
+    project.mend("ada").unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    assert_eq!(project.check("ada").unwrap(), []);
+}
