@@ -226,7 +226,7 @@ fn may_cause(ask: &Ask, event: &Event) -> bool {
         | (Ask::Note { .. }, Event::TaskNoted { .. })
         | (Ask::Progress { .. }, Event::TaskProgressed { .. })
         | (Ask::Move { .. } | Ask::Remove { .. }, Event::TaskRemoved { .. })
-        | (Ask::AddCriterion { .. }, Event::Edited { .. })
+        | (Ask::AddCriterion { .. } | Ask::Update { .. }, Event::Edited { .. })
         | (Ask::MeetCriterion { .. }, Event::CriterionMet { .. })
         | (Ask::SetCondition { .. }, Event::ConditionSet { .. })
         | (Ask::ClearCondition { .. }, Event::ConditionCleared { .. })

@@ -113,7 +113,7 @@ fn fixtures(harness: &Harness, place: &Path, verbs: &[&str]) -> Result<Vec<Fixtu
 /// Every fault that can happen to this command, found by watching it once.
 fn faults(harness: &Harness, fixture: &Fixture) -> Result<Vec<Fault>, String> {
     let root = fixture.scene.root.with_extension("watched");
-    let scene = fixture.scene.copied(&root);
+    fixture.scene.copied(&root);
     let log = root.with_extension("calls");
     let trace = format!("trace={CALLS}");
     let wrapper = ["strace", "-f", "-y", "-s", "0", "-o", &log.display().to_string(), "-e", &trace]
