@@ -205,9 +205,10 @@ fn put_append(disk: &Disk, append: &Append) -> Result<()> {
         return Ok(());
     }
     // Only a torn part of these very lines is written over; other lines there mean that git put
-    // another version of the file in place, and the document will be compared with that.
-    let torn =
-        there.get(at..).is_some_and(|end| new.starts_with(end) || end.iter().all(|b| *b == 0));
+    // another version of the file in place, and the document will be compared with that. After a
+    // power cut, any block of a file may be zero instead of what was written to it.
+    let ours = |(now, new): (&u8, &u8)| now == new || *now == 0;
+    let torn = there.get(at..).is_some_and(|end| end.iter().zip(new).all(ours));
     if torn {
         if let Some((folder, _)) = append.place.rsplit_once('/') {
             disk.make_folder(folder)?;
