@@ -95,18 +95,8 @@ impl App {
             return Ok(opened);
         }
         let root = discover::find(&self.start(), chosen_root().as_deref())?;
-        let opened = self.open(root)?;
+        let opened = open(root)?;
         Ok(self.opened.get_or_init(|| opened))
-    }
-
-    fn open(&self, root: Root) -> Result<Opened, Failure> {
-        let config = Config::load(&layers(Some(&root)))?;
-        for warning in &config.warnings {
-            crate::output::warn(warning);
-        }
-        let files = Files::open(root.folder(), config.settings(), config.lock_wait());
-        let project = Project::new(Box::new(files), config.zone());
-        Ok(Opened { project, root, config })
     }
 
     /// The project, made first where there is none. True if it was made now.
@@ -166,6 +156,16 @@ impl App {
             _ => Failure::Refused(refusal),
         }
     }
+}
+
+fn open(root: Root) -> Result<Opened, Failure> {
+    let config = Config::load(&layers(Some(&root)))?;
+    for warning in &config.warnings {
+        crate::output::warn(warning);
+    }
+    let files = Files::open(root.folder(), config.settings(), config.lock_wait());
+    let project = Project::new(Box::new(files), config.zone());
+    Ok(Opened { project, root, config })
 }
 
 fn chosen_root() -> Option<PathBuf> {

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
 use crate::commands::{
-    archive, condition, config, criterion, doctor, edit, init, list, next, plan, schema, show,
-    task, update, watch,
+    archive, condition, config, criterion, doctor, edit, init, list, merge_driver, next, plan,
+    schema, show, task, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -95,4 +95,6 @@ pub enum Verb {
     Watch(watch::WatchArgs),
     Config(config::ConfigArgs),
     Schema(schema::SchemaArgs),
+    #[command(hide = true)]
+    MergeDriver(merge_driver::MergeDriverArgs),
 }

@@ -46,6 +46,10 @@ pub enum Failure {
         kept: PathBuf,
         again: String,
     },
+    /// A merge that only a person can finish.
+    LeftToPerson {
+        path: String,
+    },
     Unhealthy {
         problems: usize,
     },
@@ -161,6 +165,12 @@ impl Failure {
                 );
                 ("no_check", Exit::Usage, next)
             }
+            Self::LeftToPerson { .. } => (
+                "left_to_person",
+                Exit::Failed,
+                "finish the merge, then `milestone doctor --fix` resolves what history explains"
+                    .into(),
+            ),
             Self::Unhealthy { .. } => {
                 ("unhealthy", Exit::Failed, "each problem above says what to do about it".into())
             }
@@ -200,6 +210,7 @@ impl Failure {
             Self::NoCheck { milestone, number } => {
                 format!("criterion {number} of {milestone} has no check to run")
             }
+            Self::LeftToPerson { path } => format!("{path} is left to a person"),
             Self::Unhealthy { problems: 1 } => "1 problem was found".into(),
             Self::Unhealthy { problems } => format!("{problems} problems were found"),
             Self::Io { doing, path, source } => {

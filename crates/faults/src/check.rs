@@ -304,6 +304,10 @@ fn is_main(ask: &Ask, recorded: &Recorded) -> bool {
         (Ask::Update { milestone, status, .. }, Event::MilestoneStatusChanged { to, .. }) => {
             in_milestone(milestone) && to.word() == status
         }
+        // Cancelled already, by somebody with another reason.
+        (Ask::Update { milestone, reason, .. }, Event::Edited { change }) => {
+            in_milestone(milestone) && change.after.as_ref().is_some_and(|said| said == reason.as_str())
+        }
         (Ask::Archive { milestone }, Event::MilestoneArchived { .. }) => in_milestone(milestone),
         (
             Ask::Fail { task, reason, .. } | Ask::Block { task, reason, .. },

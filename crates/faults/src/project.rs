@@ -145,6 +145,8 @@ impl Scene {
 
     /// One command that writes and must work, after which nothing may be left over.
     pub fn settle(&self) -> Result<(), String> {
+        // Whatever was left in any document is noticed by a command that reads them all.
+        self.must(Ask::List)?;
         let task = self.inner().model.tasks.keys().next().cloned();
         let text = format!("settled {}", self.asked.load(Ordering::Relaxed));
         let ask = match task {

@@ -31,8 +31,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading, Result,
-    Store, Turn,
+    Bases, Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading,
+    Result, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -40,9 +40,15 @@ use disk::{Disk, fingerprint};
 use journal::{Applied, Before, Placed, Record, Write};
 use load::Loaded;
 use lock::Lock;
+use recent::Watched;
+use serde_json::Value;
+use text::Edited;
 
 /// How often a reading that a writer disturbed is repeated before it waits for the lock.
 const READ_TRIES: u32 = 3;
+
+/// How many documents are kept in their read form during a turn.
+const EXACT_MAX: usize = 16;
 
 /// Makes a project's folder, or what is missing of it; what is there stays as it is. `shared` says
 /// that others work on it too. Answers whether the project is new.
@@ -59,6 +65,10 @@ pub struct Files {
     /// The lock, while this process has its turn, and how many times it took it.
     turn: RefCell<Option<Lock>>,
     turns: Cell<u32>,
+    /// What is watched for late saves, as this reading found it.
+    watched: RefCell<Watched>,
+    /// What texts say that were read in this turn, by their fingerprints.
+    exact: RefCell<BTreeMap<String, Milestone>>,
     /// Documents that were last read with something wrong about them: they are never accepted as
     /// they are, so that the next command names it again.
     troubled: RefCell<BTreeSet<MilestoneId>>,
@@ -73,6 +83,8 @@ impl Files {
             lock_wait,
             turn: RefCell::new(None),
             turns: Cell::new(0),
+            watched: RefCell::default(),
+            exact: RefCell::default(),
             troubled: RefCell::default(),
         }
     }
@@ -120,6 +132,7 @@ impl Files {
         let mut reading = Reading::default();
         let snapshot = &mut reading.snapshot;
         snapshot.settings = self.settings.clone();
+        self.watched.replace(Watched::list(&self.disk)?);
         let now = boot::now();
         let kept = claims::read_all(&self.disk)?;
         snapshot.claims = kept.iter().map(|kept| (kept.task, kept.judged(&now))).collect();
@@ -177,7 +190,9 @@ impl Files {
     }
 
     fn read_document(&self, id: MilestoneId, reading: &mut Reading) -> Result<Option<Loaded>> {
-        let Some(loaded) = load::load(&self.disk, id)? else { return Ok(None) };
+        let Some(loaded) = load::load(&self.disk, id, &self.watched.borrow())? else {
+            return Ok(None);
+        };
         if loaded.is_troubled() {
             self.troubled.borrow_mut().insert(id);
         } else {
@@ -185,6 +200,7 @@ impl Files {
         }
         reading.noticed.extend(loaded.noticed.iter().cloned());
         reading.snapshot.problems.extend(loaded.problems.iter().cloned());
+        self.keep_exact(&loaded);
         if let Some(milestone) = &loaded.milestone {
             reading.snapshot.insert(milestone.clone());
         }
@@ -192,6 +208,18 @@ impl Files {
             reading.snapshot.versions.insert(Part::Milestone(id), text.clone());
         }
         Ok(Some(loaded))
+    }
+
+    /// A writer is about to need again what its document says.
+    fn keep_exact(&self, loaded: &Loaded) {
+        let mut exact = self.exact.borrow_mut();
+        if self.turns.get() > 0
+            && loaded.clean
+            && exact.len() < EXACT_MAX
+            && let (Some(text), Some(milestone)) = (&loaded.text, &loaded.milestone)
+        {
+            exact.insert(text.clone(), milestone.clone());
+        }
     }
 
     /// The outlines of all open work, the documents asked for, and what open work refers to.
@@ -242,8 +270,8 @@ impl Files {
     ) -> Result<()> {
         for (place, _) in load::places(id) {
             let Some(stamp) = self.disk.stamp(&place)? else { continue };
-            if let Some((outline, _)) = cache.get(&self.disk, id, &place, stamp)? {
-                reading.snapshot.outlines.insert(id, outline.clone());
+            if let Some(outline) = cache.get(&self.disk, id, &place, stamp)? {
+                reading.snapshot.outlines.insert(id, outline);
                 return Ok(());
             }
             let Some(loaded) = self.read_document(id, reading)? else { return Ok(()) };
@@ -385,9 +413,15 @@ impl Files {
             (None, None) => text::write(wanted, self.settings.document_progress),
             (None, Some(text)) => text::saying(&place, text, wanted)?,
             (Some((_, archived, text)), written) => {
-                edited(change, &place, written.unwrap_or(text), *archived, wanted)?
+                let text = written.unwrap_or(text);
+                let edited = self.edited(change, &place, text, *archived, wanted)?;
+                memory.accepted.exact = says_exactly(edited.tree, wanted);
+                edited.text
             }
         };
+        if there.is_none() {
+            memory.accepted.exact = says(&text, wanted);
+        }
         let before = |place: &str, text: &str| -> Result<Before> {
             Ok(Before {
                 fingerprint: fingerprint(text.as_bytes()),
@@ -396,20 +430,57 @@ impl Files {
             })
         };
         memory.accepted.text = fingerprint(text.as_bytes());
-        memory.accepted.exact = !self.troubled.borrow().contains(&id) && says(&text, wanted);
+        memory.accepted.exact &= !self.troubled.borrow().contains(&id);
         let same_place = there.as_ref().filter(|(old, ..)| *old == place);
         let first = same_place.map(|(old, _, text)| before(old, text)).transpose()?;
-        record.writes.push(Write {
-            place: place.clone(),
-            before: first,
-            after: Some(text),
-            document: true,
-        });
+        // A document that was taken in as it is needs no writing.
+        if first.as_ref().is_none_or(|before| before.fingerprint != memory.accepted.text) {
+            let (place, after) = (place.clone(), Some(text));
+            record.writes.push(Write { place, before: first, after, document: true });
+        }
         if let Some((old, _, text)) = there.as_ref().filter(|(old, ..)| *old != place) {
             let before = Some(before(old, text)?);
             record.writes.push(Write { place: old.clone(), before, after: None, document: true });
         }
         Ok(memory)
+    }
+
+    /// The text that says what is wanted. Where it says something else that is still refused or
+    /// not yet taken in, that stays; what only the program writes is put back.
+    fn edited(
+        &self,
+        change: &Change,
+        place: &str,
+        text: &str,
+        archived: bool,
+        wanted: &Milestone,
+    ) -> Result<Edited> {
+        use milestone_domain::document::{KeyOwner, key_owner};
+        let said = self.said(place, text, archived)?;
+        let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
+        let touched = change.touched(wanted.id);
+        text::edited(place, text, &said, wanted, |field| {
+            noticed
+                || key_owner(&field.path) == KeyOwner::Program
+                || touched
+                    .iter()
+                    .any(|path| path.starts_with(&field.path) || field.path.starts_with(path))
+        })
+    }
+
+    /// What a text says; mostly it was read a moment ago, when the change was decided.
+    fn said(&self, place: &str, text: &str, archived: bool) -> Result<Milestone> {
+        let known = self.exact.borrow().get(&fingerprint(text.as_bytes())).cloned();
+        if let Some(said) = known.filter(|said| said.archived == archived) {
+            return Ok(said);
+        }
+        let said = text::read(text.as_bytes(), archived);
+        said.map(|said| said.milestone).map_err(|error| StoreError::Unreadable {
+            file: place.to_owned(),
+            line: error.line,
+            column: error.column,
+            message: error.message,
+        })
     }
 
     fn document_text(&self, id: MilestoneId) -> Result<Option<(String, bool, String)>> {
@@ -505,33 +576,6 @@ impl Files {
     }
 }
 
-/// The text that says what is wanted. Where it says something else that is still refused or
-/// not yet taken in, that stays; what only the program writes is put back.
-fn edited(
-    change: &Change,
-    place: &str,
-    text: &str,
-    archived: bool,
-    wanted: &Milestone,
-) -> Result<String> {
-    use milestone_domain::document::{KeyOwner, key_owner};
-    let said = text::read(text.as_bytes(), archived).map_err(|error| StoreError::Unreadable {
-        file: place.to_owned(),
-        line: error.line,
-        column: error.column,
-        message: error.message,
-    })?;
-    let noticed = change.events.iter().any(|event| event.noticed) && change.late.is_none();
-    let touched = change.touched(wanted.id);
-    text::edit(place, text, &said.milestone, wanted, |field| {
-        noticed
-            || key_owner(&field.path) == KeyOwner::Program
-            || touched
-                .iter()
-                .any(|path| path.starts_with(&field.path) || field.path.starts_with(path))
-    })
-}
-
 /// What is to be remembered of one stream after a commit.
 struct Memory {
     stream: Stream,
@@ -542,9 +586,16 @@ struct Memory {
 /// Whether a text says exactly what the history does.
 fn says(text: &str, wanted: &Milestone) -> bool {
     let said = text::read(text.as_bytes(), wanted.archived);
-    said.is_ok_and(|said| {
-        milestone_domain::change::difference(&said.milestone.tree(), &wanted.tree()).is_empty()
-    })
+    said.is_ok_and(|said| says_exactly(said.milestone.tree(), wanted))
+}
+
+/// Where it stands is no word of the text's.
+fn says_exactly(mut tree: Value, wanted: &Milestone) -> bool {
+    let mut wanted = wanted.tree();
+    for tree in [&mut tree, &mut wanted] {
+        tree.as_object_mut().map(|tree| tree.shift_remove("archived"));
+    }
+    milestone_domain::change::difference(&tree, &wanted).is_empty()
 }
 
 fn set_condition(conditions: &mut Conditions, recorded: &Recorded) {
@@ -572,6 +623,7 @@ impl Drop for FilesTurn<'_> {
         let turns = self.files.turns.get() - 1;
         self.files.turns.set(turns);
         if turns == 0 {
+            self.files.exact.borrow_mut().clear();
             self.files.turn.replace(None);
         }
     }
@@ -591,6 +643,7 @@ impl Store for Files {
                 self.turn.replace(None);
                 return Err(error);
             }
+            self.disk.sweep_drafts();
         }
         self.turns.set(self.turns.get() + 1);
         Ok(Box::new(FilesTurn { files: self }))
@@ -598,6 +651,8 @@ impl Store for Files {
 
     fn commit(&self, change: &Change) -> Result<Committed> {
         let _turn = self.turn()?;
+        // An earlier change of this very turn may be in the journal and not in place.
+        self.recovered()?;
         if follow::knows(&self.disk, change.id)? {
             return Ok(Committed { saved_over: false });
         }
@@ -606,6 +661,9 @@ impl Store for Files {
         let (record, memories) = self.record(change, &state)?;
         for folder in ["data/accepted", claims::FOLDER] {
             self.disk.make_folder(folder)?;
+        }
+        if !self.turn.borrow().as_ref().is_some_and(|lock| lock.is_the_one(&self.disk)) {
+            return Err(StoreError::Stale);
         }
         let length = journal::append(&self.disk, state.journal, &record)?;
         // The change has happened. What follows only puts it in place, and whoever comes next
@@ -623,9 +681,9 @@ impl Store for Files {
         };
         let finished = state.write(&self.disk);
         if finished.is_ok() && journal::is_long(&state) {
-            let (records, _) = journal::read(&self.disk)?;
             // The change is safe in the old journal should this fail.
-            let _ = journal::rewrite(&self.disk, &records, state);
+            let _ = journal::read(&self.disk)
+                .and_then(|(records, _)| journal::rewrite(&self.disk, &records, state));
             let _ = recent::sweep(&self.disk);
         }
         Ok(Committed { saved_over: placed == Placed::OverSave })
@@ -683,9 +741,9 @@ impl Store for Files {
         doctor::check(&self.disk)
     }
 
-    fn mend(&self) -> Result<Vec<String>> {
+    fn mend(&self, bases: Bases<'_>) -> Result<Vec<String>> {
         let _turn = self.turn()?;
-        doctor::mend(&self.disk)
+        doctor::mend(&self.disk, bases)
     }
 
     fn collisions(&self) -> Result<Vec<Collision>> {

@@ -1,3 +1,5 @@
+//! `milestone criterion`: what must be true at the end, and the evidence.
+
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::{Command as Process, Stdio};

@@ -1,3 +1,5 @@
+//! `milestone edit`: a document in an editor, judged like any command.
+
 use std::fs;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};

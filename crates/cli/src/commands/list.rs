@@ -1,3 +1,5 @@
+//! `milestone list`: milestones, one a line.
+
 use std::collections::BTreeSet;
 
 use clap::Args;

@@ -1,3 +1,5 @@
+//! `milestone next`: what can be started, and why the rest waits.
+
 use std::collections::BTreeSet;
 
 use clap::Args;

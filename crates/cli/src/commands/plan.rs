@@ -1,3 +1,5 @@
+//! `milestone plan`: makes a milestone.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;

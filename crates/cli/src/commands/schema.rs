@@ -1,3 +1,5 @@
+//! `milestone schema`: JSON Schemas of what is kept and printed.
+
 use clap::{Args, ValueEnum};
 use milestone_domain::document::Milestone;
 use milestone_store::config::KEYS;

@@ -1,3 +1,5 @@
+//! `milestone update`: changes a milestone, then shows it; `status` only shows.
+
 use std::collections::BTreeSet;
 
 use clap::Args;

@@ -24,6 +24,11 @@ fn late_saves(project: &Project<'_>, wrong: &mut Vec<String>) {
     let folder = project.folder.join("data/recent");
     for name in names(&folder) {
         let Ok(metadata) = fs::metadata(folder.join(&name)) else { continue };
+        // A power cut took what it said; it is not looked at again.
+        let bytes = fs::read(folder.join(&name)).unwrap_or_default();
+        if bytes.is_empty() || bytes.contains(&0) {
+            continue;
+        }
         let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
         let now = format!("{modified}.{}", metadata.size());
         if name.splitn(3, '.').nth(2) != Some(now.as_str()) {

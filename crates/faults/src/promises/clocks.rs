@@ -78,7 +78,8 @@ fn one(scene: &Scene, library: &str, random: &mut Random) -> Result<(), Vec<Stri
     let lease = format!("{}s", LEASE.as_secs());
     let renew = Ask::Renew { task: task.clone(), lease, proof: proof.clone() };
     want(Said::Kept, &act(scene, library, renew, random), "a live claim cannot be renewed");
-    act(scene, library, scene.next_ask(random), random);
+    let other = Ask::Add { milestone: "milestone-002".into(), title: "at another time".into() };
+    want(Said::Kept, &act(scene, library, other, random), "a task cannot be added");
     std::thread::sleep(LEASE + Duration::from_millis(200));
     let second = act(scene, library, claim(), random);
     want(Said::Kept, &second, "a lapsed claim is eternal");

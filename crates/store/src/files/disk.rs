@@ -56,6 +56,12 @@ pub fn fingerprint(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex()[..32].to_owned()
 }
 
+/// Whether a text is what a power cut leaves of one: nothing, or zeros where its blocks were. No
+/// text of ours has a zero in it.
+pub fn is_torn(bytes: &[u8]) -> bool {
+    bytes.is_empty() || bytes.contains(&0)
+}
+
 impl Disk {
     pub fn new(root: PathBuf) -> Self {
         Self { root, overlay: RefCell::default() }
@@ -116,6 +122,26 @@ impl Disk {
         };
         match read() {
             Err(error) if is_absent(&error) => Ok((Vec::new(), 0)),
+            other => other.map_err(StoreError::io("read", &path)),
+        }
+    }
+
+    /// What stands in a file from `at` on, as the disk has it, at most `length` bytes of it; `None`
+    /// if the file ends before. A file that is not there is an empty one.
+    pub fn part_beneath(&self, place: &str, at: u64, length: u64) -> Result<Option<Vec<u8>>> {
+        let path = self.path(place);
+        let read = || {
+            let mut file = open_plain(OpenOptions::new().read(true), &path)?;
+            if file.metadata()?.len() < at {
+                return Ok(None);
+            }
+            file.seek(SeekFrom::Start(at))?;
+            let mut bytes = Vec::new();
+            file.take(length).read_to_end(&mut bytes)?;
+            Ok(Some(bytes))
+        };
+        match read() {
+            Err(error) if is_absent(&error) => Ok((at == 0).then(Vec::new)),
             other => other.map_err(StoreError::io("read", &path)),
         }
     }
@@ -191,6 +217,17 @@ impl Disk {
         })
     }
 
+    /// The same for what no journal covers: it is on the disk before it is in place.
+    pub fn replace_synced(&self, place: &str, bytes: &[u8]) -> Result<()> {
+        let draft = self.draft(bytes)?;
+        let path = self.path(place);
+        let synced = File::open(&draft).and_then(|file| file.sync_all());
+        synced
+            .and_then(|()| fs::rename(&draft, &path))
+            .map_err(StoreError::io("write", &path))
+            .inspect_err(|_| discard(&draft))
+    }
+
     /// Writes a new file under a name of its own, beside where it will be needed.
     pub fn draft(&self, bytes: &[u8]) -> Result<PathBuf> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -203,6 +240,22 @@ impl Disk {
         };
         write().map_err(StoreError::io("write", &path)).inspect_err(|_| discard(&path))?;
         Ok(path)
+    }
+
+    /// Removes the drafts of commands that were killed. Those of living ones stay: a reader writes
+    /// its cache without the lock.
+    pub fn sweep_drafts(&self) {
+        for name in self.names("data").unwrap_or_default() {
+            let pid = name.strip_prefix("draft-").and_then(|rest| rest.split_once('-'));
+            let pid = pid.and_then(|(pid, _)| rustix::process::Pid::from_raw(pid.parse().ok()?));
+            let gone = |pid| {
+                let asked = rustix::process::test_kill_process(pid);
+                asked == Err(rustix::io::Errno::SRCH)
+            };
+            if pid.is_some_and(gone) {
+                discard(&self.path(&format!("data/{name}")));
+            }
+        }
     }
 
     pub fn remove(&self, place: &str) -> Result<()> {
@@ -222,10 +275,13 @@ impl Disk {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o666);
             let file = open_plain(&mut options, &path)?;
-            if file.metadata()?.len() < at {
+            let length = file.metadata()?.len();
+            if length < at {
                 return Ok(false);
             }
-            file.set_len(at)?;
+            if length > at {
+                file.set_len(at)?;
+            }
             std::os::unix::fs::FileExt::write_all_at(&file, bytes, at)?;
             Ok(true)
         };
@@ -239,6 +295,17 @@ impl Disk {
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(StoreError::io("open", &path)(error)),
         }
+    }
+
+    /// Syncs everything there is, where the system can; answers whether it did.
+    pub fn sync_all(&self) -> Result<bool> {
+        #[cfg(target_os = "linux")]
+        if let Some(root) = self.open_for_sync("")? {
+            let synced = rustix::fs::syncfs(root);
+            synced.map_err(|errno| StoreError::io("sync", &self.root)(errno.into()))?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// Syncs a file or folder that is there.

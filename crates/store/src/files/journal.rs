@@ -12,7 +12,7 @@ use milestone_domain::event::ChangeId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::disk::{Disk, Place, Stamp, fingerprint, open_plain};
+use super::disk::{Disk, Place, Stamp, fingerprint, is_torn, open_plain};
 use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -24,6 +24,9 @@ const APPLIED: &str = "data/applied";
 const BYTES_MAX: u64 = 1024 * 1024;
 /// What is kept when it is cut back: enough versions for any editor that is open right now.
 const BYTES_KEPT: usize = 256 * 1024;
+
+/// For more files than these, syncing their whole file system is quicker than syncing each.
+const SYNCED_SINGLY_MAX: usize = 32;
 
 /// Everything one change does to the disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,7 +152,10 @@ pub fn append(disk: &Disk, at: u64, record: &Record) -> Result<u64> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     let file = open_plain(&mut options, &path).map_err(StoreError::io("write", &path))?;
-    file.set_len(at).map_err(StoreError::io("write", &path))?;
+    // Nearly always it ends there, and then this would cost a turn of the file system's own journal.
+    if file.metadata().map_err(StoreError::io("read", &path))?.len() != at {
+        file.set_len(at).map_err(StoreError::io("write", &path))?;
+    }
     let written = std::os::unix::fs::FileExt::write_all_at(&file, &bytes, at);
     if let Err(error) = written {
         // Nothing was promised yet: take back what part of it went in.
@@ -197,18 +203,20 @@ pub fn apply(disk: &Disk, record: &Record) -> Result<Placed> {
 }
 
 fn put_append(disk: &Disk, append: &Append) -> Result<()> {
-    let there = disk.read_beneath(&append.place)?.unwrap_or_default();
-    let at = usize::try_from(append.at).unwrap_or(usize::MAX);
     let new = append.text.as_bytes();
+    // One byte more than is ours shows whether more stands behind it; what stands before it is
+    // nobody's business here, however long it has grown.
+    let part = |length| disk.part_beneath(&append.place, append.at, length);
+    let Some(end) = part(new.len() as u64 + 1)? else { return Ok(()) };
     // Applied already, perhaps with more behind it.
-    if there.get(at..).is_some_and(|end| end.starts_with(new)) {
+    if end.starts_with(new) {
         return Ok(());
     }
     // Only a torn part of these very lines is written over; other lines there mean that git put
     // another version of the file in place, and the document will be compared with that. After a
     // power cut, any block of a file may be zero instead of what was written to it.
     let ours = |(now, new): (&u8, &u8)| now == new || *now == 0;
-    let torn = there.get(at..).is_some_and(|end| end.iter().zip(new).all(ours));
+    let torn = end.iter().zip(new).all(ours);
     if torn {
         if let Some((folder, _)) = append.place.rsplit_once('/') {
             disk.make_folder(folder)?;
@@ -226,8 +234,9 @@ fn put_write(disk: &Disk, seq: u64, write: &Write) -> Result<Placed> {
         return Ok(Placed::Done);
     }
     let before = write.before.as_ref().map(|before| before.fingerprint.clone());
-    let torn = there.as_ref().is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
-    if now != before && !torn {
+    let torn = there.as_deref().is_some_and(is_torn);
+    // What people do not edit is the program's alone: there, the newest record is right.
+    if write.document && now != before && !torn {
         return Ok(Placed::Done);
     }
     if let Some((folder, _)) = write.place.rsplit_once('/') {
@@ -253,11 +262,12 @@ fn reapply(disk: &Disk, record: &Record, again: &mut BTreeSet<Place>) -> Result<
         let before = write.before.as_ref().and_then(|before| before.stamp);
         let same = |a: Stamp, b: Stamp| (a.inode, a.modified) == (b.inode, b.modified);
         let undone = match (now, before) {
-            (Some(now), Some(before)) => same(now, before) || now.size == 0,
-            (now, None) => now.is_none_or(|now| now.size == 0),
+            (Some(now), Some(before)) => same(now, before),
+            (now, None) => now.is_none(),
             (None, Some(_)) => false,
         };
-        if undone || again.contains(&write.place) || !write.document {
+        let torn = || Ok(disk.read_beneath(&write.place)?.is_some_and(|bytes| is_torn(&bytes)));
+        if undone || torn()? || again.contains(&write.place) || !write.document {
             again.insert(write.place.clone());
             put_write(disk, record.seq, write)?;
         }
@@ -324,6 +334,9 @@ fn sync_covered(disk: &Disk, records: &[Record]) -> Result<()> {
     let writes = records.iter().flat_map(|record| record.writes.iter().map(|write| &write.place));
     let appends = records.iter().flat_map(|record| record.appends.iter().map(|line| &line.place));
     let places: BTreeSet<&str> = writes.chain(appends).map(String::as_str).collect();
+    if places.len() > SYNCED_SINGLY_MAX && disk.sync_all()? {
+        return Ok(());
+    }
     let mut folders = BTreeSet::new();
     for place in &places {
         disk.sync(place)?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use milestone_domain::apply::fold;
+use milestone_domain::apply::{collided_tasks, fold};
 use milestone_domain::change::{FieldChange, difference, put};
 use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::event::Stream;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::accepted::Accepted;
 use super::disk::{Disk, fingerprint};
-use super::recent::{self, LateSave};
+use super::recent::{LateSave, Watched};
 use super::{history, journal, text};
 use crate::error::StoreError;
 use crate::{Difference, Noticed};
@@ -51,10 +51,10 @@ pub fn places(id: MilestoneId) -> [(String, bool); 2] {
     [(format!("active/{}", id.file_name()), false), (format!("completed/{}", id.file_name()), true)]
 }
 
-pub fn load(disk: &Disk, id: MilestoneId) -> Result<Option<Loaded>> {
+pub fn load(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Loaded>> {
     let accepted = Accepted::read(disk, Stream::Milestone(id))?;
     let segments = history::sizes(disk, Stream::Milestone(id))?;
-    let late = late_saves(disk, id)?;
+    let late = watched.late_saves(disk, id)?;
     let Some(found) = find(disk, id)? else {
         return if segments.is_empty() { Ok(None) } else { missing(disk, id).map(Some) };
     };
@@ -124,12 +124,6 @@ fn settled(disk: &Disk, id: MilestoneId, mut found: Found) -> Result<Found> {
     }
 }
 
-fn late_saves(disk: &Disk, id: MilestoneId) -> Result<Vec<LateSave>> {
-    let mut late = recent::late_saves(disk)?;
-    late.retain(|save| save.milestone == id);
-    Ok(late)
-}
-
 /// The history is there and the document is not.
 fn missing(disk: &Disk, id: MilestoneId) -> Result<Loaded> {
     let history = history::read(disk, Stream::Milestone(id), None)?;
@@ -185,6 +179,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
         Ok(said) if newer => loaded.milestone = Some(said.milestone),
         Ok(said) => {
             loaded.problems.extend(unknown_keys(id, &found.place, &said.unknown));
+            loaded.problems.extend(task_collisions(id, &found.place, &history.events));
             notice(disk, id, found, said.milestone, base, &mut loaded)?;
             notice_late(disk, id, found, late, &mut loaded)?;
         }
@@ -373,6 +368,20 @@ fn collisions(
     let named = others.map(|other| {
         let message = format!("two branches have made a {id}; the other one is {other}");
         let next = "`milestone doctor --fix` gives one of them the next number";
+        problem(id, file, ProblemKind::Collision, message, next)
+    });
+    named.collect()
+}
+
+fn task_collisions(
+    id: MilestoneId,
+    file: &str,
+    events: &[milestone_domain::event::Recorded],
+) -> Vec<Problem> {
+    let named = collided_tasks(events).into_iter().map(|task| {
+        let title = task["title"].as_str().unwrap_or_default();
+        let message = format!("two branches gave one number to two tasks; `{title}` has none now");
+        let next = "`milestone doctor --fix` gives it the next number";
         problem(id, file, ProblemKind::Collision, message, next)
     });
     named.collect()

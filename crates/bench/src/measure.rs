@@ -1,0 +1,63 @@
+//! Timing of whole processes.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::{Programs, Result};
+
+/// Milliseconds of each run.
+#[derive(Default)]
+pub struct Times(Vec<f64>);
+
+impl Times {
+    pub fn push(&mut self, milliseconds: f64) {
+        self.0.push(milliseconds);
+    }
+
+    pub fn median(&self) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Runs a program in a folder until it has ended, and answers how many milliseconds that took.
+pub fn run(program: &Path, words: &[impl AsRef<OsStr>], folder: &Path) -> Result<f64> {
+    let mut command = Command::new(program);
+    command.args(words).current_dir(folder).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let started = Instant::now();
+    let status = command.status()?;
+    let taken = started.elapsed().as_secs_f64() * 1000.0;
+    if !status.success() {
+        let words: Vec<_> = words.iter().map(|word| word.as_ref().to_string_lossy()).collect();
+        return Err(format!(
+            "{} {} failed in {}",
+            program.display(),
+            words.join(" "),
+            folder.display()
+        )
+        .into());
+    }
+    Ok(taken)
+}
+
+/// What a program prints.
+pub fn output(program: &Path, words: &[impl AsRef<OsStr>], folder: &Path) -> Result<String> {
+    let output =
+        Command::new(program).args(words).current_dir(folder).stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Peak memory of one run, in MB.
+pub fn peak(programs: &Programs, words: &[String], folder: &Path) -> Result<f64> {
+    let mut all = vec![programs.path("milestone").into_os_string()];
+    all.extend(words.iter().map(Into::into));
+    let kilobytes: f64 = output(&programs.path("peak"), &all, folder)?.trim().parse()?;
+    Ok(kilobytes / 1024.0)
+}
