@@ -59,7 +59,7 @@ pub fn import(sample: &Sample) -> Result<Row> {
 
 fn row(operation: &str, sample: &Sample, figure: f64, target: Target) -> Row {
     let (operation, tasks) = (operation.to_owned(), sample.tasks);
-    Row { operation, tasks, figure, floor: None, target, memory: None }
+    Row { operation, tasks, figure, floor: None, processor: None, target, memory: None }
 }
 
 pub fn measure(sample: &Sample, runs: usize) -> Result<Vec<Row>> {
@@ -102,7 +102,14 @@ fn claim_and_release(sample: &Sample, task: TaskId) -> Result<()> {
     release(sample, task)
 }
 
-pub fn release(sample: &Sample, task: TaskId) -> Result<()> {
+/// Gives back whatever is claimed.
+pub fn release_all(sample: &Sample) -> Result<()> {
+    // Claims are read with every scope, so the smallest will do.
+    let claims = sample.project.read(&Scope::Milestone(MilestoneId(1)), ACTOR)?.claims;
+    claims.keys().try_for_each(|task| release(sample, *task))
+}
+
+fn release(sample: &Sample, task: TaskId) -> Result<()> {
     let snapshot = sample.project.read(&Scope::Milestone(task.milestone), ACTOR)?;
     let fence = snapshot.claims.get(&task).map(|claim| claim.fence);
     let credential = Credential { fence, attempt: None };

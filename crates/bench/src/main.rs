@@ -5,6 +5,7 @@
 
 mod contention;
 mod generate;
+mod graph;
 mod inside;
 mod measure;
 mod operations;
@@ -27,7 +28,7 @@ const HELP: &str = "\
 usage: milestone-bench [--tasks 10,100,1000,10000] [--runs N] [--seconds N] [--json]
                        [--no-build] [--keep FOLDER] [operation...]
 
-Operations: those of the table, by name; also `import`, `contention`, `inside`.";
+Operations: those of the table, by name; also `import`, `contention`, `graph`, `inside`.";
 
 /// What was asked for.
 struct Options {
@@ -126,6 +127,9 @@ fn main() -> Result<()> {
         if *tasks == 1000 && options.wants("contention") {
             rows.extend(contention::measure(&programs, &sample, &options)?);
         }
+    }
+    if options.wants("graph") {
+        rows.push(graph::measure(&options)?);
     }
     println!("{}", if options.json { report::json(&rows) } else { report::table(&rows) });
     Ok(())

@@ -54,10 +54,19 @@ pub fn output(program: &Path, words: &[impl AsRef<OsStr>], folder: &Path) -> Res
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Peak memory of one run, in MB.
-pub fn peak(programs: &Programs, words: &[String], folder: &Path) -> Result<f64> {
-    let mut all = vec![programs.path("milestone").into_os_string()];
+/// What one run of a program needed besides time.
+pub struct Usage {
+    /// Peak memory in MB.
+    pub peak: f64,
+    /// Milliseconds of processor time, which other programs disturb less than they disturb waiting.
+    pub processor: f64,
+}
+
+pub fn usage(programs: &Programs, name: &str, words: &[String], folder: &Path) -> Result<Usage> {
+    let mut all = vec![programs.path(name).into_os_string()];
     all.extend(words.iter().map(Into::into));
-    let kilobytes: f64 = output(&programs.path("peak"), &all, folder)?.trim().parse()?;
-    Ok(kilobytes / 1024.0)
+    let figures = output(&programs.path("peak"), &all, folder)?;
+    let (kilobytes, microseconds) = figures.trim().split_once(' ').ok_or("two figures")?;
+    let thousandth = |figure: &str| figure.parse::<f64>().map(|figure| figure / 1000.0);
+    Ok(Usage { peak: thousandth(kilobytes)? / 1.024, processor: thousandth(microseconds)? })
 }

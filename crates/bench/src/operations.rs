@@ -1,12 +1,10 @@
 //! The program's operations, as people and agents start them.
 
-use std::path::Path;
-
 use milestone_domain::ids::TaskId;
 use milestone_domain::status::TaskStatus;
 
 use crate::inside;
-use crate::measure::{Times, peak, run};
+use crate::measure::{Times, run, usage};
 use crate::report::{Row, Target};
 use crate::{Options, Programs, Result, Sample};
 
@@ -56,7 +54,14 @@ const OPERATIONS: [Operation; 7] = [
     operation("next", |_| words(&["next"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
     operation("list", |_| words(&["list"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
     operation("update", |_| words(&["update"]), Floor::Line, (20.0, 80.0), WHOLE, Undo::Nothing),
-    operation("claim", |task| on("claim", task), Floor::Line, (10.0, 30.0), WHOLE, Undo::Release),
+    operation(
+        "claim",
+        |_| words(&["task", "claim", "--next"]),
+        Floor::Line,
+        (10.0, 30.0),
+        WHOLE,
+        Undo::Release,
+    ),
     operation("done", |task| on("done", task), Floor::Replace, (4.0, 4.0), ONE, Undo::Reopen),
     operation("add", added, Floor::Replace, (4.0, 4.0), ONE, Undo::Remove),
 ];
@@ -77,7 +82,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn on(verb: &str, task: TaskId) -> Vec<String> {
-    words(&["task", verb, &task.to_string(), "--actor", inside::ACTOR])
+    words(&["task", verb, &task.to_string()])
 }
 
 fn added(task: TaskId) -> Vec<String> {
@@ -106,53 +111,90 @@ fn measured(
         return Ok(Vec::new());
     }
     let ready = sample.ready()?;
-    let (mut line, mut replace) = (Times::default(), Times::default());
-    let mut times: Vec<Times> = wanted.iter().map(|_| Times::default()).collect();
-    let here = sample.repository.as_path();
+    let mut floors = [Taken::default(), Taken::default()];
+    let mut taken: Vec<Taken> = wanted.iter().map(|_| Taken::default()).collect();
     for round in 0..options.runs {
         let task = ready[round % ready.len()];
-        for (operation, times) in wanted.iter().zip(&mut times) {
-            line.push(run(&programs.path("floor-line"), &[""; 0], here)?);
-            replace.push(run(&programs.path("floor-replace"), &["replaced"], here)?);
-            times.push(run(&programs.path("milestone"), &(operation.words)(task), here)?);
+        for (operation, taken) in wanted.iter().zip(&mut taken) {
+            floors[0].run(programs, "floor-line", &[], sample)?;
+            floors[1].run(programs, "floor-replace", &words(&["replaced"]), sample)?;
+            taken.run(programs, "milestone", &(operation.words)(task), sample)?;
             undo(sample, operation.undo, task)?;
         }
+        usages(programs, sample, &wanted, &mut taken, &mut floors[0], task)?;
     }
-    let rows = wanted.into_iter().zip(times).map(|(operation, times)| {
-        let floor = if operation.floor == Floor::Line { &line } else { &replace };
-        row(programs, sample, operation, (times.median(), floor.median()), ready[0])
-    });
-    rows.collect()
+    let rows = wanted.iter().zip(&taken);
+    Ok(rows.map(|(operation, taken)| row(sample, operation, taken, &floors)).collect())
 }
 
-fn row(
+/// What all runs of one thing took.
+#[derive(Default)]
+struct Taken {
+    wall: Times,
+    processor: Times,
+    peak: Times,
+}
+
+impl Taken {
+    fn run(
+        &mut self,
+        programs: &Programs,
+        name: &str,
+        words: &[String],
+        sample: &Sample,
+    ) -> Result<()> {
+        self.wall.push(run(&programs.path(name), words, &sample.repository)?);
+        Ok(())
+    }
+
+    fn usage(
+        &mut self,
+        programs: &Programs,
+        name: &str,
+        words: &[String],
+        sample: &Sample,
+    ) -> Result<()> {
+        let usage = usage(programs, name, words, &sample.repository)?;
+        self.processor.push(usage.processor);
+        self.peak.push(usage.peak);
+        Ok(())
+    }
+}
+
+/// Runs everything once more below the one that looks at memory and processor time.
+fn usages(
     programs: &Programs,
     sample: &Sample,
-    operation: &Operation,
-    (figure, floor): (f64, f64),
+    wanted: &[&Operation],
+    taken: &mut [Taken],
+    floor: &mut Taken,
     task: TaskId,
-) -> Result<Row> {
-    let peak = peak(programs, &(operation.words)(task), here(sample))?;
-    undo(sample, operation.undo, task)?;
-    let most = if sample.tasks > 1000 { operation.most.1 } else { operation.most.0 };
-    Ok(Row {
-        operation: operation.name.to_owned(),
-        tasks: sample.tasks,
-        figure,
-        floor: Some(floor),
-        target: Target::Ratio(most),
-        memory: Some((peak, operation.memory)),
-    })
+) -> Result<()> {
+    floor.usage(programs, "floor-line", &[], sample)?;
+    for (operation, taken) in wanted.iter().zip(taken) {
+        taken.usage(programs, "milestone", &(operation.words)(task), sample)?;
+        undo(sample, operation.undo, task)?;
+    }
+    Ok(())
 }
 
-fn here(sample: &Sample) -> &Path {
-    &sample.repository
+fn row(sample: &Sample, operation: &Operation, taken: &Taken, floors: &[Taken; 2]) -> Row {
+    let most = if sample.tasks > 1000 { operation.most.1 } else { operation.most.0 };
+    Row {
+        operation: operation.name.to_owned(),
+        tasks: sample.tasks,
+        figure: taken.wall.median(),
+        floor: Some(floors[usize::from(operation.floor == Floor::Replace)].wall.median()),
+        processor: Some((taken.processor.median(), floors[0].processor.median())),
+        target: Target::Ratio(most),
+        memory: Some((taken.peak.median(), operation.memory)),
+    }
 }
 
 fn undo(sample: &Sample, undo: Undo, task: TaskId) -> Result<()> {
     match undo {
         Undo::Nothing => Ok(()),
-        Undo::Release => inside::release(sample, task),
+        Undo::Release => inside::release_all(sample),
         Undo::Reopen => sample.change(task, TaskStatus::Pending),
         Undo::Remove => inside::remove_last(sample, task.milestone),
     }

@@ -24,6 +24,8 @@ pub struct Row {
     pub figure: f64,
     /// The floor's milliseconds in the same run.
     pub floor: Option<f64>,
+    /// Milliseconds of processor time, and of the trivial program's.
+    pub processor: Option<(f64, f64)>,
     pub target: Target,
     /// Peak memory in MB, and what it may be.
     pub memory: Option<(f64, f64)>,
@@ -45,7 +47,7 @@ impl Row {
         time.map(|time| time && memory)
     }
 
-    fn cells(&self) -> [String; 7] {
+    fn cells(&self) -> [String; 8] {
         let dash = || "–".to_owned();
         let figure = match self.target {
             Target::PerSecond(_) => format!("{:.0}/s", self.figure),
@@ -65,6 +67,8 @@ impl Row {
             figure,
             self.ratio().map_or_else(dash, |ratio| format!("{ratio:.1}x")),
             target,
+            self.processor
+                .map_or_else(dash, |(own, floor)| format!("{own:.1} ({:.1}x)", own / floor)),
             memory,
             met,
         ]
@@ -78,6 +82,8 @@ impl Row {
             "unit": if matches!(self.target, Target::PerSecond(_)) { "per_second" } else { "ms" },
             "floor_ms": self.floor,
             "ratio": self.ratio(),
+            "processor_ms": self.processor.map(|(own, _)| own),
+            "processor_floor_ms": self.processor.map(|(_, floor)| floor),
             "memory_mb": self.memory.map(|(peak, _)| peak),
             "met": self.met(),
         })
@@ -85,9 +91,10 @@ impl Row {
 }
 
 pub fn table(rows: &[Row]) -> String {
-    let mut text =
-        String::from("| operation | tasks | median ms | ratio | target | memory MB | met |\n");
-    text.push_str("|---|--:|--:|--:|--:|--:|---|\n");
+    let mut text = String::from(
+        "| operation | tasks | median ms | ratio | target | processor ms | memory MB | met |\n\
+         |---|--:|--:|--:|--:|--:|--:|---|\n",
+    );
     for row in rows {
         let _ = writeln!(text, "| {} |", row.cells().join(" | "));
     }

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::AttemptId;
 use milestone_domain::refusal::Refusal;
-use milestone_domain::snapshot::{Scope, Snapshot};
+use milestone_domain::snapshot::{ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
 use milestone_store::files::Files;
@@ -166,6 +166,21 @@ fn open(root: Root) -> Result<Opened, Failure> {
     let files = Files::open(root.folder(), config.settings(), config.lock_wait());
     let project = Project::new(Box::new(files), config.zone());
     Ok(Opened { project, root, config })
+}
+
+/// Says that something is wrong, where what is asked for does not show it.
+pub fn mention(snapshot: &Snapshot) {
+    let worth = |kind| kind != ProblemKind::UnknownKey;
+    let problems = snapshot.problems.iter().filter(|problem| worth(problem.kind));
+    if let Some(first) = problems.clone().next() {
+        let more = match problems.count() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let line = first.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let said = format!("{}{line}: {}{more}; see `milestone doctor`", first.file, first.message);
+        crate::output::warn(&said);
+    }
 }
 
 fn chosen_root() -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! Where words go: data to stdout, talk to stderr, one JSON document when asked for it.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 
 use serde::Serialize;
@@ -138,13 +139,26 @@ pub fn raw(text: &str) -> Result<(), Failure> {
 }
 
 pub fn print(page: &Page) -> Result<(), Failure> {
-    let mut stdout = anstream::stdout().lock();
-    written(stdout.write_all(page.text().as_bytes()).and_then(|()| stdout.flush()))
+    let mut stdout = io::stdout().lock();
+    let text = coloured(page, anstream::AutoStream::choice(&stdout));
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// The whole page at once, so that it is written at once.
+fn coloured(page: &Page, choice: anstream::ColorChoice) -> Cow<'_, str> {
+    match choice {
+        anstream::ColorChoice::Never => {
+            Cow::Owned(anstream::adapter::strip_str(page.text()).to_string())
+        }
+        _ => Cow::Borrowed(page.text()),
+    }
 }
 
 /// Talk is never worth failing for.
 pub fn say(page: &Page) {
-    let _ = anstream::stderr().lock().write_all(page.text().as_bytes());
+    let mut stderr = io::stderr().lock();
+    let text = coloured(page, anstream::AutoStream::choice(&stderr));
+    let _ = stderr.write_all(text.as_bytes());
 }
 
 pub fn warn(message: &str) {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     Bases, Change, Collided, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page,
-    Reading, Result, Store, StoreError,
+    Reading, Result, Store, StoreError, Turn,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -189,6 +189,11 @@ impl Project {
             }
         }
         snapshot
+    }
+
+    /// This process's turn to write, for who looks before deciding what to do.
+    pub fn turn(&self) -> Result<Box<dyn Turn + '_>> {
+        self.store.turn()
     }
 
     /// Reads what the command needs, decides, and keeps what was decided.

@@ -1,4 +1,4 @@
-//! Runs a program and prints its peak memory in KB.
+//! Runs a program and prints its peak memory in KB and its processor time in microseconds.
 //!
 //! A small process of its own, because a child begins with the peak of what it was started from.
 
@@ -8,11 +8,14 @@ use std::io;
 use std::process::{Command, Stdio};
 
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 
 fn main() -> io::Result<()> {
     let mut words = std::env::args_os().skip(1);
     let program = words.next().ok_or_else(|| io::Error::other("which program?"))?;
     Command::new(program).args(words).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    println!("{}", getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss());
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let time = usage.user_time() + usage.system_time();
+    println!("{} {}", usage.max_rss(), time.num_microseconds());
     Ok(())
 }

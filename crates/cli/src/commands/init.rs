@@ -35,8 +35,10 @@ pub fn run(app: &App, args: &InitArgs) -> Result<(), Failure> {
     let folder = root.folder().display().to_string();
     app.out.done("project", &json!({ "folder": folder, "made": made }), &folder, |page| {
         page.say(if made { "Made " } else { "There already: " }).styled(style::ID, &folder).end();
-        page.say("Plan the first milestone: ");
-        page.styled(style::HINT, "milestone plan \"What is to be reached\"").end();
+        if made {
+            page.say("Plan the first milestone: ");
+            page.styled(style::HINT, "milestone plan \"What is to be reached\"").end();
+        }
         if args.merge_driver {
             page.say("Git merges documents field by field in this clone.").end();
         } else if made && in_git {

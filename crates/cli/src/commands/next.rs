@@ -6,7 +6,7 @@ use clap::Args;
 use milestone_domain::snapshot::Scope;
 use milestone_domain::views::next::next;
 
-use crate::app::App;
+use crate::app::{App, mention};
 use crate::errors::Failure;
 use crate::render;
 use crate::target::Target;
@@ -33,6 +33,7 @@ pub struct NextArgs {
 pub fn run(app: &App, args: &NextArgs) -> Result<(), Failure> {
     let only = args.milestone.map(|target| target.milestone(app)).transpose()?;
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
+    mention(&snapshot);
     if let Some(id) = only.filter(|id| snapshot.outline(*id).is_none()) {
         return Err(super::show::missing(&snapshot, milestone_domain::ids::Node::Milestone(id)));
     }

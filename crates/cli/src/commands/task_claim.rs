@@ -141,6 +141,9 @@ fn take_next(
     lease: u64,
 ) -> Result<Granted, Failure> {
     let only = args.milestone.map(|target| target.milestone(app)).transpose()?;
+    // Everybody who looks finds the same task best, so one looks and takes in one turn; otherwise
+    // many workers mostly lose to one another.
+    let _turn = app.opened()?.project.turn()?;
     for _ in 0..ROUNDS {
         let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
         let candidates = next(&snapshot, only, CANDIDATES, app.today()?).ready;

@@ -1,3 +1,5 @@
+//! The stream of what happens.
+
 use std::time::{Duration, Instant};
 
 use clap::Args;

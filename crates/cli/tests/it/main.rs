@@ -7,5 +7,7 @@ mod claims;
 mod docs;
 mod edits;
 mod environment;
+mod hints;
 mod safety;
 mod screens;
+mod walkthrough;

@@ -25,8 +25,8 @@ const FORM: &[u8] = concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 
 /// A file written twice within this time may show the same stamp both times.
 const RACY_NANOS: i128 = 2_000_000_000;
 
-/// Reading so many documents again costs more than writing the cache.
-const STALE_MAX: usize = 8;
+/// Reading one document again costs as much as writing so many entries.
+const ENTRIES_PER_STALE: usize = 64;
 
 /// Entries keep their outlines as bytes, so that writing the cache again costs next to nothing.
 #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ impl Cache {
 
     /// Writes it if enough has changed. A failure costs time later and nothing else.
     pub fn save(&self, disk: &Disk) {
-        if self.stale <= STALE_MAX {
+        if self.stale * ENTRIES_PER_STALE <= self.entries.len() {
             return;
         }
         if let Ok(bytes) = encoded(&self.entries)
