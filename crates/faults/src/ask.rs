@@ -35,6 +35,10 @@ pub enum Ask {
     ClearCondition { name: String },
     Update { milestone: String, status: String, reason: String },
     Archive { milestone: String },
+    /// Looks for anything that is not as it should be.
+    Doctor,
+    /// What a person wrote into the description of a document, without the program.
+    Edit { milestone: String, text: String },
     /// Reads and changes nothing, except that it may finish what a killed command left.
     List,
 }
@@ -82,6 +86,8 @@ impl Ask {
             }
             Self::Archive { milestone } => words(&["archive", milestone]),
             Self::List => words(&["list"]),
+            Self::Doctor => words(&["doctor"]),
+            Self::Edit { milestone, text } => words(&["(by hand)", milestone, text]),
         };
         if let Self::Plan { tasks, .. } = self {
             line.extend(tasks.iter().flat_map(|task| ["--task".to_owned(), task.clone()]));
@@ -129,7 +135,10 @@ impl Ask {
 
     /// Whether it may ever record an event.
     pub fn records(&self) -> bool {
-        !matches!(self, Self::Init | Self::List | Self::Renew { .. })
+        !matches!(
+            self,
+            Self::Init | Self::List | Self::Doctor | Self::Edit { .. } | Self::Renew { .. }
+        )
     }
 }
 

@@ -49,6 +49,9 @@ pub fn check(folder: &Path, ledger: &Ledger, settled: bool) -> Verdict {
         project.acknowledged(entry, events, &mut wrong);
     }
     project.order(&mut wrong);
+    if settled {
+        project.edits(&mut wrong);
+    }
     documents::check(&project, settled, &mut wrong);
     claims::check(&project, settled, &mut wrong);
     if settled {
@@ -104,7 +107,10 @@ impl Project<'_> {
         for recorded in self.streams.values().flat_map(|stream| &stream.events) {
             let kind = format!("{} in {}: {:?}", recorded.id, recorded.stream, recorded.event);
             if recorded.noticed {
-                wrong.push(format!("an edit by hand that nobody made: {kind}"));
+                if !self.is_edit(recorded) {
+                    wrong.push(format!("an edit by hand that nobody made: {kind}"));
+                }
+                continue;
             }
             match entries.get(recorded.by.as_str()) {
                 None => wrong.push(format!("nobody asked for {kind}")),
@@ -112,7 +118,7 @@ impl Project<'_> {
                     let end = entry.end;
                     wrong.push(format!("{}: refused ({end:?}) and yet there: {kind}", entry.actor));
                 }
-                Some(entry) if !recorded.noticed && !may_cause(&entry.ask, &recorded.event) => {
+                Some(entry) if !may_cause(&entry.ask, &recorded.event) => {
                     wrong.push(format!("{}: {:?} made {kind}", entry.actor, entry.ask));
                 }
                 Some(_) => {}
@@ -120,6 +126,36 @@ impl Project<'_> {
             by_actor.entry(recorded.by.as_str()).or_default().push(recorded);
         }
         by_actor
+    }
+
+    /// Whether a person wrote that.
+    fn is_edit(&self, recorded: &Recorded) -> bool {
+        let Event::Edited { change } = &recorded.event else { return false };
+        self.ledger.entries.iter().any(|entry| match &entry.ask {
+            Ask::Edit { milestone, text } => {
+                change.path.to_string() == "description"
+                    && recorded.stream.to_string() == *milestone
+                    && change.after.as_ref().is_some_and(|after| after == text.as_str())
+            }
+            _ => false,
+        })
+    }
+
+    /// What people wrote into documents is in their history.
+    fn edits(&self, wrong: &mut Vec<String>) {
+        for entry in &self.ledger.entries {
+            let Ask::Edit { milestone, text } = &entry.ask else { continue };
+            let stream = self.streams.get(milestone);
+            let says = |recorded: &Recorded| match &recorded.event {
+                Event::Edited { change } => {
+                    change.after.as_ref().is_some_and(|after| after == text.as_str())
+                }
+                _ => false,
+            };
+            if !stream.is_some_and(|stream| stream.events.iter().any(says)) {
+                wrong.push(format!("{milestone}: somebody wrote {text:?} and it is lost"));
+            }
+        }
     }
 
     /// What was acknowledged is there, once and whole.

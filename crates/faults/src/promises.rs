@@ -1,12 +1,14 @@
 //! The promises, each with the faults that it is held against.
 
 pub mod clocks;
+pub mod editors;
 pub mod holders;
 pub mod injected;
 pub mod kills;
 pub mod planted;
 pub mod power;
 pub mod races;
+pub mod rot;
 pub mod writers;
 
 use std::fs;
@@ -65,8 +67,10 @@ pub const PROMISES: &[Promise] = &[
     Promise { name: "P3", about: "a failed system call leaves the old state or the new", run: injected::run },
     Promise { name: "P4", about: "one claim, one winner", run: races::run },
     Promise { name: "P5", about: "a paused holder can change nothing", run: holders::run },
+    Promise { name: "P10", about: "hand edits and the program's writes both survive", run: editors::run },
     Promise { name: "P11", about: "many writers on one project", run: writers::run },
     Promise { name: "P13", about: "clocks may lie", run: clocks::run },
+    Promise { name: "S9", about: "a changed history is found out", run: rot::run },
 ];
 
 impl Harness {
