@@ -686,6 +686,7 @@ impl Store for Files {
                 self.turn.replace(None);
                 return Err(error);
             }
+            self.disk.sweep_drafts();
         }
         self.turns.set(self.turns.get() + 1);
         Ok(Box::new(FilesTurn { files: self }))
@@ -693,6 +694,8 @@ impl Store for Files {
 
     fn commit(&self, change: &Change) -> Result<Committed> {
         let _turn = self.turn()?;
+        // An earlier change of this very turn may be in the journal and not in place.
+        self.recovered()?;
         if follow::knows(&self.disk, change.id)? {
             return Ok(Committed { saved_over: false });
         }
@@ -701,6 +704,9 @@ impl Store for Files {
         let (record, memories) = self.record(change, &state)?;
         for folder in ["data/accepted", claims::FOLDER] {
             self.disk.make_folder(folder)?;
+        }
+        if !self.turn.borrow().as_ref().is_some_and(|lock| lock.is_the_one(&self.disk)) {
+            return Err(StoreError::Stale);
         }
         let length = journal::append(&self.disk, state.journal, &record)?;
         // The change has happened. What follows only puts it in place, and whoever comes next
@@ -718,9 +724,9 @@ impl Store for Files {
         };
         let finished = state.write(&self.disk);
         if finished.is_ok() && journal::is_long(&state) {
-            let (records, _) = journal::read(&self.disk)?;
             // The change is safe in the old journal should this fail.
-            let _ = journal::rewrite(&self.disk, &records, state);
+            let _ = journal::read(&self.disk)
+                .and_then(|(records, _)| journal::rewrite(&self.disk, &records, state));
             let _ = recent::sweep(&self.disk);
         }
         Ok(Committed { saved_over: placed == Placed::OverSave })

@@ -11,6 +11,7 @@ pub mod files;
 pub mod init;
 pub mod memory;
 pub mod merge;
+pub mod planted;
 #[cfg(all(test, feature = "planted-bugs"))]
 mod planted_tests;
 mod project;

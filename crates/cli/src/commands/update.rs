@@ -87,6 +87,14 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
             changes.iter().for_each(|change| render::events::difference(&mut page, change));
         }
         output::say(page.end());
+        // The change is made: that not all could be read afterwards must not say it is not.
+        return show(app, Some(id)).or_else(|failure| match failure {
+            Failure::Store(error) => {
+                output::warn(&format!("{id} is changed; the dashboard cannot be shown: {error}"));
+                Ok(())
+            }
+            failure => Err(failure),
+        });
     }
     show(app, Some(id))
 }

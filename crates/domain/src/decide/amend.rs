@@ -23,6 +23,15 @@ pub(super) fn amend(
     if before.archived && !changes.iter().any(|change| is(change, &["archived"])) {
         return Err(Refusal::Archived { milestone: id });
     }
+    for change in changes {
+        if let [list, name, _, ..] = change.path.steps()
+            && list == "tasks"
+            && let Ok(name) = name.parse::<TaskName>()
+        {
+            // Removed or moved since whoever asks has seen it.
+            work.task(TaskId::new(id, name.number))?;
+        }
+    }
     let after = amended(&before, changes)?;
     milestone::check_dates(&after)?;
     let mut statuses = Vec::new();

@@ -56,6 +56,12 @@ pub fn fingerprint(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex()[..32].to_owned()
 }
 
+/// Whether a text is what a power cut leaves of one: nothing, or zeros where its blocks were. No
+/// text of ours has a zero in it.
+pub fn is_torn(bytes: &[u8]) -> bool {
+    bytes.is_empty() || bytes.contains(&0)
+}
+
 impl Disk {
     pub fn new(root: PathBuf) -> Self {
         Self { root, overlay: RefCell::default() }
@@ -211,6 +217,17 @@ impl Disk {
         })
     }
 
+    /// The same for what no journal covers: it is on the disk before it is in place.
+    pub fn replace_synced(&self, place: &str, bytes: &[u8]) -> Result<()> {
+        let draft = self.draft(bytes)?;
+        let path = self.path(place);
+        let synced = File::open(&draft).and_then(|file| file.sync_all());
+        synced
+            .and_then(|()| fs::rename(&draft, &path))
+            .map_err(StoreError::io("write", &path))
+            .inspect_err(|_| discard(&draft))
+    }
+
     /// Writes a new file under a name of its own, beside where it will be needed.
     pub fn draft(&self, bytes: &[u8]) -> Result<PathBuf> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -223,6 +240,22 @@ impl Disk {
         };
         write().map_err(StoreError::io("write", &path)).inspect_err(|_| discard(&path))?;
         Ok(path)
+    }
+
+    /// Removes the drafts of commands that were killed. Those of living ones stay: a reader writes
+    /// its cache without the lock.
+    pub fn sweep_drafts(&self) {
+        for name in self.names("data").unwrap_or_default() {
+            let pid = name.strip_prefix("draft-").and_then(|rest| rest.split_once('-'));
+            let pid = pid.and_then(|(pid, _)| rustix::process::Pid::from_raw(pid.parse().ok()?));
+            let gone = |pid| {
+                let asked = rustix::process::test_kill_process(pid);
+                asked == Err(rustix::io::Errno::SRCH)
+            };
+            if pid.is_some_and(gone) {
+                discard(&self.path(&format!("data/{name}")));
+            }
+        }
     }
 
     pub fn remove(&self, place: &str) -> Result<()> {

@@ -12,7 +12,7 @@ use milestone_domain::event::ChangeId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::disk::{self, Disk, Place, Stamp, fingerprint, open_plain};
+use super::disk::{Disk, Place, Stamp, fingerprint, is_torn, open_plain};
 use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -212,11 +212,11 @@ fn put_append(disk: &Disk, append: &Append) -> Result<()> {
     if end.starts_with(new) {
         return Ok(());
     }
-    let zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     // Only a torn part of these very lines is written over; other lines there mean that git put
-    // another version of the file in place, and the document will be compared with that.
-    let torn = new.starts_with(&end)
-        || zeros(&end) && part(disk::FILE_BYTES_MAX)?.is_some_and(|rest| zeros(&rest));
+    // another version of the file in place, and the document will be compared with that. After a
+    // power cut, any block of a file may be zero instead of what was written to it.
+    let ours = |(now, new): (&u8, &u8)| now == new || *now == 0;
+    let torn = end.iter().zip(new).all(ours);
     if torn {
         if let Some((folder, _)) = append.place.rsplit_once('/') {
             disk.make_folder(folder)?;
@@ -234,8 +234,9 @@ fn put_write(disk: &Disk, seq: u64, write: &Write) -> Result<Placed> {
         return Ok(Placed::Done);
     }
     let before = write.before.as_ref().map(|before| before.fingerprint.clone());
-    let torn = there.as_ref().is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
-    if now != before && !torn {
+    let torn = there.as_deref().is_some_and(is_torn);
+    // What people do not edit is the program's alone: there, the newest record is right.
+    if write.document && now != before && !torn {
         return Ok(Placed::Done);
     }
     if let Some((folder, _)) = write.place.rsplit_once('/') {
@@ -261,11 +262,12 @@ fn reapply(disk: &Disk, record: &Record, again: &mut BTreeSet<Place>) -> Result<
         let before = write.before.as_ref().and_then(|before| before.stamp);
         let same = |a: Stamp, b: Stamp| (a.inode, a.modified) == (b.inode, b.modified);
         let undone = match (now, before) {
-            (Some(now), Some(before)) => same(now, before) || now.size == 0,
-            (now, None) => now.is_none_or(|now| now.size == 0),
+            (Some(now), Some(before)) => same(now, before),
+            (now, None) => now.is_none(),
             (None, Some(_)) => false,
         };
-        if undone || again.contains(&write.place) || !write.document {
+        let torn = || Ok(disk.read_beneath(&write.place)?.is_some_and(|bytes| is_torn(&bytes)));
+        if undone || torn()? || again.contains(&write.place) || !write.document {
             again.insert(write.place.clone());
             put_write(disk, record.seq, write)?;
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use milestone_domain::ids::MilestoneId;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::disk::{Disk, fingerprint};
+use super::disk::{Disk, fingerprint, is_torn};
 use super::journal::Placed;
 use crate::error::StoreError;
 
@@ -39,8 +39,13 @@ pub fn exchange(
     before: Option<&str>,
 ) -> Result<Placed> {
     let path = disk.path(place);
-    let draft = disk.draft(text.as_bytes())?;
     disk.make_folder(FOLDER)?;
+    let draft = disk.draft(text.as_bytes())?;
+    // From here on it is watched: should we die right after the exchange, what somebody saved in
+    // the same instant is found there.
+    let watched = disk.path(&format!("{FOLDER}/{}.{seq}.0.0.{}", file(place), std::process::id()));
+    std::fs::rename(&draft, &watched).map_err(StoreError::io("write", &watched))?;
+    let draft = watched;
     match renameat_with(CWD, &draft, CWD, &path, RenameFlags::EXCHANGE) {
         Ok(()) => {}
         // A file system without exchange: the old file gets a second name first, so that only a
@@ -51,24 +56,31 @@ pub fn exchange(
             std::fs::rename(&draft, &path).map_err(StoreError::io("write", &path))?;
             return keep(disk, seq, place, &aside, before);
         }
-        Err(errno) => return Err(StoreError::io("write", &path)(errno.into())),
+        Err(errno) => {
+            let _ = std::fs::remove_file(&draft);
+            return Err(StoreError::io("write", &path)(errno.into()));
+        }
     }
     keep(disk, seq, place, &draft, before)
 }
 
+/// The name of a document without its folder and ending.
+fn file(place: &str) -> &str {
+    place.rsplit('/').next().unwrap_or(place).trim_end_matches(".yaml")
+}
+
 /// Files what was replaced under a name that says whether it is still what it was.
 fn keep(disk: &Disk, seq: u64, place: &str, old: &PathBuf, before: Option<&str>) -> Result<Placed> {
-    let relative = format!("data/{}", old.file_name().unwrap_or_default().to_string_lossy());
+    let relative = format!("{FOLDER}/{}", old.file_name().unwrap_or_default().to_string_lossy());
     // In this order: what is written after the stamp shows in a later one.
     let stamp = disk.stamp(&relative)?;
     let bytes = disk.read_beneath(&relative)?.unwrap_or_default();
-    let over = before != Some(fingerprint(&bytes).as_str());
+    let over = before != Some(fingerprint(&bytes).as_str()) && !is_torn(&bytes);
     let (modified, size) = match stamp {
         Some(stamp) if !over => (stamp.modified, stamp.size),
         _ => (0, 0),
     };
-    let file = place.rsplit('/').next().unwrap_or(place).trim_end_matches(".yaml");
-    let name = format!("{FOLDER}/{file}.{seq}.{modified}.{size}");
+    let name = format!("{FOLDER}/{}.{seq}.{modified}.{size}", file(place));
     let kept = disk.path(&name);
     std::fs::rename(old, &kept).map_err(StoreError::io("keep", &kept))?;
     Ok(if over { Placed::OverSave } else { Placed::Done })
@@ -108,7 +120,8 @@ fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Resul
         if (stamp.modified, stamp.size) == (modified, size) {
             continue;
         }
-        let Some(text) = disk.read_beneath(&place)? else { continue };
+        // One that is being written to right now is looked at again when it says something.
+        let Some(text) = disk.read_beneath(&place)?.filter(|text| !is_torn(text)) else { continue };
         late.push((seq, LateSave { milestone, name: name.clone(), text }));
     }
     late.sort_by_key(|(seq, _)| *seq);
@@ -154,7 +167,8 @@ pub fn sweep(disk: &Disk) -> Result<()> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let changed = u128::try_from(stamp.changed).unwrap_or(0);
         let old = since.as_nanos().saturating_sub(changed) > WATCHED.as_nanos();
-        if old && (stamp.modified, stamp.size) == (modified, size) {
+        let unchanged = (stamp.modified, stamp.size) == (modified, size);
+        if old && (unchanged || disk.read_beneath(&place)?.is_some_and(|text| is_torn(&text))) {
             disk.remove(&place)?;
         }
     }

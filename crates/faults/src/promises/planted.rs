@@ -1,0 +1,74 @@
+//! P19: the harness finds bugs that were planted on purpose.
+
+use std::time::Instant;
+
+use super::{Harness, PROMISES};
+
+/// A bug by its name in the program, and the promise that must break with it.
+pub struct Planted {
+    pub bug: &'static str,
+    pub promise: &'static str,
+}
+
+const fn planted(bug: &'static str, promise: &'static str) -> Planted {
+    Planted { bug, promise }
+}
+
+pub const PLANTED: &[Planted] = &[
+    planted("journal-not-synced", "P2"),
+    planted("apply-before-journal", "P3"),
+    planted("recovery-skipped", "P1"),
+    planted("lock-not-taken", "P4"),
+    planted("versions-not-checked", "P4"),
+    planted("full-disk-swallowed", "P3"),
+    planted("torn-line-kept", "P3"),
+    planted("applied-first", "P3"),
+    planted("apply-not-atomic", "P3"),
+    planted("claim-not-ended", "P11"),
+    planted("renew-any-fence", "P5"),
+    planted("wall-clock-leases", "P13"),
+    planted("acknowledged-early", "P3"),
+];
+
+/// Runs each planted bug against its promise. Answers how many were not caught.
+pub fn run(harness: &Harness, wanted: &[String]) -> usize {
+    let mut missed = 0;
+    for Planted { bug, promise } in PLANTED {
+        if !wanted.is_empty() && !wanted.iter().any(|name| name == bug) {
+            continue;
+        }
+        let Some(promise) = PROMISES.iter().find(|known| known.name == *promise) else { continue };
+        let program = harness.program.with("MILESTONE_PLANTED", bug);
+        let work = harness.work.join(bug);
+        let started = Instant::now();
+        let mut caught = None;
+        // A fault strikes at random: a bug has a few chances to show.
+        for attempt in 0..3 {
+            let seed = harness.seed.wrapping_add(attempt);
+            let (program, work) = (program.clone(), work.clone());
+            let report = (promise.run)(&Harness { program, work, seed, ..harness.clone() });
+            if let Some(reason) = report.skipped {
+                println!("{bug}: not tried: {}: {reason}", promise.name);
+                caught = Some(String::new());
+                break;
+            }
+            if let Some(exception) = report.exceptions.first() {
+                caught = exception.what.last().cloned();
+                break;
+            }
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        match caught {
+            Some(what) => {
+                let what: String = what.chars().take(160).collect();
+                println!("{bug}: caught by {} in {seconds:.1} s: {what}", promise.name);
+                let _ = std::fs::remove_dir_all(&work);
+            }
+            None => {
+                missed += 1;
+                println!("{bug}: NOT caught by {} in {seconds:.1} s", promise.name);
+            }
+        }
+    }
+    missed
+}
