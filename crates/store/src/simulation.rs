@@ -32,7 +32,7 @@ use worker::Worker;
 const LEASE: u64 = 60_000;
 
 /// Steps with faults, and the most that the work may take when they have stopped.
-const STORMY_STEPS: u32 = 250;
+const STORMY_STEPS: u32 = 200;
 const CALM_STEPS: u32 = 4_000;
 
 /// What a run left behind: what happened, and what only the store knew about leases.
@@ -60,7 +60,7 @@ pub fn run(seed: u64) -> Result<Run> {
         if let Some(worker) = workers.get_mut(turn) {
             worker.step(&mut world)?;
         }
-        if world.calm && step % 8 == 0 && world.is_finished()? {
+        if world.calm && step % 16 == 0 && world.is_finished()? {
             finished = true;
             break;
         }

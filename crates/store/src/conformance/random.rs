@@ -23,7 +23,7 @@ fn seeds(quick: u64) -> std::ops::Range<u64> {
     let one = std::env::var("MILESTONE_SEED").ok().and_then(|seed| seed.parse().ok());
     match one {
         Some(seed) => seed..seed + 1,
-        None => 0..if full() { quick * 50 } else { quick },
+        None => 0..if full() { quick * 100 } else { quick },
     }
 }
 
@@ -72,7 +72,7 @@ fn of(events: &[Recorded], id: MilestoneId) -> impl Iterator<Item = &Recorded> {
 
 /// The events of every milestone, folded, are its document, after whatever was done to it.
 pub fn folding_events_gives_the_documents(fresh: Fresh<'_>) {
-    each(20, |seed| {
+    each(10, |seed| {
         let bench = fresh();
         let project = Project::new(bench.open(), TimeZone::UTC);
         play(seed, &project, |command, context| {
@@ -114,7 +114,7 @@ pub fn any_part_of_the_events_folds(fresh: Fresh<'_>) {
 
 /// The same commands get the same answers as from the plainest store, and leave the same behind.
 pub fn stores_agree(fresh: Fresh<'_>) {
-    each(20, |seed| {
+    each(10, |seed| {
         let bench = fresh();
         let ours = Project::new(bench.open(), TimeZone::UTC);
         let plain = Project::new(Box::new(Memory::new()), TimeZone::UTC);
