@@ -5,3 +5,4 @@
 mod collisions;
 mod documents;
 mod files;
+mod recovery;
