@@ -15,19 +15,24 @@ const fn planted(bug: &'static str, promise: &'static str) -> Planted {
 }
 
 pub const PLANTED: &[Planted] = &[
-    planted("journal-not-synced", "P2"),
     planted("apply-before-journal", "P3"),
-    planted("recovery-skipped", "P1"),
-    planted("lock-not-taken", "P4"),
-    planted("versions-not-checked", "P4"),
-    planted("full-disk-swallowed", "P3"),
-    planted("torn-line-kept", "P3"),
     planted("applied-first", "P3"),
-    planted("apply-not-atomic", "P3"),
-    planted("claim-not-ended", "P11"),
+    planted("archived-ids-forgotten", "P1"),
+    planted("chain-not-checked", "S9"),
+    planted("claim-not-ended", "P1"),
+    planted("drafts-kept", "P3"),
+    planted("full-disk-swallowed", "P3"),
+    planted("journal-not-synced", "P2"),
+    planted("late-save-dropped", "P10"),
+    planted("lock-not-taken", "P4"),
+    planted("plain-rename", "P10"),
+    planted("reapply-skipped", "P2"),
+    planted("recovery-overwrites", "P10"),
+    planted("recovery-skipped", "P1"),
     planted("renew-any-fence", "P5"),
+    planted("settle-skipped", "P10"),
+    planted("torn-line-kept", "P2"),
     planted("wall-clock-leases", "P13"),
-    planted("acknowledged-early", "P3"),
 ];
 
 /// Runs each planted bug against its promise. Answers how many were not caught.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::disk::{Disk, Place, Stamp, fingerprint, is_torn, open_plain};
 use crate::error::StoreError;
+use crate::planted;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -157,10 +158,15 @@ pub fn append(disk: &Disk, at: u64, record: &Record) -> Result<u64> {
         file.set_len(at).map_err(StoreError::io("write", &path))?;
     }
     let written = std::os::unix::fs::FileExt::write_all_at(&file, &bytes, at);
-    if let Err(error) = written {
+    if let Err(error) = written
+        && !planted::has("full-disk-swallowed")
+    {
         // Nothing was promised yet: take back what part of it went in.
         file.set_len(at).map_err(StoreError::OutcomeUnknown)?;
         return Err(StoreError::io("write", &path)(error));
+    }
+    if planted::has("journal-not-synced") {
+        return Ok(at + bytes.len() as u64);
     }
     if at == 0 {
         disk.sync("data").map_err(unknown)?;
@@ -216,7 +222,7 @@ fn put_append(disk: &Disk, append: &Append) -> Result<()> {
     // another version of the file in place, and the document will be compared with that. After a
     // power cut, any block of a file may be zero instead of what was written to it.
     let ours = |(now, new): (&u8, &u8)| now == new || *now == 0;
-    let torn = end.iter().zip(new).all(ours);
+    let torn = end.iter().zip(new).all(ours) && (end.is_empty() || !planted::has("torn-line-kept"));
     if torn {
         if let Some((folder, _)) = append.place.rsplit_once('/') {
             disk.make_folder(folder)?;
@@ -236,7 +242,8 @@ fn put_write(disk: &Disk, seq: u64, write: &Write) -> Result<Placed> {
     let before = write.before.as_ref().map(|before| before.fingerprint.clone());
     let torn = there.as_deref().is_some_and(is_torn);
     // What people do not edit is the program's alone: there, the newest record is right.
-    if write.document && now != before && !torn {
+    let persons = write.document && !planted::has("recovery-overwrites");
+    if persons && now != before && !torn {
         return Ok(Placed::Done);
     }
     if let Some((folder, _)) = write.place.rsplit_once('/') {
@@ -286,7 +293,7 @@ pub fn recover(disk: &Disk, applied: Option<Applied>, boot: &str) -> Result<Appl
         // In the boot that applied it, it is there, and what differs is somebody's edit.
         if record.seq > state.seq {
             apply(disk, record)?;
-        } else if !same_boot {
+        } else if !same_boot && !planted::has("reapply-skipped") {
             reapply(disk, record, &mut again)?;
         }
         if record.seq > state.seq {

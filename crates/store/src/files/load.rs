@@ -107,6 +107,9 @@ fn find(disk: &Disk, id: MilestoneId) -> Result<Option<Found>> {
 /// Whether the text has not been written to for a moment.
 fn is_settled(disk: &Disk, found: &Found) -> Result<bool> {
     let Some(age) = age(disk, &found.place)? else { return Ok(true) };
+    if crate::planted::has("settle-skipped") {
+        return Ok(true);
+    }
     Ok(age >= SETTLED && (age >= UNFINISHED || !is_unfinished(disk, found)?))
 }
 
