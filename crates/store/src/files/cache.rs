@@ -44,7 +44,7 @@ struct Entry {
 
 impl Cache {
     pub fn read(disk: &Disk) -> Result<Self> {
-        let bytes = disk.read(PLACE)?;
+        let bytes = disk.read(PLACE).unwrap_or_default();
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
     }
 

@@ -6,4 +6,5 @@ mod collisions;
 mod documents;
 mod editors;
 mod files;
+mod outside;
 mod support;
