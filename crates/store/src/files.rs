@@ -441,6 +441,10 @@ impl Store for Files {
 
     fn turn(&self) -> Result<Box<dyn Turn + '_>> {
         if self.turns.get() == 0 {
+            if self.disk.stamp("data")?.is_none() {
+                self.disk.make_folder("data")?;
+                self.disk.keep_private("data")?;
+            }
             self.disk.make_folder("data")?;
             let lock = Lock::acquire(&self.disk, self.lock_wait)?;
             self.turn.replace(Some(lock));

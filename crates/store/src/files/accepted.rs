@@ -29,7 +29,8 @@ fn place(stream: Stream) -> String {
 
 impl Accepted {
     pub fn read(disk: &Disk, stream: Stream) -> Result<Option<Self>, StoreError> {
-        let bytes = disk.read(&place(stream))?;
+        // One that cannot be read is only forgotten.
+        let bytes = disk.read(&place(stream)).unwrap_or_default();
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 

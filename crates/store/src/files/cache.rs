@@ -48,7 +48,8 @@ struct Entry {
 
 impl Cache {
     pub fn read(disk: &Disk) -> Result<Self> {
-        let bytes = disk.read(PLACE)?.unwrap_or_default();
+        // A cache that cannot be read is none.
+        let bytes = disk.read(PLACE).ok().flatten().unwrap_or_default();
         Ok(Self { entries: decoded(&bytes).unwrap_or_default(), stale: 0 })
     }
 

@@ -50,7 +50,10 @@ pub fn place(task: TaskId) -> String {
 
 /// A claim's file that cannot be read is nobody's claim; `doctor` names it.
 pub fn read(disk: &Disk, task: TaskId) -> Result<Option<Kept>> {
-    let bytes = disk.read(&place(task))?;
+    let bytes = match disk.read(&place(task)) {
+        Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
+        read => read?,
+    };
     let kept = bytes.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
     Ok(kept.filter(|kept| kept.task == task))
 }

@@ -13,6 +13,7 @@ use milestone_domain::event::{Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Uid};
 use milestone_domain::snapshot::{Problem, ProblemKind};
 
+use super::accepted::Accepted;
 use super::disk::{Disk, fingerprint};
 use super::{claims, history, layout, load, text};
 use crate::error::StoreError;
@@ -31,6 +32,9 @@ pub fn check(disk: &Disk) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for stream in streams(disk)? {
         problems.extend(history::read(disk, stream, None)?.problems);
+        let own = Accepted::read(disk, stream)?.and_then(|accepted| accepted.own);
+        problems
+            .extend(own.map(|own| history::truncated(disk, stream, &own)).transpose()?.flatten());
     }
     problems.extend(strangers(disk)?);
     problems.extend(damaged_claims(disk)?);

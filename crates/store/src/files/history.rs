@@ -91,6 +91,8 @@ struct Segment {
     name: String,
     header: Header,
     lines: Vec<(String, Recorded)>,
+    /// The fingerprints of all lines, whether their events are known or not.
+    hashes: BTreeSet<String>,
 }
 
 /// Reads the history of one document; without a uid, of everything in the stream.
@@ -99,12 +101,21 @@ pub fn read(disk: &Disk, stream: Stream, uid: Option<Uid>) -> Result<History> {
     let mut segments = Vec::new();
     for name in sizes(disk, stream)?.into_keys() {
         let place = format!("{}/{name}", folder(stream));
-        let bytes = disk.read(&place)?.unwrap_or_default();
+        let bytes = match disk.read(&place) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(error @ (StoreError::Corrupt { .. } | StoreError::Outside { .. })) => {
+                let kind = ProblemKind::BrokenHistory;
+                history.problems.push(problem(stream, &place, 1, kind, error.to_string()));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if let Some(segment) = read_segment(stream, &name, &bytes, &mut history) {
             history.uids.extend(segment.header.uid);
             segments.push(segment);
         }
     }
+    history.problems.extend(holes(stream, &segments));
     segments.retain(|segment| uid.is_none() || segment.header.uid == uid);
     for segment in &segments {
         let last = segment.lines.last().map(|(hash, _)| hash.clone());
@@ -135,8 +146,10 @@ fn read_segment(
     };
     let mut prev = fingerprint(first);
     let mut known = Vec::new();
+    let mut hashes = BTreeSet::new();
     for (line, number) in lines {
         let hash = fingerprint(line);
+        hashes.insert(hash.clone());
         match serde_json::from_slice::<Line>(line) {
             Ok(read) => {
                 if read.prev != prev && !crate::planted::has("chain-not-checked") {
@@ -158,7 +171,42 @@ fn read_segment(
         }
         prev = hash;
     }
-    Some(Segment { name: name.to_owned(), header, lines: known })
+    Some(Segment { name: name.to_owned(), header, lines: known, hashes })
+}
+
+/// Lines after which another segment begins, and which are gone: a segment comes with its parents.
+fn holes(stream: Stream, segments: &[Segment]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for segment in segments {
+        for (name, hash) in segment.header.parents.iter().filter_map(|p| p.split_once('@')) {
+            let parent =
+                segments.iter().find(|other| other.name.trim_end_matches(".jsonl") == name);
+            if parent.is_some_and(|parent| parent.hashes.contains(hash)) {
+                continue;
+            }
+            let file = format!("{}/{name}.jsonl", folder(stream));
+            let message = format!("records are gone that {} was written after", segment.name);
+            problems.push(problem(stream, &file, 1, ProblemKind::BrokenHistory, message));
+        }
+    }
+    problems
+}
+
+/// What this clone wrote at the end of its own segment, and is no longer there.
+pub fn truncated(disk: &Disk, stream: Stream, own: &Own) -> Result<Option<Problem>> {
+    let place = format!("{}/{}", folder(stream), own.segment);
+    let bytes = disk.read(&place)?.unwrap_or_default();
+    let size = usize::try_from(own.size).unwrap_or(usize::MAX);
+    let last = bytes.get(..size).and_then(|whole| whole.strip_suffix(b"\n"));
+    let last = last.and_then(|body| body.rsplit(|byte| *byte == b'\n').next());
+    if last.is_some_and(|last| fingerprint(last) == own.last) {
+        return Ok(None);
+    }
+    let line = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let message = "records that this clone wrote behind this line are not here; that is so after \
+                   going back to an older commit, and otherwise they are lost";
+    let kind = ProblemKind::BrokenHistory;
+    Ok(Some(problem(stream, &place, line, kind, message.to_owned())))
 }
 
 /// Whole in its frame, and still not an event that this program knows.
@@ -227,7 +275,14 @@ fn in_order(segments: &[Segment]) -> Vec<Recorded> {
             }
             !free
         });
-        let Some(std::cmp::Reverse((_, id, s))) = heap.pop() else { break };
+        let Some(std::cmp::Reverse((_, id, s))) = heap.pop() else {
+            // Segments that wait for one another: nothing of them is dropped.
+            let Some(s) = blocked.pop_first() else { break };
+            if let Some((_, next)) = segments[s].lines.first() {
+                heap.push(std::cmp::Reverse((next.at, next.id, s)));
+            }
+            continue;
+        };
         // Importing an event twice does nothing.
         if seen.insert(id) {
             events.push(segments[s].lines[done[s]].1.clone());

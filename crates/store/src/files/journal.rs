@@ -5,14 +5,13 @@
 //! applied: they are the recent versions of documents that a stale save is compared with.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::os::unix::fs::FileExt;
 
 use milestone_domain::event::ChangeId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::disk::{Disk, Place, Stamp, fingerprint, is_torn, open_plain};
+use super::disk::{Disk, Place, Stamp, fingerprint, is_torn};
 use crate::error::StoreError;
 use crate::planted;
 
@@ -148,22 +147,20 @@ fn encoded(record: &Record) -> Vec<u8> {
 /// When the sync fails nobody knows what is on disk, and a later success would say nothing about
 /// these pages; the record is left unapplied, and whoever comes next rewrites the whole journal.
 pub fn append(disk: &Disk, at: u64, record: &Record) -> Result<u64> {
-    let path = disk.path(JOURNAL);
     let bytes = encoded(record);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    let file = open_plain(&mut options, &path).map_err(StoreError::io("write", &path))?;
+    let failed = |error| disk.failed("write", JOURNAL, error);
+    let file = disk.open_to_write(JOURNAL).map_err(failed)?;
     // Nearly always it ends there, and then this would cost a turn of the file system's own journal.
-    if file.metadata().map_err(StoreError::io("read", &path))?.len() != at {
-        file.set_len(at).map_err(StoreError::io("write", &path))?;
+    if file.metadata().map_err(failed)?.len() != at {
+        file.set_len(at).map_err(failed)?;
     }
-    let written = std::os::unix::fs::FileExt::write_all_at(&file, &bytes, at);
+    let written = file.write_all_at(&bytes, at);
     if let Err(error) = written
         && !planted::has("full-disk-swallowed")
     {
         // Nothing was promised yet: take back what part of it went in.
         file.set_len(at).map_err(StoreError::OutcomeUnknown)?;
-        return Err(StoreError::io("write", &path)(error));
+        return Err(failed(error));
     }
     if planted::has("journal-not-synced") {
         return Ok(at + bytes.len() as u64);
@@ -323,18 +320,11 @@ pub fn rewrite(disk: &Disk, records: &[Record], mut state: Applied) -> Result<Ap
     let bytes = kept.concat();
     state.journal = bytes.len() as u64;
     let draft = disk.draft(&bytes)?;
-    let path = disk.path(JOURNAL);
-    sync_file(&draft).map_err(StoreError::io("sync", &draft))?;
-    std::fs::rename(&draft, &path).map_err(StoreError::io("write", &path))?;
+    disk.sync(&draft)?;
+    disk.rename(&draft, JOURNAL)?;
     state.write(disk)?;
     disk.sync("data")?;
     Ok(state)
-}
-
-fn sync_file(path: &std::path::Path) -> std::io::Result<()> {
-    let mut file = File::open(path)?;
-    file.flush()?;
-    file.sync_all()
 }
 
 fn sync_covered(disk: &Disk, records: &[Record]) -> Result<()> {
@@ -396,5 +386,7 @@ pub fn versions(disk: &Disk, place: &str) -> Result<Vec<String>> {
         let before = write.before.as_ref().and_then(|before| before.text.clone());
         texts.extend(before.into_iter().chain(write.after.clone()));
     }
+    // What one change leaves is mostly what the next one finds.
+    texts.dedup();
     Ok(texts)
 }

@@ -53,6 +53,27 @@ pub fn places(id: MilestoneId) -> [(String, bool); 2] {
 }
 
 pub fn load(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Loaded>> {
+    match load_readable(disk, id, watched) {
+        // Whatever stands where its files should, it hides this one milestone and no other.
+        Err(
+            error @ (StoreError::Io { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Outside { .. }),
+        ) => Ok(Some(shut(disk, id, &error))),
+        loaded => loaded,
+    }
+}
+
+/// A milestone of which a file cannot be read at all: it is as its history says, if that can.
+fn shut(disk: &Disk, id: MilestoneId, error: &StoreError) -> Loaded {
+    let history = history::read(disk, Stream::Milestone(id), None).unwrap_or_default();
+    let kind = ProblemKind::Unreadable;
+    let problem = problem(id, &places(id)[0].0, kind, error.to_string(), &error.next());
+    let problems = history.problems.into_iter().chain([problem]).collect();
+    Loaded { milestone: fold(&history.events), problems, ..Loaded::default() }
+}
+
+fn load_readable(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Loaded>> {
     let accepted = Accepted::read(disk, Stream::Milestone(id))?;
     let segments = history::sizes(disk, Stream::Milestone(id))?;
     let late = late_saves(disk, id, watched)?;

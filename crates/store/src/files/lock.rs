@@ -1,12 +1,14 @@
 //! The write lock: one writer at a time, and a waiting one learns who it waits for.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::disk::{Disk, open_plain};
+use rustix::fs::OFlags;
+
+use super::disk::Disk;
 use crate::error::StoreError;
 
 /// Held while it lives. The kernel frees it with the process, however that ends.
@@ -38,14 +40,12 @@ impl Lock {
     pub fn is_the_one(&self, disk: &Disk) -> bool {
         let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
         let ours = self.file.metadata().map(identity).ok();
-        ours.is_some() && ours == fs::symlink_metadata(disk.path(PLACE)).map(identity).ok()
+        ours.is_some() && ours == std::fs::symlink_metadata(disk.path(PLACE)).map(identity).ok()
     }
 
     fn acquire_once(disk: &Disk, wait: Duration) -> Result<Self, StoreError> {
-        let path = disk.path(PLACE);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = open_plain(&mut options, &path).map_err(StoreError::io("lock", &path))?;
+        let failed = |error| disk.failed("lock", PLACE, error);
+        let file = disk.open(PLACE, OFlags::RDWR | OFlags::CREATE).map_err(failed)?;
         if crate::planted::has("lock-not-taken") {
             return Ok(Self { file });
         }
@@ -53,7 +53,7 @@ impl Lock {
             Ok(()) => file,
             Err(std::fs::TryLockError::WouldBlock) => Self::wait(disk, file, wait)?,
             Err(std::fs::TryLockError::Error(error)) => {
-                return Err(StoreError::io("lock", &path)(error));
+                return Err(failed(error));
             }
         };
         sign(&file);
@@ -70,7 +70,7 @@ impl Lock {
             let _ = send.send(locked);
         });
         match receive.recv_timeout(wait) {
-            Ok(locked) => locked.map_err(StoreError::io("lock", &disk.path(PLACE))),
+            Ok(locked) => locked.map_err(|error| disk.failed("lock", PLACE, error)),
             Err(_) => Err(StoreError::Busy {
                 holder: holder(disk),
                 waited_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -81,6 +81,10 @@ impl Lock {
 
 /// Leaves our name for whoever waits. Only courtesy: the lock holds without it.
 fn sign(mut file: &File) {
+    // A file with a second name is somebody else's too.
+    if file.metadata().map_or(true, |metadata| !metadata.is_file() || metadata.nlink() > 1) {
+        return;
+    }
     let name = format!("process {} ({})\n", std::process::id(), program());
     let _ = file
         .set_len(0)
@@ -99,8 +103,8 @@ fn program() -> String {
 
 fn holder(disk: &Disk) -> String {
     let mut text = String::new();
-    let read = open_plain(OpenOptions::new().read(true), &disk.path(PLACE))
-        .and_then(|file| file.take(200).read_to_string(&mut text));
+    let read =
+        disk.open(PLACE, OFlags::RDONLY).and_then(|file| file.take(200).read_to_string(&mut text));
     match read {
         Ok(_) if !text.trim().is_empty() => {
             text.trim().chars().filter(|c| !c.is_control()).collect()

@@ -5,11 +5,9 @@
 //! saved in between. It stays here either way, and when it changes later, a save came too late
 //! to find its document. Both are taken in as edits; nothing that anybody saved is dropped.
 
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use milestone_domain::ids::MilestoneId;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::disk::{Disk, fingerprint, is_torn};
 use super::journal::Placed;
@@ -38,34 +36,29 @@ pub fn exchange(
     text: &str,
     before: Option<&str>,
 ) -> Result<Placed> {
-    let path = disk.path(place);
     disk.make_folder(FOLDER)?;
     let draft = disk.draft(text.as_bytes())?;
     // From here on it is watched: should we die right after the exchange, what somebody saved in
     // the same instant is found there.
-    let watched = disk.path(&format!("{FOLDER}/{}.{seq}.0.0.{}", file(place), std::process::id()));
-    std::fs::rename(&draft, &watched).map_err(StoreError::io("write", &watched))?;
+    let watched = format!("{FOLDER}/{}.{seq}.0.0.{}", file(place), std::process::id());
+    disk.rename(&draft, &watched)?;
     let draft = watched;
     if crate::planted::has("plain-rename") {
-        std::fs::rename(&draft, &path).map_err(StoreError::io("write", &path))?;
+        disk.rename(&draft, place)?;
         return Ok(Placed::Done);
     }
-    match renameat_with(CWD, &draft, CWD, &path, RenameFlags::EXCHANGE) {
-        Ok(()) => {}
-        // A file system without exchange: the old file gets a second name first, so that only a
-        // save by rename in the same instant could be missed.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            let aside = draft.with_extension("old");
-            std::fs::hard_link(&path, &aside).map_err(StoreError::io("keep", &path))?;
-            std::fs::rename(&draft, &path).map_err(StoreError::io("write", &path))?;
-            return keep(disk, seq, place, &aside, before);
-        }
-        Err(errno) => {
-            let _ = std::fs::remove_file(&draft);
-            return Err(StoreError::io("write", &path)(errno.into()));
-        }
+    let exchanged = disk.exchange(&draft, place).inspect_err(|_| {
+        let _ = disk.remove(&draft);
+    });
+    if exchanged? {
+        return keep(disk, seq, place, &draft, before);
     }
-    keep(disk, seq, place, &draft, before)
+    // A file system without exchange: the old file gets a second name first, so that only a
+    // save by rename in the same instant could be missed.
+    let aside = format!("{draft}.old");
+    disk.link(place, &aside)?;
+    disk.rename(&draft, place)?;
+    keep(disk, seq, place, &aside, before)
 }
 
 /// The name of a document without its folder and ending.
@@ -74,19 +67,17 @@ fn file(place: &str) -> &str {
 }
 
 /// Files what was replaced under a name that says whether it is still what it was.
-fn keep(disk: &Disk, seq: u64, place: &str, old: &PathBuf, before: Option<&str>) -> Result<Placed> {
-    let relative = format!("{FOLDER}/{}", old.file_name().unwrap_or_default().to_string_lossy());
+fn keep(disk: &Disk, seq: u64, place: &str, old: &str, before: Option<&str>) -> Result<Placed> {
     // In this order: what is written after the stamp shows in a later one.
-    let stamp = disk.stamp(&relative)?;
-    let bytes = disk.read_beneath(&relative)?.unwrap_or_default();
+    let stamp = disk.stamp(old)?;
+    let bytes = disk.read_beneath(old)?.unwrap_or_default();
     let over = before != Some(fingerprint(&bytes).as_str()) && !is_torn(&bytes);
     let (modified, size) = match stamp {
         Some(stamp) if !over => (stamp.modified, stamp.size),
         _ => (0, 0),
     };
     let name = format!("{FOLDER}/{}.{seq}.{modified}.{size}", file(place));
-    let kept = disk.path(&name);
-    std::fs::rename(old, &kept).map_err(StoreError::io("keep", &kept))?;
+    disk.rename(old, &name)?;
     Ok(if over { Placed::OverSave } else { Placed::Done })
 }
 
@@ -159,8 +150,7 @@ pub fn settle(disk: &Disk, save: &LateSave) -> Result<()> {
         return Ok(());
     }
     let name = format!("{FOLDER}/{milestone}.{seq}.{}.{}", stamp.modified, stamp.size);
-    let (from, to) = (disk.path(&place), disk.path(&name));
-    std::fs::rename(&from, &to).map_err(StoreError::io("keep", &to))
+    disk.rename(&place, &name)
 }
 
 /// Stops watching files that nobody can have open any more, unless a late save is in them.

@@ -6,5 +6,6 @@ mod collisions;
 mod documents;
 mod editors;
 mod files;
+mod outside;
 mod recovery;
 mod support;
