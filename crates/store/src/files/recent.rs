@@ -88,7 +88,11 @@ pub struct Watched(Vec<String>);
 
 impl Watched {
     pub fn list(disk: &Disk) -> Result<Self> {
-        disk.names(FOLDER).map(Self)
+        match disk.names(FOLDER) {
+            // What is no folder holds no saves, and must not hide the documents.
+            Err(StoreError::Outside { .. }) => Ok(Self::default()),
+            names => names.map(Self),
+        }
     }
 
     /// The saves to a document that came too late, oldest first.
