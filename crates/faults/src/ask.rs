@@ -14,31 +14,98 @@ pub struct Proof {
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Ask {
     Init,
-    Plan { title: String, tasks: Vec<String> },
-    Add { milestone: String, title: String },
-    Set { task: String, title: String },
-    Start { task: String },
-    Done { task: String, proof: Option<Proof> },
-    Fail { task: String, reason: String, proof: Option<Proof> },
-    Block { task: String, reason: String, proof: Option<Proof> },
-    Unblock { task: String },
-    Claim { task: String, lease: String },
-    Renew { task: String, lease: String, proof: Proof },
-    Release { task: String, proof: Option<Proof> },
-    Note { task: String, text: String, proof: Option<Proof> },
-    Progress { task: String, percent: u32, proof: Option<Proof> },
-    Move { task: String, to: String },
-    Remove { task: String },
-    AddCriterion { milestone: String, text: String },
-    MeetCriterion { milestone: String, number: u32, evidence: String },
-    SetCondition { name: String },
-    ClearCondition { name: String },
-    Update { milestone: String, status: String, reason: String },
-    Archive { milestone: String },
+    Plan {
+        title: String,
+        tasks: Vec<String>,
+    },
+    Add {
+        milestone: String,
+        title: String,
+    },
+    Set {
+        task: String,
+        title: String,
+    },
+    Start {
+        task: String,
+    },
+    Done {
+        task: String,
+        proof: Option<Proof>,
+    },
+    Fail {
+        task: String,
+        reason: String,
+        proof: Option<Proof>,
+    },
+    Block {
+        task: String,
+        reason: String,
+        proof: Option<Proof>,
+    },
+    Unblock {
+        task: String,
+    },
+    Claim {
+        task: String,
+        lease: String,
+    },
+    Renew {
+        task: String,
+        lease: String,
+        proof: Proof,
+    },
+    Release {
+        task: String,
+        proof: Option<Proof>,
+    },
+    Note {
+        task: String,
+        text: String,
+        proof: Option<Proof>,
+    },
+    Progress {
+        task: String,
+        percent: u32,
+        proof: Option<Proof>,
+    },
+    Move {
+        task: String,
+        to: String,
+    },
+    Remove {
+        task: String,
+    },
+    AddCriterion {
+        milestone: String,
+        text: String,
+    },
+    MeetCriterion {
+        milestone: String,
+        number: u32,
+        evidence: String,
+    },
+    SetCondition {
+        name: String,
+    },
+    ClearCondition {
+        name: String,
+    },
+    Update {
+        milestone: String,
+        status: String,
+        reason: String,
+    },
+    Archive {
+        milestone: String,
+    },
     /// Looks for anything that is not as it should be.
     Doctor,
     /// What a person wrote into the description of a document, without the program.
-    Edit { milestone: String, text: String },
+    Edit {
+        milestone: String,
+        text: String,
+    },
     /// Reads and changes nothing, except that it may finish what a killed command left.
     List,
 }

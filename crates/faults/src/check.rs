@@ -41,7 +41,7 @@ pub fn check(folder: &Path, ledger: &Ledger, settled: bool) -> Verdict {
     let streams = history::read_all(folder, &mut wrong);
     let project = Project { folder, streams, ledger };
     for entry in &ledger.entries {
-        project.ending(entry, &mut wrong);
+        ending(entry, &mut wrong);
     }
     let by_actor = project.events(&mut wrong);
     for entry in &ledger.entries {
@@ -86,20 +86,6 @@ struct Project<'a> {
 }
 
 impl Project<'_> {
-    /// However the machine failed, the program must not have.
-    fn ending(&self, entry: &Entry, wrong: &mut Vec<String>) {
-        let said = format!("{}: {:?}: {}", entry.actor, entry.ask, entry.stderr.trim());
-        match entry.end {
-            End::Exit(101 | 134) => wrong.push(format!("a panic: {said}")),
-            End::Exit(2) => wrong.push(format!("wrong usage: {said}")),
-            End::Signal(signal) => wrong.push(format!("ended by signal {signal}: {said}")),
-            End::Exit(_) | End::Killed => {}
-        }
-        if entry.stderr.contains("panicked") && !matches!(entry.end, End::Exit(101 | 134)) {
-            wrong.push(format!("a panic: {said}"));
-        }
-    }
-
     /// Every event has somebody who asked for it. Answers the events of each actor.
     fn events<'a>(&'a self, wrong: &mut Vec<String>) -> BTreeMap<&'a str, Vec<&'a Recorded>> {
         let entries = self.ledger.by_actor();
@@ -208,7 +194,9 @@ impl Project<'_> {
             Ask::Progress { task: id, percent, .. } => {
                 task(id, &|task| task.progress == Some(*percent))
             }
-            Ask::Release { task: id, .. } => task(id, &|task| task.status != TaskStatus::InProgress),
+            Ask::Release { task: id, .. } => {
+                task(id, &|task| task.status != TaskStatus::InProgress)
+            }
             Ask::SetCondition { name } => condition(name),
             // Nothing to clear is also cleared.
             Ask::ClearCondition { .. } => true,
@@ -237,17 +225,33 @@ impl Project<'_> {
             let mut latest: Option<&Entry> = None;
             for recorded in &stream.events {
                 let Some(entry) = entries.get(recorded.by.as_str()) else { continue };
-                if let Some(latest) = latest.filter(|latest| {
-                    entry.said() == Said::Kept && entry.ended < latest.started
-                }) {
+                if let Some(latest) = latest
+                    .filter(|latest| entry.said() == Said::Kept && entry.ended < latest.started)
+                {
                     let (before, after) = (&latest.actor, &entry.actor);
-                    wrong.push(format!("{name}: {before} stands before {after}, who was done first"));
+                    wrong.push(format!(
+                        "{name}: {before} stands before {after}, who was done first"
+                    ));
                 }
                 if latest.is_none_or(|latest| entry.started > latest.started) {
                     latest = Some(entry);
                 }
             }
         }
+    }
+}
+
+/// However the machine failed, the program must not have.
+fn ending(entry: &Entry, wrong: &mut Vec<String>) {
+    let said = format!("{}: {:?}: {}", entry.actor, entry.ask, entry.stderr.trim());
+    match entry.end {
+        End::Exit(101 | 134) => wrong.push(format!("a panic: {said}")),
+        End::Exit(2) => wrong.push(format!("wrong usage: {said}")),
+        End::Signal(signal) => wrong.push(format!("ended by signal {signal}: {said}")),
+        End::Exit(_) | End::Killed => {}
+    }
+    if entry.stderr.contains("panicked") && !matches!(entry.end, End::Exit(101 | 134)) {
+        wrong.push(format!("a panic: {said}"));
     }
 }
 
@@ -316,33 +320,37 @@ fn is_main(ask: &Ask, recorded: &Recorded) -> bool {
         (Ask::Set { task, title }, Event::Edited { change }) => {
             of(task) && change.after.as_ref().is_some_and(|after| after == title.as_str())
         }
-        (Ask::Claim { task, .. }, Event::TaskClaimed { .. })
-        | (
-            Ask::Release { task, .. },
-            Event::TaskReleased { .. } | Event::TaskStatusChanged { .. },
-        ) => of(task),
         (Ask::Note { task, text, .. }, Event::TaskNoted { text: noted, .. }) => {
             of(task) && noted == text
         }
         (Ask::Progress { task, percent, .. }, Event::TaskProgressed { percent: said, .. }) => {
             of(task) && percent == said
         }
-        (Ask::Move { task, .. } | Ask::Remove { task }, Event::TaskRemoved { .. }) => of(task),
+        (Ask::Claim { task, .. }, Event::TaskClaimed { .. })
+        | (
+            Ask::Release { task, .. },
+            Event::TaskReleased { .. } | Event::TaskStatusChanged { .. },
+        )
+        | (Ask::Move { task, .. } | Ask::Remove { task }, Event::TaskRemoved { .. }) => of(task),
         (Ask::AddCriterion { milestone, text }, Event::Edited { change }) => {
             let said = change.after.as_ref().map(ToString::to_string).unwrap_or_default();
             in_milestone(milestone) && said.contains(text.as_str())
         }
-        (Ask::MeetCriterion { milestone, number, evidence }, Event::CriterionMet { criterion, met }) => {
-            in_milestone(milestone) && number == criterion && met.evidence == *evidence
-        }
+        (
+            Ask::MeetCriterion { milestone, number, evidence },
+            Event::CriterionMet { criterion, met },
+        ) => in_milestone(milestone) && number == criterion && met.evidence == *evidence,
         (Ask::SetCondition { name }, Event::ConditionSet { name: said, .. })
-        | (Ask::ClearCondition { name }, Event::ConditionCleared { name: said, .. }) => name == said,
+        | (Ask::ClearCondition { name }, Event::ConditionCleared { name: said, .. }) => {
+            name == said
+        }
         (Ask::Update { milestone, status, .. }, Event::MilestoneStatusChanged { to, .. }) => {
             in_milestone(milestone) && to.word() == status
         }
         // Cancelled already, by somebody with another reason.
         (Ask::Update { milestone, reason, .. }, Event::Edited { change }) => {
-            in_milestone(milestone) && change.after.as_ref().is_some_and(|said| said == reason.as_str())
+            in_milestone(milestone)
+                && change.after.as_ref().is_some_and(|said| said == reason.as_str())
         }
         (Ask::Archive { milestone }, Event::MilestoneArchived { .. }) => in_milestone(milestone),
         (

@@ -85,7 +85,8 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text =
+            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let entries = text.lines().zip(1..).map(|(line, number)| {
             serde_json::from_str(line)
                 .map_err(|error| format!("{}:{number}: {error}", path.display()))
@@ -96,7 +97,8 @@ impl Ledger {
     pub fn write(&self, path: &Path) -> Result<(), String> {
         let lines: Vec<String> =
             self.entries.iter().filter_map(|entry| serde_json::to_string(entry).ok()).collect();
-        fs::write(path, lines.join("\n") + "\n").map_err(|error| format!("{}: {error}", path.display()))
+        fs::write(path, lines.join("\n") + "\n")
+            .map_err(|error| format!("{}: {error}", path.display()))
     }
 
     pub fn by_actor(&self) -> BTreeMap<&str, &Entry> {

@@ -64,6 +64,7 @@ impl Scene {
     }
 
     /// A copy of the folder, modification times included, with the same past.
+    #[must_use]
     pub fn copied(&self, root: &Path) -> Self {
         let source = format!("{}/.", self.root.display());
         let target = root.display().to_string();
@@ -193,10 +194,32 @@ impl Scene {
 
 /// Every verb that writes, as [`Ask::verb`] names it; more frequent ones stand here more often.
 pub const VERBS: &[&str] = &[
-    "plan", "task add", "task add", "task set", "task start", "task start", "task done", "task done",
-    "task fail", "task block", "task unblock", "task claim", "task claim", "task renew",
-    "task release", "task note", "task note", "task progress", "task move", "task remove",
-    "criterion add", "criterion met", "condition set", "condition clear", "update", "archive",
+    "plan",
+    "task add",
+    "task add",
+    "task set",
+    "task start",
+    "task start",
+    "task done",
+    "task done",
+    "task fail",
+    "task block",
+    "task unblock",
+    "task claim",
+    "task claim",
+    "task renew",
+    "task release",
+    "task note",
+    "task note",
+    "task progress",
+    "task move",
+    "task remove",
+    "criterion add",
+    "criterion met",
+    "condition set",
+    "condition clear",
+    "update",
+    "archive",
 ];
 
 impl Model {
@@ -214,6 +237,7 @@ impl Model {
         Ask::Plan { title: format!("Plan {token}"), tasks: vec![format!("a {token}")] }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table of verbs")]
     fn ask_for(&self, verb: &str, random: &mut Random, token: &str) -> Option<Ask> {
         let task = |random: &mut Random, wanted: &[&str], proof: Option<bool>| {
             let fits = |(_, task): &(&String, &Task)| {
@@ -229,7 +253,9 @@ impl Model {
         let text = format!("{verb} {token}");
         let reason = text.clone();
         Some(match verb {
-            "plan" => Ask::Plan { title: text, tasks: vec![format!("a {token}"), format!("b {token}")] },
+            "plan" => {
+                Ask::Plan { title: text, tasks: vec![format!("a {token}"), format!("b {token}")] }
+            }
             "task add" => Ask::Add { milestone: milestone(random)?, title: text },
             "task set" => Ask::Set { task: task(random, &[], Some(false))?.0, title: text },
             "task start" => Ask::Start { task: task(random, &["pending"], Some(false))?.0 },
@@ -267,16 +293,26 @@ impl Model {
                 let to = milestone(random).filter(|to| *to != from)?;
                 Ask::Move { task, to }
             }
-            "task remove" => Ask::Remove { task: task(random, &["pending", "failed"], Some(false))?.0 },
+            "task remove" => {
+                Ask::Remove { task: task(random, &["pending", "failed"], Some(false))?.0 }
+            }
             "criterion add" => Ask::AddCriterion { milestone: milestone(random)?, text },
             "criterion met" => {
                 let milestone = milestone(random)?;
                 let criteria = self.milestones.get(&milestone)?.criteria;
                 let number = u32::try_from(random.below(u64::from(criteria.max(1)))).ok()? + 1;
-                (criteria > 0).then_some(Ask::MeetCriterion { milestone, number, evidence: text })?
+                (criteria > 0).then_some(Ask::MeetCriterion {
+                    milestone,
+                    number,
+                    evidence: text,
+                })?
             }
-            "condition set" => Ask::SetCondition { name: format!("c_{}", token.replace(['-', ' '], "_")) },
-            "condition clear" => Ask::ClearCondition { name: random.pick(&self.conditions)?.clone() },
+            "condition set" => {
+                Ask::SetCondition { name: format!("c_{}", token.replace(['-', ' '], "_")) }
+            }
+            "condition clear" => {
+                Ask::ClearCondition { name: random.pick(&self.conditions)?.clone() }
+            }
             "update" => {
                 // The first two stay open: everything else happens there.
                 let spare = open.get(2..).and_then(|spare| random.pick(spare));
@@ -284,7 +320,8 @@ impl Model {
                 Ask::Update { milestone, status: "cancelled".into(), reason }
             }
             "archive" => {
-                let closed: Vec<_> = self.milestones.iter().filter(|(_, open)| open.closed).collect();
+                let closed: Vec<_> =
+                    self.milestones.iter().filter(|(_, open)| open.closed).collect();
                 Ask::Archive { milestone: random.pick(&closed)?.0.clone() }
             }
             _ => return None,
@@ -314,7 +351,8 @@ impl Model {
                     let fence = entry.printed_field("fence").and_then(|fence| fence.as_u64());
                     let attempt = entry.printed_field("attempt");
                     let attempt = attempt.and_then(|attempt| Some(attempt.as_str()?.to_owned()));
-                    task.proof = fence.zip(attempt).map(|(fence, attempt)| Proof { fence, attempt });
+                    task.proof =
+                        fence.zip(attempt).map(|(fence, attempt)| Proof { fence, attempt });
                 }
             }
             Ask::Move { task, .. } | Ask::Remove { task } => {

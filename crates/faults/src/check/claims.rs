@@ -35,11 +35,7 @@ pub(super) fn check(project: &Project<'_>, settled: bool, wrong: &mut Vec<String
     }
 }
 
-fn compare(
-    project: &Project<'_>,
-    held: &BTreeMap<TaskId, (u64, String)>,
-    wrong: &mut Vec<String>,
-) {
+fn compare(project: &Project<'_>, held: &BTreeMap<TaskId, (u64, String)>, wrong: &mut Vec<String>) {
     let folder = project.folder.join("data/claims");
     let mut kept = BTreeMap::new();
     for name in names(&folder) {

@@ -29,7 +29,8 @@ fn late_saves(project: &Project<'_>, wrong: &mut Vec<String>) {
         if bytes.is_empty() || bytes.contains(&0) {
             continue;
         }
-        let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+        let modified =
+            i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
         let now = format!("{modified}.{}", metadata.size());
         if name.splitn(3, '.').nth(2) != Some(now.as_str()) {
             wrong.push(format!("left over: data/recent/{name} waits to be taken in"));
@@ -82,7 +83,10 @@ fn log(project: &Project<'_>, wrong: &mut Vec<String>) {
     for id in project.streams.values().flat_map(|stream| stream.places.keys()) {
         match seen.get(id.as_str()) {
             Some(1) => {}
-            count => wrong.push(format!("data/events.log: {id} is there {} times", count.unwrap_or(&0))),
+            count => {
+                let count = count.unwrap_or(&0);
+                wrong.push(format!("data/events.log: {id} is there {count} times"));
+            }
         }
     }
 }

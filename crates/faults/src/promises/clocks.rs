@@ -24,11 +24,16 @@ pub fn run(harness: &Harness) -> Report {
         return skipped("P13", "libfaketime is not installed".into());
     };
     let runs = harness.runs(30, 500);
-    harness.each(report("P13", "jumping clocks"), runs, harness.jobs * 5, |harness, root, mut random| {
-        let scene = Scene::new(root, &harness.program);
-        let wrong = one(&scene, library, &mut random).err().unwrap_or_default();
-        (Outcome::new(1, wrong), Some(scene))
-    })
+    harness.each(
+        report("P13", "jumping clocks"),
+        runs,
+        harness.jobs * 5,
+        |harness, root, mut random| {
+            let scene = Scene::new(root, &harness.program);
+            let wrong = one(&scene, library, &mut random).err().unwrap_or_default();
+            (Outcome::new(1, wrong), Some(scene))
+        },
+    )
 }
 
 /// A time somewhere within ten years; now and then one that runs on by itself.
@@ -44,7 +49,8 @@ fn wrong_time(random: &mut Random) -> String {
 fn act(scene: &Scene, library: &str, ask: Ask, random: &mut Random) -> Entry {
     let program = scene.program.with("LD_PRELOAD", library);
     let program = program.with("FAKETIME", &wrong_time(random)).with("NO_FAKE_STAT", "1");
-    let program = program.with("DONT_FAKE_MONOTONIC", "1").with("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let program =
+        program.with("DONT_FAKE_MONOTONIC", "1").with("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     scene.keep(program.run(&scene.root, ask, &scene.actor()))
 }
 
@@ -71,7 +77,7 @@ fn one(scene: &Scene, library: &str, random: &mut Random) -> Result<(), Vec<Stri
     };
     for _ in 0..random.below(3) {
         let robber = act(scene, library, claim(), random);
-        if began.elapsed() < LEASE - Duration::from_millis(500) {
+        if began.elapsed() + Duration::from_millis(500) < LEASE {
             want(Said::Refused, &robber, "a live claim was lost");
         }
     }

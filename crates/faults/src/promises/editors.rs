@@ -27,7 +27,12 @@ pub fn run(harness: &Harness) -> Report {
     })
 }
 
-fn one(scene: &Scene, traced: bool, random: &mut Random, edits: &mut u64) -> Result<(), Vec<String>> {
+fn one(
+    scene: &Scene,
+    traced: bool,
+    random: &mut Random,
+    edits: &mut u64,
+) -> Result<(), Vec<String>> {
     scene.furnish().map_err(|error| vec![error])?;
     while *edits < EDITS_IN_A_RUN {
         *edits += 1;

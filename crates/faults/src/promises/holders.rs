@@ -40,10 +40,13 @@ fn one(scene: &Scene, random: &mut Random) -> Result<(), Vec<String>> {
     let mut wrong = takeover(scene, &task, random);
     holder.go(scene);
     for (ask, actor) in &late {
-        let entry = holder.answer(scene, ask, actor);
+        let entry = Holder::answer(scene, ask, actor);
         let entry = scene.keep(entry);
         if entry.said() != Said::Refused {
-            wrong.push(format!("after its lease: {:?}: {:?} {}", entry.ask, entry.end, entry.stderr));
+            wrong.push(format!(
+                "after its lease: {:?}: {:?} {}",
+                entry.ask, entry.end, entry.stderr
+            ));
         }
     }
     holder.wait();
@@ -98,7 +101,8 @@ impl Holder {
             let command = scene.program.command(&scene.root, ask, actor);
             let words = std::iter::once(command.get_program()).chain(command.get_args());
             let words: Vec<String> = words.map(|word| quoted(&word.to_string_lossy())).collect();
-            let line = format!("{} >{actor}.out 2>{actor}.err; echo $? >{actor}.code\n", words.join(" "));
+            let line =
+                format!("{} >{actor}.out 2>{actor}.err; echo $? >{actor}.code\n", words.join(" "));
             script.push_str(&line);
         }
         let mut command = Command::new("sh");
@@ -120,7 +124,7 @@ impl Holder {
     }
 
     fn wait(&mut self) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         while Instant::now() < until && self.child.try_wait().is_ok_and(|status| status.is_none()) {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -128,7 +132,7 @@ impl Holder {
         let _ = self.child.wait();
     }
 
-    fn answer(&self, scene: &Scene, ask: &Ask, actor: &str) -> Entry {
+    fn answer(scene: &Scene, ask: &Ask, actor: &str) -> Entry {
         let read = |end: &str| read(&scene.root.join(format!("{actor}.{end}")));
         let code = read("code").trim().parse().unwrap_or(-1);
         let now = crate::run::micros();

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use super::{Harness, Outcome, report, skipped};
 use crate::ask::Ask;
+use crate::ledger::Said;
 use crate::project::{Scene, VERBS};
 use crate::random::Random;
 use crate::report::Report;
@@ -21,6 +22,9 @@ const ONE_IN: usize = 20;
 
 /// Limits on the size of files, which make writes short, for each verb.
 const LIMITS: u64 = 4;
+
+/// After so many commands without one in which a verb works, something is wrong.
+const ACTS_MAX: u32 = 500;
 
 #[derive(Debug, Clone)]
 enum Fault {
@@ -92,22 +96,27 @@ fn fixtures(harness: &Harness, place: &Path, verbs: &[&str]) -> Result<Vec<Fixtu
     let scene = Scene::new(&place.join("project"), &harness.program);
     let mut random = Random::new(harness.seed);
     scene.furnish()?;
-    let asks = |random: &mut Random| -> Vec<Option<Ask>> {
-        let writing = verbs.iter().filter(|verb| **verb != "init");
-        writing.map(|verb| scene.ask_for(verb, random)).collect()
-    };
-    for _ in 0..2_000 {
-        if asks(&mut random).iter().all(Option::is_some) {
-            let mut fixtures = vec![Fixture { scene: empty, ask: Ask::Init }];
-            for (n, ask) in asks(&mut random).into_iter().flatten().enumerate() {
-                let scene = scene.copied(&place.join(format!("verb-{n}")));
-                fixtures.push(Fixture { scene, ask });
+    let mut fixtures = vec![Fixture { scene: empty, ask: Ask::Init }];
+    for verb in verbs.iter().filter(|verb| **verb != "init") {
+        let root = place.join(verb.replace(' ', "-"));
+        let found = (0..ACTS_MAX).find_map(|_| {
+            let found = scene.ask_for(verb, &mut random).filter(|ask| works(&scene, ask, &root));
+            if found.is_none() {
+                scene.act(scene.next_ask(&mut random));
             }
-            return Ok(fixtures);
-        }
-        scene.act(scene.next_ask(&mut random));
+            found
+        });
+        let ask = found.ok_or_else(|| format!("no project came about in which {verb} works"))?;
+        fixtures.push(Fixture { scene: scene.copied(&root), ask });
     }
-    Err("no project came about in which every verb can be tried".into())
+    Ok(fixtures)
+}
+
+/// Tries it on a copy.
+fn works(scene: &Scene, ask: &Ask, root: &Path) -> bool {
+    let entry = scene.copied(root).act(ask.clone());
+    let _ = fs::remove_dir_all(root);
+    entry.said() == Said::Kept
 }
 
 /// Every fault that can happen to this command, found by watching it once.
@@ -122,7 +131,7 @@ fn faults(harness: &Harness, fixture: &Fixture) -> Result<Vec<Fault>, String> {
     let entry = program.run(&root, fixture.ask.clone(), "watched");
     let calls = fs::read_to_string(&log).map_err(|error| error.to_string())?;
     let _ = fs::remove_dir_all(&root);
-    if entry.said() != crate::ledger::Said::Kept {
+    if entry.said() != Said::Kept {
         return Err(format!("{:?} does not work here: {}", entry.ask, entry.stderr));
     }
     let mut random = Random::part(harness.seed, entry.ended);
@@ -147,8 +156,9 @@ fn calls_of(log: &str, root: &str) -> impl Iterator<Item = Fault> {
         }
         let mut injects = vec!["signal=KILL", "error=EIO"];
         let writes = ["write", "pwrite64"].contains(&call);
-        if writes || ["openat", "rename", "renameat2", "mkdir", "ftruncate", "fsync", "fdatasync"]
-            .contains(&call)
+        if writes
+            || ["openat", "rename", "renameat2", "mkdir", "ftruncate", "fsync", "fdatasync"]
+                .contains(&call)
         {
             injects.push("error=ENOSPC");
         }

@@ -12,11 +12,16 @@ use crate::report::Report;
 
 pub fn run(harness: &Harness) -> Report {
     let runs = harness.runs(30, 2_000);
-    harness.each(report("S9", "changed histories"), runs, harness.jobs, |harness, root, mut random| {
-        let scene = Scene::new(root, &harness.program);
-        let wrong = one(&scene, &mut random).err().into_iter().collect();
-        (Outcome::new(1, wrong), Some(scene))
-    })
+    harness.each(
+        report("S9", "changed histories"),
+        runs,
+        harness.jobs,
+        |harness, root, mut random| {
+            let scene = Scene::new(root, &harness.program);
+            let wrong = one(&scene, &mut random).err().into_iter().collect();
+            (Outcome::new(1, wrong), Some(scene))
+        },
+    )
 }
 
 fn one(scene: &Scene, random: &mut Random) -> Result<(), String> {
@@ -27,7 +32,10 @@ fn one(scene: &Scene, random: &mut Random) -> Result<(), String> {
     }
     let before = scene.act(Ask::Doctor);
     if before.said() != Said::Kept {
-        return Err(format!("a whole project is found wanting: {} {}", before.stdout, before.stderr));
+        return Err(format!(
+            "a whole project is found wanting: {} {}",
+            before.stdout, before.stderr
+        ));
     }
     let segment = segment(scene)?;
     let text = fs::read_to_string(&segment).map_err(|error| error.to_string())?;
@@ -45,7 +53,10 @@ fn one(scene: &Scene, random: &mut Random) -> Result<(), String> {
     let after = scene.act(Ask::Doctor);
     let named = format!("{}{}", after.stdout, after.stderr).contains("history/milestone-001");
     if after.said() == Said::Kept || !named {
-        return Err(format!("a record was {how} and nobody noticed: {:?} {}", after.end, after.stdout));
+        return Err(format!(
+            "a record was {how} and nobody noticed: {:?} {}",
+            after.end, after.stdout
+        ));
     }
     Ok(())
 }

@@ -49,8 +49,7 @@ fn notes(project: &Project) -> Vec<String> {
 /// From here on it is another boot than the one that wrote last.
 fn reboot(root: &Path) {
     let file = root.join("data/applied");
-    let mut applied: serde_json::Value =
-        serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let mut applied: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     applied["boot"] = "the one before".into();
     fs::write(&file, applied.to_string()).unwrap();
 }
@@ -119,8 +118,7 @@ fn a_claim_that_was_renewed_and_ended_does_not_come_back() {
 fn a_change_that_could_not_be_put_in_place_is_not_overwritten_by_the_next_one() {
     let temp = tempfile::tempdir().unwrap();
     let project = planned(temp.path());
-    let files =
-        Files::open(temp.path().to_owned(), Settings::default(), Duration::from_secs(10));
+    let files = Files::open(temp.path().to_owned(), Settings::default(), Duration::from_secs(10));
     let turn = files.turn().unwrap();
     let commit = |text: &str| {
         let command = add(text);
@@ -148,8 +146,7 @@ fn a_change_that_could_not_be_put_in_place_is_not_overwritten_by_the_next_one() 
 fn a_lock_that_others_cannot_see_commits_nothing() {
     let temp = tempfile::tempdir().unwrap();
     let project = planned(temp.path());
-    let files =
-        Files::open(temp.path().to_owned(), Settings::default(), Duration::from_secs(10));
+    let files = Files::open(temp.path().to_owned(), Settings::default(), Duration::from_secs(10));
     let turn = files.turn().unwrap();
     let snapshot = files.read(&Scope::Milestone(M1)).unwrap().snapshot;
     fs::remove_dir_all(temp.path().join("data")).unwrap();
