@@ -122,13 +122,13 @@ fn works(scene: &Scene, ask: &Ask, root: &Path) -> bool {
 /// Every fault that can happen to this command, found by watching it once.
 fn faults(harness: &Harness, fixture: &Fixture) -> Result<Vec<Fault>, String> {
     let root = fixture.scene.root.with_extension("watched");
-    fixture.scene.copied(&root);
+    let watched = fixture.scene.copied(&root);
     let log = root.with_extension("calls");
     let trace = format!("trace={CALLS}");
     let wrapper = ["strace", "-f", "-y", "-s", "0", "-o", &log.display().to_string(), "-e", &trace]
         .map(str::to_owned);
     let program = harness.program.wrapped(&wrapper);
-    let entry = program.run(&root, fixture.ask.clone(), "watched");
+    let entry = program.run(&watched.root, fixture.ask.clone(), "watched");
     let calls = fs::read_to_string(&log).map_err(|error| error.to_string())?;
     let _ = fs::remove_dir_all(&root);
     if entry.said() != Said::Kept {
