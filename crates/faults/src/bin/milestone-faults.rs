@@ -102,8 +102,12 @@ fn main() -> ExitCode {
 fn promises(harness: &Harness, names: &[String]) -> usize {
     let mut broken = 0;
     for promise in PROMISES {
-        let named = names.iter().any(|name| name == promise.name);
-        if !named && !(names.is_empty() && promise.usual) {
+        let wanted = if names.is_empty() {
+            promise.usual
+        } else {
+            names.iter().any(|name| name == promise.name)
+        };
+        if !wanted {
             continue;
         }
         let report = (promise.run)(harness);

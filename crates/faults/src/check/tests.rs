@@ -1,5 +1,6 @@
 //! Hand-made histories, good and bad: the checker must know one from the other.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -119,7 +120,7 @@ impl Made {
             let mut line = line.clone();
             line["prev"] = prev.into();
             let id = line["id"].as_str().unwrap();
-            log.push_str(&format!("{id} milestone-001 s.jsonl {}\n", text.len()));
+            writeln!(log, "{id} milestone-001 s.jsonl {}", text.len()).unwrap();
             let line = line.to_string();
             prev = hash(&line);
             text.push_str(&line);

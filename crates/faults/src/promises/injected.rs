@@ -1,7 +1,7 @@
 //! P3: every system call of every verb fails in every way that it can.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::{Harness, Outcome, report, skipped};
@@ -32,6 +32,8 @@ enum Fault {
     Call { call: String, when: u64, inject: &'static str },
     /// No file may grow beyond so many bytes: a write is cut short there.
     Limit(u64),
+    /// The disk has so many bytes left, and is cleared up afterwards.
+    Full(u64),
 }
 
 pub fn run(harness: &Harness) -> Report {
@@ -49,9 +51,11 @@ pub fn run(harness: &Harness) -> Report {
         Ok(fixtures) => fixtures,
         Err(error) => return broken(vec![error], &place),
     };
+    let full_disks = mounted(&place.join("trial")).and_then(|()| unmounted(&place.join("trial")));
+    let full_disks = full_disks.is_ok();
     let mut planned: Vec<(usize, Fault)> = Vec::new();
     for (index, fixture) in fixtures.iter().enumerate() {
-        match faults(harness, fixture) {
+        match faults(harness, fixture, full_disks) {
             Ok(faults) => planned.extend(faults.into_iter().map(|fault| (index, fault))),
             Err(error) => return broken(vec![error], &place),
         }
@@ -69,9 +73,15 @@ pub fn run(harness: &Harness) -> Report {
         let (scene, ask) = {
             let fixtures = fixtures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let fixture = &fixtures[*index];
+            if let (Fault::Full(_), Err(error)) = (fault, mounted(root)) {
+                return (Outcome::new(0, vec![error]), None);
+            }
             (fixture.scene.copied(root), fixture.ask.clone())
         };
         let wrong = one(&scene, ask, fault, &mut random);
+        if let Fault::Full(_) = fault {
+            put_back(&scene, !wrong.is_empty());
+        }
         (Outcome::new(1, wrong), Some(scene))
     });
     let _ = fs::remove_dir_all(&place);
@@ -120,7 +130,7 @@ fn works(scene: &Scene, ask: &Ask, root: &Path) -> bool {
 }
 
 /// Every fault that can happen to this command, found by watching it once.
-fn faults(harness: &Harness, fixture: &Fixture) -> Result<Vec<Fault>, String> {
+fn faults(harness: &Harness, fixture: &Fixture, full_disks: bool) -> Result<Vec<Fault>, String> {
     let root = fixture.scene.root.with_extension("watched");
     let watched = fixture.scene.copied(&root);
     let log = root.with_extension("calls");
@@ -135,7 +145,10 @@ fn faults(harness: &Harness, fixture: &Fixture) -> Result<Vec<Fault>, String> {
         return Err(format!("{:?} does not work here: {}", entry.ask, entry.stderr));
     }
     let mut random = Random::part(harness.seed, entry.ended);
-    let limits = (0..LIMITS).map(|_| Fault::Limit(random.below(30_000)));
+    let mut limits: Vec<Fault> = (0..LIMITS).map(|_| Fault::Limit(random.below(30_000))).collect();
+    if full_disks {
+        limits.extend((0..LIMITS).map(|_| Fault::Full(random.below(15) * 4_096)));
+    }
     Ok(calls_of(&calls, &root.display().to_string()).chain(limits).collect())
 }
 
@@ -173,6 +186,42 @@ fn calls_of(log: &str, root: &str) -> impl Iterator<Item = Fault> {
     faults.into_iter()
 }
 
+/// A small disk of its own.
+fn mounted(root: &Path) -> Result<(), String> {
+    fs::create_dir_all(root).map_err(|error| error.to_string())?;
+    let root = root.display().to_string();
+    tool(&["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", &root]).map(drop)
+}
+
+fn unmounted(root: &Path) -> Result<(), String> {
+    tool(&["umount", &root.display().to_string()]).map(drop)
+}
+
+/// Takes the small disk away, and leaves what was on it if that is worth a look.
+fn put_back(scene: &Scene, keep: bool) {
+    let aside = scene.root.with_extension("kept");
+    if keep {
+        scene.copied(&aside).write_ledger();
+    }
+    if let Err(error) = unmounted(&scene.root) {
+        eprintln!("{error}");
+    }
+    if keep {
+        let _ = fs::remove_dir(&scene.root);
+        let _ = fs::rename(aside, &scene.root);
+    }
+}
+
+/// Fills the disk up to so many bytes. Answers what fills it.
+fn filled(root: &Path, left: u64) -> Result<PathBuf, String> {
+    let free = rustix::fs::statvfs(root).map_err(|error| error.to_string())?;
+    let free = free.f_bavail * free.f_frsize;
+    let filler = root.join("filler");
+    let bytes = vec![b'x'; usize::try_from(free.saturating_sub(left)).unwrap_or(0)];
+    fs::write(&filler, bytes).map_err(|error| error.to_string())?;
+    Ok(filler)
+}
+
 fn one(scene: &Scene, ask: Ask, fault: &Fault, random: &mut Random) -> Vec<String> {
     let wrapper: Vec<String> = match fault {
         Fault::Call { call, when, inject } => {
@@ -182,14 +231,22 @@ fn one(scene: &Scene, ask: Ask, fault: &Fault, random: &mut Random) -> Vec<Strin
                 .map(str::to_owned)
                 .to_vec()
         }
+        Fault::Full(_) => Vec::new(),
         Fault::Limit(bytes) => {
             let script = "trap '' XFSZ; exec prlimit --fsize=\"$0\" -- \"$@\"";
             ["sh", "-c", script, &bytes.to_string()].map(str::to_owned).to_vec()
         }
     };
+    let filler = match fault {
+        Fault::Full(left) => filled(&scene.root, *left),
+        _ => Err(String::new()),
+    };
     let program = scene.program.wrapped(&wrapper);
     let running = program.start(&scene.root, ask, &scene.actor());
     let entry = scene.keep(running.finish(true));
+    if let Ok(filler) = filler {
+        let _ = fs::remove_file(filler);
+    }
     // What comes next is a reader or a writer, and neither needs a person.
     let mut wrong = Vec::new();
     if matches!(entry.ask, Ask::Init) {
