@@ -41,7 +41,7 @@ pub fn check(folder: &Path, ledger: &Ledger, settled: bool) -> Verdict {
     let streams = history::read_all(folder, &mut wrong);
     let project = Project { folder, streams, ledger };
     for entry in &ledger.entries {
-        project.ending(entry, &mut wrong);
+        ending(entry, &mut wrong);
     }
     let by_actor = project.events(&mut wrong);
     for entry in &ledger.entries {
@@ -86,20 +86,6 @@ struct Project<'a> {
 }
 
 impl Project<'_> {
-    /// However the machine failed, the program must not have.
-    fn ending(&self, entry: &Entry, wrong: &mut Vec<String>) {
-        let said = format!("{}: {:?}: {}", entry.actor, entry.ask, entry.stderr.trim());
-        match entry.end {
-            End::Exit(101 | 134) => wrong.push(format!("a panic: {said}")),
-            End::Exit(2) => wrong.push(format!("wrong usage: {said}")),
-            End::Signal(signal) => wrong.push(format!("ended by signal {signal}: {said}")),
-            End::Exit(_) | End::Killed => {}
-        }
-        if entry.stderr.contains("panicked") && !matches!(entry.end, End::Exit(101 | 134)) {
-            wrong.push(format!("a panic: {said}"));
-        }
-    }
-
     /// Every event has somebody who asked for it. Answers the events of each actor.
     fn events<'a>(&'a self, wrong: &mut Vec<String>) -> BTreeMap<&'a str, Vec<&'a Recorded>> {
         let entries = self.ledger.by_actor();
@@ -255,6 +241,20 @@ impl Project<'_> {
     }
 }
 
+/// However the machine failed, the program must not have.
+fn ending(entry: &Entry, wrong: &mut Vec<String>) {
+    let said = format!("{}: {:?}: {}", entry.actor, entry.ask, entry.stderr.trim());
+    match entry.end {
+        End::Exit(101 | 134) => wrong.push(format!("a panic: {said}")),
+        End::Exit(2) => wrong.push(format!("wrong usage: {said}")),
+        End::Signal(signal) => wrong.push(format!("ended by signal {signal}: {said}")),
+        End::Exit(_) | End::Killed => {}
+    }
+    if entry.stderr.contains("panicked") && !matches!(entry.end, End::Exit(101 | 134)) {
+        wrong.push(format!("a panic: {said}"));
+    }
+}
+
 /// Whether a request may leave this kind of event.
 fn may_cause(ask: &Ask, event: &Event) -> bool {
     match (ask, event) {
@@ -320,18 +320,18 @@ fn is_main(ask: &Ask, recorded: &Recorded) -> bool {
         (Ask::Set { task, title }, Event::Edited { change }) => {
             of(task) && change.after.as_ref().is_some_and(|after| after == title.as_str())
         }
-        (Ask::Claim { task, .. }, Event::TaskClaimed { .. })
-        | (
-            Ask::Release { task, .. },
-            Event::TaskReleased { .. } | Event::TaskStatusChanged { .. },
-        ) => of(task),
         (Ask::Note { task, text, .. }, Event::TaskNoted { text: noted, .. }) => {
             of(task) && noted == text
         }
         (Ask::Progress { task, percent, .. }, Event::TaskProgressed { percent: said, .. }) => {
             of(task) && percent == said
         }
-        (Ask::Move { task, .. } | Ask::Remove { task }, Event::TaskRemoved { .. }) => of(task),
+        (Ask::Claim { task, .. }, Event::TaskClaimed { .. })
+        | (
+            Ask::Release { task, .. },
+            Event::TaskReleased { .. } | Event::TaskStatusChanged { .. },
+        )
+        | (Ask::Move { task, .. } | Ask::Remove { task }, Event::TaskRemoved { .. }) => of(task),
         (Ask::AddCriterion { milestone, text }, Event::Edited { change }) => {
             let said = change.after.as_ref().map(ToString::to_string).unwrap_or_default();
             in_milestone(milestone) && said.contains(text.as_str())

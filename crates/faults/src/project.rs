@@ -64,6 +64,7 @@ impl Scene {
     }
 
     /// A copy of the folder, modification times included, with the same past.
+    #[must_use]
     pub fn copied(&self, root: &Path) -> Self {
         let source = format!("{}/.", self.root.display());
         let target = root.display().to_string();
@@ -236,6 +237,7 @@ impl Model {
         Ask::Plan { title: format!("Plan {token}"), tasks: vec![format!("a {token}")] }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table of verbs")]
     fn ask_for(&self, verb: &str, random: &mut Random, token: &str) -> Option<Ask> {
         let task = |random: &mut Random, wanted: &[&str], proof: Option<bool>| {
             let fits = |(_, task): &(&String, &Task)| {

@@ -56,29 +56,54 @@ impl Outcome {
 
 /// A promise, by name.
 pub struct Promise {
+    /// Tried without being named.
+    pub usual: bool,
     pub name: &'static str,
     pub about: &'static str,
     pub run: fn(&Harness) -> Report,
 }
 
 pub const PROMISES: &[Promise] = &[
-    Promise { name: "P1", about: "an acknowledged write survives kill -9", run: kills::run },
-    Promise { name: "P2", about: "an acknowledged write survives a power cut", run: power::run },
     Promise {
+        usual: true,
+        name: "P1",
+        about: "an acknowledged write survives kill -9",
+        run: kills::run,
+    },
+    Promise {
+        usual: true,
+        name: "P2",
+        about: "an acknowledged write survives a power cut",
+        run: power::run,
+    },
+    Promise {
+        usual: false,
+        name: "P2-same-boot",
+        about: "a disk that was away for a moment",
+        run: power::run_in_the_same_boot,
+    },
+    Promise {
+        usual: true,
         name: "P3",
         about: "a failed system call leaves the old state or the new",
         run: injected::run,
     },
-    Promise { name: "P4", about: "one claim, one winner", run: races::run },
-    Promise { name: "P5", about: "a paused holder can change nothing", run: holders::run },
+    Promise { usual: true, name: "P4", about: "one claim, one winner", run: races::run },
     Promise {
+        usual: true,
+        name: "P5",
+        about: "a paused holder can change nothing",
+        run: holders::run,
+    },
+    Promise {
+        usual: true,
         name: "P10",
         about: "hand edits and the program's writes both survive",
         run: editors::run,
     },
-    Promise { name: "P11", about: "many writers on one project", run: writers::run },
-    Promise { name: "P13", about: "clocks may lie", run: clocks::run },
-    Promise { name: "S9", about: "a changed history is found out", run: rot::run },
+    Promise { usual: true, name: "P11", about: "many writers on one project", run: writers::run },
+    Promise { usual: true, name: "P13", about: "clocks may lie", run: clocks::run },
+    Promise { usual: true, name: "S9", about: "a changed history is found out", run: rot::run },
 ];
 
 impl Harness {

@@ -68,7 +68,8 @@ impl Program {
     pub fn start(&self, root: &Path, ask: Ask, actor: &str) -> Running {
         let started = micros();
         let child = self.command(root, &ask, actor).spawn();
-        let child = child.unwrap_or_else(|error| panic!("cannot start {:?}: {error}", self.path));
+        let child =
+            child.unwrap_or_else(|error| panic!("cannot start {}: {error}", self.path.display()));
         Running { child, ask, actor: actor.to_owned(), started }
     }
 

@@ -102,7 +102,12 @@ fn main() -> ExitCode {
 fn promises(harness: &Harness, names: &[String]) -> usize {
     let mut broken = 0;
     for promise in PROMISES {
-        if !names.is_empty() && !names.iter().any(|name| name == promise.name) {
+        let wanted = if names.is_empty() {
+            promise.usual
+        } else {
+            names.iter().any(|name| name == promise.name)
+        };
+        if !wanted {
             continue;
         }
         let report = (promise.run)(harness);

@@ -48,7 +48,7 @@ fn read(folder: &Path, name: &str, wrong: &mut Vec<String>) -> Stream {
     let mut segments = Vec::new();
     for file in super::names(folder) {
         let place = format!("history/{name}/{file}");
-        if !file.ends_with(".jsonl") {
+        if file.strip_suffix(".jsonl").is_none() {
             wrong.push(format!("{place}: a file that does not belong here"));
             continue;
         }

@@ -84,7 +84,8 @@ fn log(project: &Project<'_>, wrong: &mut Vec<String>) {
         match seen.get(id.as_str()) {
             Some(1) => {}
             count => {
-                wrong.push(format!("data/events.log: {id} is there {} times", count.unwrap_or(&0)))
+                let count = count.unwrap_or(&0);
+                wrong.push(format!("data/events.log: {id} is there {count} times"));
             }
         }
     }

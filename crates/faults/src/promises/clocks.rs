@@ -77,7 +77,7 @@ fn one(scene: &Scene, library: &str, random: &mut Random) -> Result<(), Vec<Stri
     };
     for _ in 0..random.below(3) {
         let robber = act(scene, library, claim(), random);
-        if began.elapsed() < LEASE - Duration::from_millis(500) {
+        if began.elapsed() + Duration::from_millis(500) < LEASE {
             want(Said::Refused, &robber, "a live claim was lost");
         }
     }

@@ -40,7 +40,7 @@ fn one(scene: &Scene, random: &mut Random) -> Result<(), Vec<String>> {
     let mut wrong = takeover(scene, &task, random);
     holder.go(scene);
     for (ask, actor) in &late {
-        let entry = holder.answer(scene, ask, actor);
+        let entry = Holder::answer(scene, ask, actor);
         let entry = scene.keep(entry);
         if entry.said() != Said::Refused {
             wrong.push(format!(
@@ -124,7 +124,7 @@ impl Holder {
     }
 
     fn wait(&mut self) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         while Instant::now() < until && self.child.try_wait().is_ok_and(|status| status.is_none()) {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -132,7 +132,7 @@ impl Holder {
         let _ = self.child.wait();
     }
 
-    fn answer(&self, scene: &Scene, ask: &Ask, actor: &str) -> Entry {
+    fn answer(scene: &Scene, ask: &Ask, actor: &str) -> Entry {
         let read = |end: &str| read(&scene.root.join(format!("{actor}.{end}")));
         let code = read("code").trim().parse().unwrap_or(-1);
         let now = crate::run::micros();

@@ -17,7 +17,7 @@ const fn planted(bug: &'static str, promise: &'static str) -> Planted {
 pub const PLANTED: &[Planted] = &[
     planted("apply-before-journal", "P3"),
     planted("applied-first", "P3"),
-    planted("archived-ids-forgotten", "P1"),
+    planted("archived-ids-forgotten", "P11"),
     planted("chain-not-checked", "S9"),
     planted("claim-not-ended", "P1"),
     planted("drafts-kept", "P3"),
@@ -51,7 +51,7 @@ pub fn run(harness: &Harness, wanted: &[String]) -> usize {
         for attempt in 0..3 {
             let seed = harness.seed.wrapping_add(attempt);
             let (program, work) = (program.clone(), work.clone());
-            let report = (promise.run)(&Harness { program, work, seed, ..harness.clone() });
+            let report = (promise.run)(&Harness { program, seed, work, ..harness.clone() });
             if let Some(reason) = report.skipped {
                 println!("{bug}: not tried: {}: {reason}", promise.name);
                 caught = Some(String::new());
@@ -63,17 +63,14 @@ pub fn run(harness: &Harness, wanted: &[String]) -> usize {
             }
         }
         let seconds = started.elapsed().as_secs_f64();
-        match caught {
-            Some(what) => {
-                let what: String = what.chars().take(160).collect();
-                println!("{bug}: caught by {} in {seconds:.1} s: {what}", promise.name);
-                let _ = std::fs::remove_dir_all(&work);
-            }
-            None => {
-                missed += 1;
-                println!("{bug}: NOT caught by {} in {seconds:.1} s", promise.name);
-            }
+        if let Some(what) = caught {
+            let what: String = what.chars().take(160).collect();
+            println!("{bug}: caught by {} in {seconds:.1} s: {what}", promise.name);
+        } else {
+            missed += 1;
+            println!("{bug}: NOT caught by {} in {seconds:.1} s", promise.name);
         }
+        let _ = std::fs::remove_dir_all(&work);
     }
     missed
 }

@@ -21,17 +21,29 @@ fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))"
 const OTHER_BOOT: &str = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
 
 pub fn run(harness: &Harness) -> Report {
+    cuts(harness, "P2", true)
+}
+
+/// A disk that is taken away and comes back while the system goes on: the boot's id, by which a
+/// cut is known, stays what it was.
+pub fn run_in_the_same_boot(harness: &Harness) -> Report {
+    cuts(harness, "P2-same-boot", false)
+}
+
+fn cuts(harness: &Harness, name: &'static str, reboots: bool) -> Report {
     if let Err(error) = possible(harness) {
-        return skipped("P2", format!("no loop mounts here ({error})"));
+        return skipped(name, format!("no loop mounts here ({error})"));
     }
     let runs = harness.runs(20, 2_000).div_ceil(CUTS_IN_A_RUN);
     // One at a time: a namespace of one run would keep the disk of another one mounted.
-    harness.each(report("P2", "cuts"), runs, 1, |_, root, mut random| {
+    harness.each(report(name, "cuts"), runs, 1, |_, root, mut random| {
         let mut machine = Machine::new(root);
         let mut cuts = 0;
         let scene = Scene::new(&machine.inside.join("project"), &harness.program);
         let wrong = match machine.begin(&mut random) {
-            Ok(()) => one(&mut machine, scene, &mut random, &mut cuts).err().unwrap_or_default(),
+            Ok(()) => {
+                one(&mut machine, scene, reboots, &mut random, &mut cuts).err().unwrap_or_default()
+            }
             Err(error) => vec![error],
         };
         machine.end(!wrong.is_empty());
@@ -119,6 +131,7 @@ impl Machine {
 fn one(
     machine: &mut Machine,
     mut scene: Scene,
+    reboots: bool,
     random: &mut Random,
     cuts: &mut u64,
 ) -> Result<(), Vec<String>> {
@@ -145,7 +158,9 @@ fn one(
         machine.unmount().map_err(text)?;
         machine.mount().map_err(text)?;
         *cuts += 1;
-        scene.program = scene.program.wrapped(&machine.reboot());
+        if reboots {
+            scene.program = scene.program.wrapped(&machine.reboot());
+        }
         let wrong = scene.settle_and_verify();
         if !wrong.is_empty() {
             scene.write_ledger();

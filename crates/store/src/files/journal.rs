@@ -248,7 +248,7 @@ fn put_write(disk: &Disk, seq: u64, write: &Write) -> Result<Placed> {
     }
     match &write.after {
         None => disk.remove(&write.place).map(|()| Placed::Done),
-        Some(text) if write.document && there.is_some() => {
+        Some(text) if persons && there.is_some() => {
             super::recent::exchange(disk, seq, &write.place, text, before.as_deref())
         }
         Some(text) => disk.replace(&write.place, text.as_bytes()).map(|()| Placed::Done),
