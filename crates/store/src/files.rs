@@ -34,8 +34,8 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::{
-    Change, ClaimChange, Collision, Committed, Cursor, Difference, EventFilter, Noticed, Page, Reading, Result,
-    Store, Turn,
+    Change, ClaimChange, Collision, Committed, Cursor, Difference, EventFilter, Noticed, Page,
+    Reading, Result, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -388,7 +388,8 @@ impl Files {
             (None, None) => text::write(wanted, self.settings.document_progress),
             (None, Some(text)) => text::saying(&place, text, wanted)?,
             (Some((_, archived, there)), written) => {
-                let known = memory.accepted.exact && memory.accepted.text == fingerprint(there.as_bytes());
+                let known =
+                    memory.accepted.exact && memory.accepted.text == fingerprint(there.as_bytes());
                 let there = written.unwrap_or(there);
                 if known && change.late.is_none() {
                     // The text says what was accepted, so all that differs is what is new.

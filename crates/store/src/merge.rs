@@ -90,7 +90,11 @@ fn marked(base: &str, ours: &str, theirs: &str) -> String {
 }
 
 /// Two branches that each added a task gave both the same number; theirs gets the next one.
-pub(crate) fn without_collisions(base: &Value, ours: &Milestone, mut theirs: Milestone) -> Milestone {
+pub(crate) fn without_collisions(
+    base: &Value,
+    ours: &Milestone,
+    mut theirs: Milestone,
+) -> Milestone {
     let in_base = |number: u32| {
         let path = Path::root().key("tasks").key(&TaskName::new(number).to_string());
         path.get(base).is_some()

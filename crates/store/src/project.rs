@@ -91,7 +91,9 @@ impl Project {
                 done => return done,
             }
             std::thread::sleep(BEING_SAVED_PAUSE);
-            while goes_on() && self.store.read(scope).is_err_and(|error| self::is_being_saved(&error)) {
+            while goes_on()
+                && self.store.read(scope).is_err_and(|error| self::is_being_saved(&error))
+            {
                 std::thread::sleep(BEING_SAVED_PAUSE);
             }
         }

@@ -33,7 +33,8 @@ pub fn check(disk: &Disk) -> Result<Vec<Problem>> {
     for stream in streams(disk)? {
         problems.extend(history::read(disk, stream, None)?.problems);
         let own = Accepted::read(disk, stream)?.and_then(|accepted| accepted.own);
-        problems.extend(own.map(|own| history::truncated(disk, stream, &own)).transpose()?.flatten());
+        problems
+            .extend(own.map(|own| history::truncated(disk, stream, &own)).transpose()?.flatten());
     }
     problems.extend(strangers(disk)?);
     problems.extend(damaged_claims(disk)?);

@@ -176,7 +176,8 @@ fn holes(stream: Stream, segments: &[Segment]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for segment in segments {
         for (name, hash) in segment.header.parents.iter().filter_map(|p| p.split_once('@')) {
-            let parent = segments.iter().find(|other| other.name.trim_end_matches(".jsonl") == name);
+            let parent =
+                segments.iter().find(|other| other.name.trim_end_matches(".jsonl") == name);
             if parent.is_some_and(|parent| parent.hashes.contains(hash)) {
                 continue;
             }

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::accepted::Accepted;
 use super::disk::{Disk, fingerprint};
-use super::recent::{self, LateSave};
 use super::meant::{self, Meant, Past, Saved};
+use super::recent::{self, LateSave};
 use super::{history, journal, text};
 use crate::error::StoreError;
 use crate::{Difference, Noticed};

@@ -77,9 +77,8 @@ fn program() -> String {
 
 fn holder(disk: &Disk) -> String {
     let mut text = String::new();
-    let read = disk
-        .open(PLACE, OFlags::RDONLY)
-        .and_then(|file| file.take(200).read_to_string(&mut text));
+    let read =
+        disk.open(PLACE, OFlags::RDONLY).and_then(|file| file.take(200).read_to_string(&mut text));
     match read {
         Ok(_) if !text.trim().is_empty() => {
             text.trim().chars().filter(|c| !c.is_control()).collect()

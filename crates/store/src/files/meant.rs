@@ -241,9 +241,9 @@ pub fn rewrite(
         let past = Past { texts, events, now: wanted };
         let meant = meant(&past, &Saved { text: there, said: &said, late: false });
         let untouched = |change: &&FieldChange| {
-            !touched.iter().any(|path| {
-                path.starts_with(&change.path) || change.path.starts_with(path)
-            })
+            !touched
+                .iter()
+                .any(|path| path.starts_with(&change.path) || change.path.starts_with(path))
         };
         for change in meant.person.iter().filter(untouched) {
             put(&mut tree, &change.path, change.after.as_ref());

@@ -78,9 +78,10 @@ impl Editor {
 
     fn edit(&mut self) {
         // Some open the file early and write to it much later, whatever became of its name.
-        let held = self.chance.one_in(6).then(|| {
-            OpenOptions::new().read(true).write(true).open(&self.file).unwrap()
-        });
+        let held = self
+            .chance
+            .one_in(6)
+            .then(|| OpenOptions::new().read(true).write(true).open(&self.file).unwrap());
         let text = fs::read_to_string(&self.file).unwrap();
         if self.chance.one_in(3) || held.is_some() {
             std::thread::sleep(self.chance.millis(1, 500));
@@ -264,9 +265,9 @@ impl Writer {
             Err(Error::Refused(refusal)) if refusal.code() == "unreadable" => refusal.code(),
             Err(Error::Store(error)) if error.class() == StoreErrorClass::Conflict => error.code(),
             Err(error) => {
-                    println!("writer {}: {command:?}: {error}", self.number);
-                    "error"
-                },
+                println!("writer {}: {command:?}: {error}", self.number);
+                "error"
+            }
         };
         *self.done.refused.entry(code).or_default() += 1;
         false

@@ -86,7 +86,8 @@ fn whatever_stands_in_place_of_a_document_hides_only_that_milestone() {
 
 #[test]
 fn a_folder_that_is_a_link_is_refused_and_nothing_is_written_through_it() {
-    for folder in ["active", "data", "history", "history/milestone-001", "data/claims", "data/recent"]
+    for folder in
+        ["active", "data", "history", "history/milestone-001", "data/claims", "data/recent"]
     {
         let temp = tempfile::tempdir().unwrap();
         let (project, root, outside) = two(temp.path());
@@ -166,8 +167,23 @@ fn hostile_text_survives_exactly() {
         "<script>alert('x')</script> & \"quotes\" 'single'",
         "\u{202e}gnp.exe\u{2066}bidi\u{2069}",
         "- not: a list # nor a comment",
-        "yes", "no", "012", "1e3", "null", "~", "[1, 2]", "{a: b}", "@at", "`tick`", "%TAG", "!!str x",
-        "tab\there", "nbsp\u{a0}\u{2028}separator", "ends with colon:", " leading", "trailing ",
+        "yes",
+        "no",
+        "012",
+        "1e3",
+        "null",
+        "~",
+        "[1, 2]",
+        "{a: b}",
+        "@at",
+        "`tick`",
+        "%TAG",
+        "!!str x",
+        "tab\there",
+        "nbsp\u{a0}\u{2028}separator",
+        "ends with colon:",
+        " leading",
+        "trailing ",
     ];
     for text in hostile {
         let temp = tempfile::tempdir().unwrap();
@@ -215,7 +231,10 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("a bomb of aliases", aliases.into_bytes()),
         ("depth in flow", "[".repeat(100_000).into_bytes()),
-        ("depth in blocks", (0..2_000).flat_map(|n| format!("{}a:\n", " ".repeat(n)).into_bytes()).collect()),
+        (
+            "depth in blocks",
+            (0..2_000).flat_map(|n| format!("{}a:\n", " ".repeat(n)).into_bytes()).collect(),
+        ),
         ("duplicate keys", b"id: milestone-001\ntitle: a\ntitle: b\n".to_vec()),
         ("a tag", b"id: milestone-001\ntitle: !!python/object:os.system x\n".to_vec()),
         ("NUL", b"id: milestone-001\ntitle: a\0b\n".to_vec()),
@@ -229,7 +248,11 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
         ("tabs", b"id: milestone-001\n\ttitle: a\n".to_vec()),
         ("a merge key", b"x: &x {title: a}\nid: milestone-001\n<<: *x\n".to_vec()),
         ("many keys", (0..200_000).flat_map(|n| format!("k{n}: 1\n").into_bytes()).collect()),
-        ("100 MB", { let mut big = b"id: milestone-001\ntitle: a\ndescription: ".to_vec(); big.resize(100 << 20, b'x'); big }),
+        ("100 MB", {
+            let mut big = b"id: milestone-001\ntitle: a\ndescription: ".to_vec();
+            big.resize(100 << 20, b'x');
+            big
+        }),
     ]
 }
 
@@ -273,7 +296,18 @@ fn random_bytes_are_never_a_crash() {
     let file = root.join("active/milestone-001.yaml");
     let good = fs::read(&file).unwrap();
     let pieces: [&[u8]; 12] = [
-        b"&a ", b"*a", b"!!int ", b"? ", b"|+\n", b"{", b"[", b"\t", b"\xef\xbb\xbf", b"---\n", b"'", b"\"",
+        b"&a ",
+        b"*a",
+        b"!!int ",
+        b"? ",
+        b"|+\n",
+        b"{",
+        b"[",
+        b"\t",
+        b"\xef\xbb\xbf",
+        b"---\n",
+        b"'",
+        b"\"",
     ];
     for round in 0..count(300, 10_000) {
         let mut chance = Chance::new(seed, round as u64);
@@ -404,7 +438,11 @@ fn a_full_disk_changes_nothing_and_says_so() {
 fn a_folder_that_may_not_be_written_is_refused_before_anything_changes() {
     let temp = tempfile::tempdir().unwrap();
     let (project, root, _) = two(temp.path());
-    if Program::new("chattr").args(["+i"]).arg(root.join("active")).output().is_ok_and(|o| o.status.success())
+    if Program::new("chattr")
+        .args(["+i"])
+        .arg(root.join("active"))
+        .output()
+        .is_ok_and(|o| o.status.success())
     {
         let before = everything(&root.join("active"));
         let result = project.execute(&change_task(M2, 1, TaskStatus::Completed), "ada");
