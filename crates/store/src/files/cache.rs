@@ -44,7 +44,10 @@ struct Entry {
 
 impl Cache {
     pub fn read(disk: &Disk) -> Result<Self> {
-        let bytes = disk.read(PLACE).unwrap_or_default();
+        let bytes = match disk.read(PLACE) {
+            Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
+            read => read?,
+        };
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
     }
 

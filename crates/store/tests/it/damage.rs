@@ -37,7 +37,7 @@ fn copy(from: &Path, to: &Path) {
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         fs::copy(&file, &place).unwrap();
         // Old enough that nobody waits for an editor.
-        let old = SystemTime::now() - Duration::from_secs(60);
+        let old = SystemTime::now() - Duration::from_mins(1);
         fs::File::options().write(true).open(&place).unwrap().set_modified(old).unwrap();
     }
 }
@@ -221,7 +221,7 @@ fn a_cut_end_is_found_by_another_clone_from_what_was_written_after_it() {
     let command = change_task(MilestoneId(1), 3, TaskStatus::InProgress);
     project.execute(&command, "bob").unwrap();
     let text = fs::read_to_string(&first).unwrap();
-    let cut = text[..text.trim_end().rfind('\n').unwrap() + 1].to_owned();
+    let cut = text[..=text.trim_end().rfind('\n').unwrap()].to_owned();
     fs::write(&first, cut).unwrap();
     fs::remove_dir_all(two.join("data")).unwrap();
     let problems = open(&two).check("bob").unwrap();
