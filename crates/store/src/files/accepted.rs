@@ -30,7 +30,10 @@ fn place(stream: Stream) -> String {
 impl Accepted {
     pub fn read(disk: &Disk, stream: Stream) -> Result<Option<Self>, StoreError> {
         // One that cannot be read is only forgotten.
-        let bytes = disk.read(&place(stream)).unwrap_or_default();
+        let bytes = match disk.read(&place(stream)) {
+            Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
+            read => read?,
+        };
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 

@@ -49,7 +49,11 @@ struct Entry {
 impl Cache {
     pub fn read(disk: &Disk) -> Result<Self> {
         // A cache that cannot be read is none.
-        let bytes = disk.read(PLACE).ok().flatten().unwrap_or_default();
+        let bytes = match disk.read(PLACE) {
+            Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
+            read => read?,
+        };
+        let bytes = bytes.unwrap_or_default();
         Ok(Self { entries: decoded(&bytes).unwrap_or_default(), stale: 0 })
     }
 

@@ -202,7 +202,7 @@ pub fn truncated(disk: &Disk, stream: Stream, own: &Own) -> Result<Option<Proble
     if last.is_some_and(|last| fingerprint(last) == own.last) {
         return Ok(None);
     }
-    let line = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let line = String::from_utf8_lossy(&bytes).lines().count() as u64;
     let message = "records that this clone wrote behind this line are not here; that is so after \
                    going back to an older commit, and otherwise they are lost";
     let kind = ProblemKind::BrokenHistory;

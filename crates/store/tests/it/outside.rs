@@ -331,7 +331,7 @@ fn random_bytes_are_never_a_crash() {
         // Written long ago, so that nothing is waited for.
         fs::write(&file, &bytes).unwrap();
         let old = fs::File::options().write(true).open(&file).unwrap();
-        old.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
+        old.set_modified(std::time::SystemTime::now() - Duration::from_mins(1)).unwrap();
         let snapshot = all(&project);
         assert_eq!(snapshot.documents[&M2].title, "Two", "round {round}");
         assert!(snapshot.documents.contains_key(&M1), "round {round}");
