@@ -98,7 +98,30 @@ impl Machine {
 
     fn unmount(&mut self) -> Result<(), String> {
         self.mounted = false;
-        tool(&["umount", &self.inside.display().to_string()]).map(drop)
+        let device = self.device();
+        tool(&["umount", &self.inside.display().to_string()])?;
+        // Any mount namespace that was made meanwhile, by whomever, keeps the disk mounted until
+        // it ends, and with it the state in which no power is.
+        let living = |device: &String| Path::new("/sys/fs/ext4").join(device).exists();
+        for _ in 0..100 {
+            if !device.as_ref().is_some_and(living) {
+                return Ok(());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        Err("the disk stays mounted in somebody's namespace".to_owned())
+    }
+
+    /// The loop device behind the mount, such as `loop3`.
+    fn device(&self) -> Option<String> {
+        let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+        let inside = self.inside.display().to_string();
+        let mut mounts = mounts.lines().map(|line| line.split(' '));
+        let device = mounts.find_map(|mut words| {
+            let device = words.next()?;
+            (words.next()? == inside).then(|| device.to_owned())
+        });
+        device?.strip_prefix("/dev/").map(str::to_owned)
     }
 
     /// The power fails and comes back.
