@@ -431,8 +431,7 @@ impl Files {
         archived: bool,
         wanted: &Milestone,
     ) -> Result<String> {
-        let late = change.late.as_ref().map(|name| recent::text(&self.disk, name)).transpose()?;
-        let late = late.flatten();
+        let late = change.late.as_ref().map(|key| recent::text(&self.disk, key)).transpose()?;
         // Without events it is there to make the text say what is so already.
         let whole = change.events.is_empty()
             || change.late.is_none() && change.events.iter().any(|event| event.noticed);
@@ -540,14 +539,7 @@ impl Files {
             let _ = memory.accepted.write(&self.disk, memory.stream);
         }
         if let Some(late) = &change.late {
-            self.settle_late(late);
-        }
-    }
-
-    fn settle_late(&self, name: &str) {
-        let late = recent::late_saves(&self.disk).unwrap_or_default();
-        for save in late.iter().filter(|save| save.name == name) {
-            let _ = recent::settle(&self.disk, save);
+            let _ = recent::settle(&self.disk, late);
         }
     }
 
