@@ -9,11 +9,12 @@ use clap::Parser as _;
 use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::AttemptId;
-use milestone_domain::snapshot::{Scope, Snapshot};
+use milestone_domain::refusal::Refusal;
+use milestone_domain::snapshot::{ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
 use milestone_store::files::Files;
-use milestone_store::{Outcome, Project, StoreError};
+use milestone_store::{Error, Outcome, Project, StoreError};
 
 use crate::args::{Cli, Fencing, Globals};
 use crate::commands;
@@ -39,7 +40,7 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(report_bug));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return refuse_arguments(&error),
+        Err(error) => return refuse_arguments(error),
     };
     let app = App {
         out: Output::new(cli.globals.json),
@@ -65,15 +66,18 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
     )
     .end();
     page.say("please report the two lines above with the command that led here.").end();
-    Output::new(false).say(&page);
+    crate::output::say(&page);
     std::process::exit(i32::from(u8::from(Exit::Failed)));
 }
 
-fn refuse_arguments(error: &clap::Error) -> ExitCode {
+/// What was typed is repeated in the message, so the message is made from cleaned arguments.
+fn refuse_arguments(error: clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let _ = error.print();
         return Exit::Done.into();
     }
+    let cleaned = env::args_os().map(|arg| crate::render::page::clean(arg.to_string_lossy()));
+    let error = Cli::try_parse_from(cleaned).err().unwrap_or(error);
     if env::args_os().any(|arg| arg == "--json") {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
@@ -91,18 +95,8 @@ impl App {
             return Ok(opened);
         }
         let root = discover::find(&self.start(), chosen_root().as_deref())?;
-        let opened = self.open(root)?;
+        let opened = open(root)?;
         Ok(self.opened.get_or_init(|| opened))
-    }
-
-    fn open(&self, root: Root) -> Result<Opened, Failure> {
-        let config = Config::load(&layers(Some(&root)))?;
-        for warning in &config.warnings {
-            self.out.warn(warning);
-        }
-        let files = Files::open(root.folder(), config.settings(), config.lock_wait());
-        let project = Project::new(Box::new(files), config.zone());
-        Ok(Opened { project, root, config })
     }
 
     /// The project, made first where there is none. True if it was made now.
@@ -123,7 +117,9 @@ impl App {
     }
 
     fn start(&self) -> PathBuf {
-        self.globals.directory.clone().unwrap_or_else(|| PathBuf::from("."))
+        let start = self.globals.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+        // A message names the folder as it is; one that is not there is named as it was given.
+        std::fs::canonicalize(&start).unwrap_or(start)
     }
 
     pub fn actor(&self) -> &str {
@@ -144,7 +140,46 @@ impl App {
     }
 
     pub fn execute(&self, command: &Command) -> Result<Outcome, Failure> {
-        Ok(self.opened()?.project.execute(command, self.actor())?)
+        let result = self.opened()?.project.execute(command, self.actor());
+        result.map_err(|error| match error {
+            Error::Refused(refusal @ Refusal::Held { .. }) => self.held(refusal),
+            error => error.into(),
+        })
+    }
+
+    /// A claim is known by its fence and not by a name, which several agents may share.
+    fn held(&self, refusal: Refusal) -> Failure {
+        match &refusal {
+            Refusal::Held { by, fence: Some(_), .. } if by == self.actor() => {
+                Failure::HeldUnderYourName(refusal)
+            }
+            _ => Failure::Refused(refusal),
+        }
+    }
+}
+
+fn open(root: Root) -> Result<Opened, Failure> {
+    let config = Config::load(&layers(Some(&root)))?;
+    for warning in &config.warnings {
+        crate::output::warn(warning);
+    }
+    let files = Files::open(root.folder(), config.settings(), config.lock_wait());
+    let project = Project::new(Box::new(files), config.zone());
+    Ok(Opened { project, root, config })
+}
+
+/// Says that something is wrong, where what is asked for does not show it.
+pub fn mention(snapshot: &Snapshot) {
+    let worth = |kind| kind != ProblemKind::UnknownKey;
+    let problems = snapshot.problems.iter().filter(|problem| worth(problem.kind));
+    if let Some(first) = problems.clone().next() {
+        let more = match problems.count() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let line = first.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let said = format!("{}{line}: {}{more}; see `milestone doctor`", first.file, first.message);
+        crate::output::warn(&said);
     }
 }
 

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
 use crate::commands::{
-    archive, condition, config, criterion, doctor, edit, init, list, next, plan, schema, show,
-    task, update, watch,
+    archive, condition, config, criterion, doctor, edit, init, list, merge_driver, next, plan,
+    schema, show, task, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -25,6 +25,7 @@ const STYLES: Styles = Styles::styled()
     styles = STYLES,
     propagate_version = false,
     disable_help_subcommand = true,
+    max_term_width = 100,
     after_help = "\
 Examples:
   milestone plan \"User authentication\" --due 2026-12-18 --task \"Design the flow | 4h\"
@@ -94,4 +95,6 @@ pub enum Verb {
     Watch(watch::WatchArgs),
     Config(config::ConfigArgs),
     Schema(schema::SchemaArgs),
+    #[command(hide = true)]
+    MergeDriver(merge_driver::MergeDriverArgs),
 }

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod edit;
 pub mod init;
 pub mod list;
+pub mod merge_driver;
 pub mod next;
 pub mod plan;
 pub mod schema;
@@ -25,7 +26,7 @@ use crate::errors::Failure;
 
 pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
     match verb {
-        Verb::Init(_) => init::run(app),
+        Verb::Init(args) => init::run(app, &args),
         Verb::Plan(args) => plan::run(app, &args),
         Verb::List(args) => list::run(app, args),
         Verb::Show(args) => show::run(app, &args),
@@ -40,6 +41,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Doctor(args) => doctor::run(app, &args),
         Verb::Watch(args) => watch::run(app, &args),
         Verb::Config(args) => config::run(app, args),
-        Verb::Schema(args) => schema::run(app, &args),
+        Verb::Schema(args) => schema::run(&args),
+        Verb::MergeDriver(args) => merge_driver::run(&args),
     }
 }

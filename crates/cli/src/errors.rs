@@ -14,6 +14,8 @@ use serde::Serialize;
 pub enum Failure {
     Refused(Refusal),
     Store(StoreError),
+    /// The claim is in the same name, and no fence or another one was shown.
+    HeldUnderYourName(Refusal),
     Usage {
         message: String,
         next: String,
@@ -43,6 +45,10 @@ pub enum Failure {
         because: Box<Failure>,
         kept: PathBuf,
         again: String,
+    },
+    /// A merge that only a person can finish.
+    LeftToPerson {
+        path: String,
     },
     Unhealthy {
         problems: usize,
@@ -111,6 +117,14 @@ impl Failure {
                 message: error.to_string(),
                 next: error.next(),
             },
+            Self::HeldUnderYourName(refusal) => Entry {
+                code: refusal.code(),
+                exit: of_refusal(refusal.class()),
+                message: refusal.to_string(),
+                next: "if this is your claim, show the fence that `milestone task claim` printed \
+                       (`--fence N`); if not, take other work: `milestone next`"
+                    .into(),
+            },
             Self::EditKept { because, kept, again } => Entry {
                 message: format!("the edit does not count yet: {}", because.entry().message),
                 next: format!("it is kept in {}; go on with it: `{again}`", kept.display()),
@@ -135,9 +149,11 @@ impl Failure {
                     format!("stop working on it; see who took over: `milestone task log {task}`");
                 ("claim_lost", Exit::Conflict, next)
             }
-            Self::Untrusted { retry, .. } => {
-                ("untrusted", Exit::Rule, format!("read it; if you agree to run it: `{retry}`"))
-            }
+            Self::Untrusted { retry, .. } => (
+                "untrusted",
+                Exit::Rule,
+                format!("read it; if you agree to run it, say so in a terminal: `{retry}`"),
+            ),
             Self::CheckFailed { .. } => (
                 "check_failed",
                 Exit::Failed,
@@ -149,6 +165,12 @@ impl Failure {
                 );
                 ("no_check", Exit::Usage, next)
             }
+            Self::LeftToPerson { .. } => (
+                "left_to_person",
+                Exit::Failed,
+                "finish the merge, then `milestone doctor --fix` resolves what history explains"
+                    .into(),
+            ),
             Self::Unhealthy { .. } => {
                 ("unhealthy", Exit::Failed, "each problem above says what to do about it".into())
             }
@@ -156,7 +178,10 @@ impl Failure {
                 ("io", Exit::Failed, "see that the file can be read and written".into())
             }
             Self::Closed => ("output_closed", Exit::Done, String::new()),
-            Self::Refused(_) | Self::Store(_) | Self::EditKept { .. } => return self.entry(),
+            Self::Refused(_)
+            | Self::Store(_)
+            | Self::HeldUnderYourName(_)
+            | Self::EditKept { .. } => return self.entry(),
         };
         Entry { code, exit, message: self.message(), next }
     }
@@ -185,13 +210,17 @@ impl Failure {
             Self::NoCheck { milestone, number } => {
                 format!("criterion {number} of {milestone} has no check to run")
             }
+            Self::LeftToPerson { path } => format!("{path} is left to a person"),
             Self::Unhealthy { problems: 1 } => "1 problem was found".into(),
             Self::Unhealthy { problems } => format!("{problems} problems were found"),
             Self::Io { doing, path, source } => {
                 format!("cannot {doing} {}: {source}", path.display())
             }
             Self::Closed => "nobody reads the output".into(),
-            Self::Refused(_) | Self::Store(_) | Self::EditKept { .. } => self.entry().message,
+            Self::Refused(_)
+            | Self::Store(_)
+            | Self::HeldUnderYourName(_)
+            | Self::EditKept { .. } => self.entry().message,
         }
     }
 }

@@ -2,17 +2,28 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Git's configuration is read, and git itself is not started: that alone would take longer than
 /// the whole command.
 pub fn default_actor(project: &Path) -> String {
     let files = git_files(project);
-    let from_git =
-        files.iter().filter_map(|file| user_name(&fs::read_to_string(file).ok()?)).next();
+    let from_git = files.iter().find_map(|file| user_name(&fs::read_to_string(file).ok()?));
     let login = || ["USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
-    let named = from_git.or_else(login).filter(|name| !name.trim().is_empty());
+    let named = from_git.or_else(login).or_else(account).filter(|name| !name.trim().is_empty());
     named.unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// The name of the account that runs this process, where the environment does not say.
+fn account() -> Option<String> {
+    let own = fs::metadata("/proc/self").ok()?.uid().to_string();
+    let accounts = fs::read_to_string("/etc/passwd").ok()?;
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);
+        (id == own).then(|| name.to_owned())
+    })
 }
 
 /// The most particular first.

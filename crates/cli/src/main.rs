@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod editing;
 mod errors;
+mod git;
 mod identity;
 mod output;
 mod render;

@@ -1,5 +1,6 @@
 //! Where words go: data to stdout, talk to stderr, one JSON document when asked for it.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 
 use serde::Serialize;
@@ -54,7 +55,7 @@ impl Output {
         }
         let mut page = self.page();
         render(&mut page);
-        self.print(&page)
+        print(&page)
     }
 
     /// What a change came to: the id alone where a script reads, the talk where a person does.
@@ -71,9 +72,9 @@ impl Output {
         let mut page = self.page();
         talk(&mut page);
         if self.terminal {
-            return self.print(&page);
+            return print(&page);
         }
-        self.say(&page);
+        say(&page);
         written(writeln!(io::stdout().lock(), "{id}"))
     }
 
@@ -105,21 +106,6 @@ impl Output {
         written(writeln!(io::stdout().lock(), "{text}"))
     }
 
-    /// Text as it is, for other programs: YAML, a schema.
-    pub fn raw(self, text: &str) -> Result<(), Failure> {
-        written(io::stdout().lock().write_all(text.as_bytes()))
-    }
-
-    pub fn print(self, page: &Page) -> Result<(), Failure> {
-        let mut stdout = anstream::stdout().lock();
-        written(stdout.write_all(page.text().as_bytes()).and_then(|()| stdout.flush()))
-    }
-
-    /// Talk is never worth failing for.
-    pub fn say(self, page: &Page) {
-        let _ = anstream::stderr().lock().write_all(page.text().as_bytes());
-    }
-
     pub fn fail(self, failure: &Failure) {
         // What `doctor --json` found is its document; there is never a second one.
         let said = self.json && matches!(failure, Failure::Unhealthy { .. });
@@ -143,14 +129,42 @@ impl Output {
         if !entry.next.is_empty() {
             page.styled(style::HINT, "hint").say(": ").say(&entry.next).end();
         }
-        self.say(&page);
+        say(&page);
     }
+}
 
-    pub fn warn(self, message: &str) {
-        let mut page = Page::new(None);
-        page.styled(style::WARN, "warning").say(": ").say(message).end();
-        self.say(&page);
+/// Text as it is, for other programs: YAML, a schema.
+pub fn raw(text: &str) -> Result<(), Failure> {
+    written(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+pub fn print(page: &Page) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let text = coloured(page, anstream::AutoStream::choice(&stdout));
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// The whole page at once, so that it is written at once.
+fn coloured(page: &Page, choice: anstream::ColorChoice) -> Cow<'_, str> {
+    match choice {
+        anstream::ColorChoice::Never => {
+            Cow::Owned(anstream::adapter::strip_str(page.text()).to_string())
+        }
+        _ => Cow::Borrowed(page.text()),
     }
+}
+
+/// Talk is never worth failing for.
+pub fn say(page: &Page) {
+    let mut stderr = io::stderr().lock();
+    let text = coloured(page, anstream::AutoStream::choice(&stderr));
+    let _ = stderr.write_all(text.as_bytes());
+}
+
+pub fn warn(message: &str) {
+    let mut page = Page::new(None);
+    page.styled(style::WARN, "warning").say(": ").say(message).end();
+    say(&page);
 }
 
 /// Whoever read us may have seen enough: that is no error.

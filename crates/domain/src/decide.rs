@@ -8,6 +8,8 @@ mod milestone;
 mod references;
 mod renumber;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -172,14 +172,21 @@ fn shortened(text: &str) -> String {
 }
 
 impl Serialize for Effort {
+    /// People read the written form; a format that nobody reads gets the minutes.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            return serializer.collect_str(self);
+        }
+        serializer.serialize_u32(self.0)
     }
 }
 
 impl<'de> Deserialize<'de> for Effort {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EffortVisitor)
+        if deserializer.is_human_readable() {
+            return deserializer.deserialize_any(EffortVisitor);
+        }
+        u32::deserialize(deserializer).map(Self)
     }
 }
 
@@ -228,8 +235,7 @@ impl JsonSchema for Effort {
 }
 
 /// How much work something is thought to be: one figure, or three when there is doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Estimate {
     /// One figure.
     Single(Effort),
@@ -319,11 +325,40 @@ struct WrittenPoints {
     pessimistic: Effort,
 }
 
+impl Serialize for Estimate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (*self, serializer.is_human_readable()) {
+            (Self::Single(effort), true) => effort.serialize(serializer),
+            (Self::ThreePoint(points), true) => points.serialize(serializer),
+            (Self::Single(effort), false) => Compact::Single(effort).serialize(serializer),
+            (Self::ThreePoint(ThreePoint { optimistic, likely, pessimistic }), false) => {
+                Compact::Points(optimistic, likely, pessimistic).serialize(serializer)
+            }
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Estimate {
     /// By hand, because an untagged enum buffers the value and loses the place of an error.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EstimateVisitor)
+        if deserializer.is_human_readable() {
+            return deserializer.deserialize_any(EstimateVisitor);
+        }
+        match Compact::deserialize(deserializer)? {
+            Compact::Single(effort) => Ok(Self::Single(effort)),
+            Compact::Points(optimistic, likely, pessimistic) => {
+                let points = ThreePoint::new(optimistic, likely, pessimistic);
+                points.map(Self::ThreePoint).map_err(D::Error::custom)
+            }
+        }
     }
+}
+
+/// An estimate in a format that nobody reads, which cannot say what comes next.
+#[derive(Serialize, serde::Deserialize)]
+enum Compact {
+    Single(Effort),
+    Points(Effort, Effort, Effort),
 }
 
 struct EstimateVisitor;

@@ -244,17 +244,99 @@ impl FromStr for Node {
     }
 }
 
+/// An id in a format that nobody reads: what it is, and its numbers.
+type Compact = (u8, u32, u32);
+
+impl MilestoneId {
+    fn compact(self) -> Compact {
+        (0, self.0, 0)
+    }
+
+    fn from_compact(compact: Compact) -> Option<Self> {
+        let (0, number, 0) = compact else { return None };
+        Some(Self(number))
+    }
+}
+
+impl TaskId {
+    fn compact(self) -> Compact {
+        (1, self.milestone.0, self.number)
+    }
+
+    fn from_compact(compact: Compact) -> Option<Self> {
+        let (1, milestone, number) = compact else { return None };
+        Some(Self::new(MilestoneId(milestone), number))
+    }
+}
+
+impl TaskName {
+    fn compact(self) -> Compact {
+        self.milestone.map_or((2, 0, self.number), |milestone| (1, milestone.0, self.number))
+    }
+
+    fn from_compact(compact: Compact) -> Option<Self> {
+        match compact {
+            (1, milestone, number) => {
+                Some(Self { milestone: Some(MilestoneId(milestone)), number })
+            }
+            (2, 0, number) => Some(Self::new(number)),
+            _ => None,
+        }
+    }
+}
+
+impl Reference {
+    fn compact(self) -> Compact {
+        match self {
+            Self::Milestone(id) => id.compact(),
+            Self::Task(id) => id.compact(),
+            Self::Own(number) => (2, 0, number),
+        }
+    }
+
+    fn from_compact(compact: Compact) -> Option<Self> {
+        match compact {
+            (2, 0, number) => Some(Self::Own(number)),
+            other => Node::from_compact(other).map(|node| match node {
+                Node::Milestone(id) => Self::Milestone(id),
+                Node::Task(id) => Self::Task(id),
+            }),
+        }
+    }
+}
+
+impl Node {
+    fn compact(self) -> Compact {
+        match self {
+            Self::Milestone(id) => id.compact(),
+            Self::Task(id) => id.compact(),
+        }
+    }
+
+    fn from_compact(compact: Compact) -> Option<Self> {
+        let task = TaskId::from_compact(compact).map(Self::Task);
+        task.or_else(|| MilestoneId::from_compact(compact).map(Self::Milestone))
+    }
+}
+
 /// Serde, and the schema, through the written form.
 macro_rules! as_text {
     ($type:ident, $pattern:literal) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                if serializer.is_human_readable() {
+                    return serializer.collect_str(self);
+                }
+                self.compact().serialize(serializer)
             }
         }
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if !deserializer.is_human_readable() {
+                    let id = Self::from_compact(Compact::deserialize(deserializer)?);
+                    return id.ok_or_else(|| de::Error::custom("no such id"));
+                }
                 let text = Cow::<'de, str>::deserialize(deserializer)?;
                 text.parse().map_err(de::Error::custom)
             }

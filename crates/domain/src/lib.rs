@@ -15,7 +15,10 @@ pub mod graph;
 pub mod ids;
 pub mod limits;
 pub mod needs;
+pub mod planted;
 pub mod progress;
+#[cfg(any(test, feature = "random"))]
+pub mod random;
 pub mod readiness;
 pub mod refusal;
 pub mod schedule;

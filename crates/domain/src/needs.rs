@@ -2,20 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::change::FieldChange;
 use crate::command::Command;
-use crate::snapshot::Scope;
+use crate::ids::{MilestoneId, Reference};
+use crate::snapshot::{Outline, Scope};
 
 /// Pure and beside `decide`: a store never guesses what a rule will look at.
 pub fn needs(command: &Command) -> Scope {
     match command {
-        Command::Plan { .. } => Scope::Graph(BTreeSet::new()),
-        Command::Adopt { document } => Scope::Graph(BTreeSet::from([document.id])),
+        Command::Plan { draft } => Scope::Graph(Outline::of(draft).required()),
+        Command::Adopt { document } => {
+            Scope::Graph(with(document.id, Outline::of(document).required()))
+        }
         Command::Amend { milestone, changes } | Command::TakeIn { milestone, changes } => {
-            if changes.iter().any(touches_edges) {
-                return Scope::Graph(BTreeSet::from([*milestone]));
+            let mut edges = changes.iter().filter(|change| touches_edges(change)).peekable();
+            if edges.peek().is_none() {
+                return Scope::Milestone(*milestone);
             }
-            Scope::Milestone(*milestone)
+            Scope::Graph(with(*milestone, edges.flat_map(required)))
         }
         Command::AddTask { milestone, draft } => {
             // A new task without edges can close no cycle.
@@ -23,7 +29,8 @@ pub fn needs(command: &Command) -> Scope {
             {
                 return Scope::Milestone(*milestone);
             }
-            Scope::Graph(BTreeSet::from([*milestone]))
+            let required = draft.requires.iter().map(|on| on.node(*milestone).milestone());
+            Scope::Graph(with(*milestone, required))
         }
         Command::ChangeMilestone { milestone, .. }
         | Command::AddCriterion { milestone, .. }
@@ -45,6 +52,36 @@ pub fn needs(command: &Command) -> Scope {
     }
 }
 
+fn with(
+    milestone: MilestoneId,
+    others: impl IntoIterator<Item = MilestoneId>,
+) -> BTreeSet<MilestoneId> {
+    others.into_iter().chain([milestone]).collect()
+}
+
+/// What a change newly requires: it may be filed away, where only those look who know of it.
+fn required(change: &FieldChange) -> BTreeSet<MilestoneId> {
+    let mut found = BTreeSet::new();
+    let listed = change.path.steps().iter().any(|step| step == "requires");
+    change.after.iter().for_each(|after| collect(after, listed, &mut found));
+    found
+}
+
+fn collect(value: &Value, listed: bool, found: &mut BTreeSet<MilestoneId>) {
+    match value {
+        Value::Object(map) => {
+            map.iter().for_each(|(key, value)| collect(value, listed || key == "requires", found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, listed, found)),
+        Value::String(text) if listed => match text.parse() {
+            Ok(Reference::Milestone(id)) => found.extend([id]),
+            Ok(Reference::Task(id)) => found.extend([id.milestone]),
+            Ok(Reference::Own(_)) | Err(_) => {}
+        },
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// Whether a change may close a cycle or break a reference.
 pub fn touches_edges(change: &FieldChange) -> bool {
     let steps = change.path.steps();
@@ -56,5 +93,30 @@ pub fn touches_edges(change: &FieldChange) -> bool {
         [section, ..] if section == "deliverables" || section == "archived" => true,
         [list, _, key, ..] if list == "tasks" => edge(key),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::change::Path;
+
+    #[test]
+    fn what_a_change_newly_requires_is_read() {
+        let home = MilestoneId(1);
+        let scope = |path: &[&str], after: Value| {
+            let path = path.iter().fold(Path::root(), |path, step| path.key(step));
+            let changes = vec![FieldChange { path, before: None, after: Some(after) }];
+            needs(&Command::Amend { milestone: home, changes })
+        };
+        let graph = |ids: &[u32]| Scope::Graph(ids.iter().copied().map(MilestoneId).collect());
+        let own = ["tasks", "task-001", "requires"];
+        assert_eq!(scope(&own, json!(["task-002", "task-007-001"])), graph(&[1, 7]));
+        assert_eq!(scope(&["dependencies", "requires"], json!(["milestone-002"])), graph(&[1, 2]));
+        let new = json!({"title": "3", "requires": ["4.1"]});
+        assert_eq!(scope(&["tasks", "task-002"], new), graph(&[1, 4]));
+        assert_eq!(scope(&["title"], json!("milestone-002")), Scope::Milestone(home));
     }
 }

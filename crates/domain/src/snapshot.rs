@@ -253,6 +253,11 @@ impl Outline {
         own.chain(tasks).map(|reference| reference.node(self.id))
     }
 
+    /// The other milestones that it or one of its tasks waits for, or for a task of theirs.
+    pub fn required(&self) -> BTreeSet<MilestoneId> {
+        self.waits_for().map(Node::milestone).filter(|id| *id != self.id).collect()
+    }
+
     /// Whether anything in it waits for a condition.
     pub fn has_conditions(&self) -> bool {
         !self.conditions.is_empty() || self.tasks.iter().any(|task| !task.conditions.is_empty())

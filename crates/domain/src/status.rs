@@ -29,8 +29,17 @@ macro_rules! words {
         impl $type {
             pub const WORDS: &'static [&'static str] = &[$($word),+];
 
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
+            }
+
+            fn exact(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
             }
         }
 
@@ -44,6 +53,10 @@ macro_rules! words {
             type Err = WordError;
 
             fn from_str(text: &str) -> Result<Self, WordError> {
+                // Nearly every word is written by the program, and needs no second look.
+                if let Some(exact) = Self::exact(text) {
+                    return Ok(exact);
+                }
                 let word = text.trim().to_ascii_lowercase().replace(['-', ' '], "_");
                 match word.as_str() {
                     $($word $(| $alias)* => Ok(Self::$variant),)+
@@ -54,12 +67,19 @@ macro_rules! words {
 
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.word())
+                if serializer.is_human_readable() {
+                    return serializer.serialize_str(self.word());
+                }
+                serializer.serialize_u8(*self as u8)
             }
         }
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if !deserializer.is_human_readable() {
+                    let known = Self::ALL.get(usize::from(u8::deserialize(deserializer)?));
+                    return known.copied().ok_or_else(|| de::Error::custom("no such word"));
+                }
                 let text = Cow::<'de, str>::deserialize(deserializer)?;
                 text.parse().map_err(de::Error::custom)
             }

@@ -124,8 +124,7 @@ impl Config {
     pub fn load(layers: &Layers) -> Result<Self, StoreError> {
         let mut config = Self { values: BTreeMap::new(), warnings: Vec::new() };
         for key in KEYS {
-            let default = yaml::to_value(key.default).unwrap_or_else(|_| key.default.into());
-            config.values.insert(key.name, (default, Source::Default));
+            config.values.insert(key.name, (plain(key.default), Source::Default));
         }
         for (file, source) in [(&layers.user, Source::User), (&layers.project, Source::Project)] {
             if let Some(file) = file {
@@ -240,6 +239,18 @@ impl Config {
     }
 }
 
+/// A default as it would be read, without starting a parser for each of them at every start.
+fn plain(text: &str) -> Value {
+    if let Some(items) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return items.split(", ").filter(|item| !item.is_empty()).map(plain).collect();
+    }
+    match (text.parse::<bool>(), text.parse::<u64>()) {
+        (Ok(said), _) => said.into(),
+        (_, Ok(number)) => number.into(),
+        _ => text.into(),
+    }
+}
+
 /// The name of a setting's environment variable.
 pub fn variable(name: &str) -> String {
     format!("MILESTONE_{}", name.replace('.', "_").to_uppercase())
@@ -296,10 +307,34 @@ fn text(value: &Value) -> String {
 
 fn zone(value: &Value) -> Result<TimeZone, String> {
     match text(value).as_str() {
-        "system" => Ok(TimeZone::system()),
-        name => TimeZone::get(name)
+        "system" => Ok(system_zone().unwrap_or_else(TimeZone::system)),
+        name => named_zone(name)
+            .map_or_else(|| TimeZone::get(name), Ok)
             .map_err(|_| format!("`{name}` is no time zone; write one such as Europe/Berlin")),
     }
+}
+
+const ZONES: &str = "/usr/share/zoneinfo";
+
+/// The machine's zone from the one file that says it: listing every zone there is, as a general
+/// lookup does, takes longer than all the rest of a small command.
+fn system_zone() -> Option<TimeZone> {
+    if std::env::var_os("TZ").is_some() {
+        return None;
+    }
+    let link = fs::read_link("/etc/localtime").ok()?;
+    let name = link.strip_prefix(ZONES).ok()?.to_str()?;
+    named_zone(name)
+}
+
+/// `None` where the zones are not kept as usual, or the name is not spelt as usual.
+fn named_zone(name: &str) -> Option<TimeZone> {
+    let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+');
+    if !name.split('/').all(|part| !part.is_empty() && part.chars().all(usual)) {
+        return None;
+    }
+    let bytes = fs::read(Path::new(ZONES).join(name)).ok()?;
+    TimeZone::tzif(name, &bytes).ok()
 }
 
 fn calendar_part(part: &str, value: &Value) -> Result<(), String> {
@@ -375,6 +410,7 @@ mod tests {
         for key in KEYS {
             let value = config.value(key.name).unwrap();
             assert_eq!((key.check)(&value.value), Ok(()), "{}", key.name);
+            assert_eq!(yaml::to_value(key.default).unwrap(), value.value, "{}", key.name);
         }
         assert_eq!(config.settings(), Settings::default());
     }

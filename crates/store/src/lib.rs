@@ -3,12 +3,20 @@
 //! A store decides nothing: it reads what it is asked for, and keeps a whole change or none of it.
 
 pub mod config;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod discover;
 mod error;
 pub mod files;
 pub mod init;
+pub mod memory;
 pub mod merge;
+pub mod planted;
+#[cfg(all(test, feature = "planted-bugs"))]
+mod planted_tests;
 mod project;
+#[cfg(any(test, feature = "conformance"))]
+pub mod simulation;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,15 +73,29 @@ pub trait Store {
     fn check(&self) -> Result<Vec<Problem>>;
 
     /// Mends what can be mended without deciding anything, and says what it did.
-    fn mend(&self) -> Result<Vec<String>>;
+    fn mend(&self, bases: Bases<'_>) -> Result<Vec<String>>;
 
-    /// Documents that have the same id as another one.
+    /// What has the same id as something else.
     fn collisions(&self) -> Result<Vec<Collision>>;
 }
 
-/// A document whose id another one also has, and keeps.
+/// Gives the text with which both sides of a merge began, where it is known, by the file's place.
+pub type Bases<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Something whose id another one also has, and keeps.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Collision {
+pub enum Collision {
+    Milestone(Collided),
+    /// A task of another branch that got a number which was taken; what it said.
+    Task {
+        milestone: MilestoneId,
+        document: serde_json::Value,
+    },
+}
+
+/// A document whose id another one also has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Collided {
     pub milestone: MilestoneId,
     pub uid: Uid,
     /// What it says.

@@ -9,17 +9,17 @@ use milestone_domain::change::difference;
 use milestone_domain::command::{Command, Context, Credential};
 use milestone_domain::decide::decide;
 use milestone_domain::dependencies::Dependencies;
-use milestone_domain::document::{Milestone, by_owner};
+use milestone_domain::document::{Milestone, Task, by_owner};
 use milestone_domain::event::{ChangeId, Recorded};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::needs::needs;
 use milestone_domain::refusal::Refusal;
-use milestone_domain::snapshot::{Claim, Problem, ProblemKind, Scope, Snapshot};
+use milestone_domain::snapshot::{Claim, Part, Problem, ProblemKind, Scope, Snapshot};
 use uuid::Uuid;
 
 use crate::{
-    Change, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page, Result, Store,
-    StoreError,
+    Bases, Change, Collided, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page,
+    Reading, Result, Store, StoreError, Turn,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -31,6 +31,9 @@ const BEING_SAVED_PAUSE: Duration = Duration::from_millis(40);
 
 /// How often edits that come in while edits are taken in are looked for again.
 const TAKE_IN_ROUNDS_MAX: u32 = 8;
+
+/// How many new documents one change takes in: few enough for a record of the journal.
+const ADOPTED_TOGETHER_MAX: usize = 256;
 
 /// A project, whatever keeps it.
 pub struct Project {
@@ -115,7 +118,7 @@ impl Project {
             return Ok(reading.snapshot);
         }
         match self.store.turn() {
-            Ok(_turn) => self.settled(scope, actor),
+            Ok(_turn) => self.settled(scope, actor, Some(reading)),
             // Where nothing can be written, what people changed can still be read.
             Err(StoreError::Io { .. }) => {
                 Ok(self.foreseen(reading.snapshot, &reading.noticed, actor))
@@ -125,10 +128,16 @@ impl Project {
     }
 
     /// Reads until nothing is left to take in; what a rule refuses stays as a named problem.
-    fn settled(&self, scope: &Scope, actor: &str) -> Result<Snapshot> {
+    ///
+    /// A reading from before this turn will do to begin with: whatever is taken in is held against
+    /// what is there.
+    fn settled(&self, scope: &Scope, actor: &str, mut begin: Option<Reading>) -> Result<Snapshot> {
         let mut refused: Vec<(Noticed, Problem)> = Vec::new();
         for _ in 0..TAKE_IN_ROUNDS_MAX {
-            let mut reading = self.store.read(scope)?;
+            let mut reading = match begin.take() {
+                Some(reading) => reading,
+                None => self.store.read(scope)?,
+            };
             reading.noticed.retain(|noticed| !refused.iter().any(|(known, _)| known == noticed));
             if reading.noticed.is_empty() {
                 reading.snapshot.problems.extend(refused.into_iter().map(|(_, problem)| problem));
@@ -136,7 +145,7 @@ impl Project {
             }
             // Documents that came in together may require one another, so each round takes in all
             // that it can before the next look.
-            for noticed in reading.noticed {
+            for noticed in self.adopt(reading.noticed, actor)? {
                 match self.take_in(&noticed, actor) {
                     Ok(()) | Err(Error::Store(StoreError::Stale)) => {}
                     Err(Error::Refused(refusal)) => {
@@ -149,6 +158,49 @@ impl Project {
         }
         let reading = self.store.read(scope)?;
         Ok(self.foreseen(reading.snapshot, &reading.noticed, actor))
+    }
+
+    /// Takes in new documents, many in one change: an import or a first look at somebody else's
+    /// folder brings hundreds, and each by itself would wait for the disk. Answers what is still
+    /// to be taken in one by one.
+    fn adopt(&self, noticed: Vec<Noticed>, actor: &str) -> Result<Vec<Noticed>> {
+        let new = |noticed: &Noticed| matches!(noticed.what, Difference::New(_));
+        let (new, mut others): (Vec<_>, Vec<_>) = noticed.into_iter().partition(new);
+        for together in new.chunks(ADOPTED_TOGETHER_MAX) {
+            let adopted = match together {
+                [_] => false,
+                _ => self.adopt_together(together, actor)?,
+            };
+            if !adopted {
+                others.extend(together.iter().cloned());
+            }
+        }
+        Ok(others)
+    }
+
+    /// Whether all of them could be taken in. What they require of one another is no condition for
+    /// that, so each is decided by itself.
+    fn adopt_together(&self, noticed: &[Noticed], actor: &str) -> Result<bool> {
+        let nothing = Snapshot::default();
+        let mut all = Change::new(&nothing, self.context(actor).change, Vec::new());
+        for noticed in noticed {
+            let Some(command) = taking_in(noticed) else { return Ok(false) };
+            let context = self.context(actor);
+            let Ok(events) = decide(&nothing, &command, &context) else { return Ok(false) };
+            let change = Change::new(&nothing, context.change, events);
+            if all.events.is_empty() {
+                // By its first event a change is known again.
+                all.id = change.id;
+            }
+            all.events.extend(change.events);
+            all.documents.extend(change.documents);
+            all.reads.insert(Part::Milestone(noticed.milestone), noticed.version.clone());
+        }
+        match self.store.commit(&all) {
+            Ok(_) => Ok(true),
+            Err(StoreError::Stale) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn take_in(&self, noticed: &Noticed, actor: &str) -> std::result::Result<(), Error> {
@@ -181,10 +233,24 @@ impl Project {
         snapshot
     }
 
+    /// This process's turn to write, for who looks before deciding what to do.
+    pub fn turn(&self) -> Result<Box<dyn Turn + '_>> {
+        self.store.turn()
+    }
+
     /// Reads what the command needs, decides, and keeps what was decided.
     pub fn execute(&self, command: &Command, actor: &str) -> std::result::Result<Outcome, Error> {
         let context = self.context(actor);
         self.rested(&needs(command), || self.carry_out(command, &context, None))
+    }
+
+    /// The same, under an identity that the caller keeps.
+    pub fn execute_as(
+        &self,
+        command: &Command,
+        context: &Context,
+    ) -> std::result::Result<Outcome, Error> {
+        self.carry_out(command, context, None)
     }
 
     /// The text of a document as an editor should open it.
@@ -309,9 +375,9 @@ impl Project {
     }
 
     /// Mends what can safely be mended, and says what was done. Doing it again does nothing.
-    pub fn mend(&self, actor: &str) -> std::result::Result<Vec<String>, Error> {
+    pub fn mend(&self, bases: Bases<'_>, actor: &str) -> std::result::Result<Vec<String>, Error> {
         let _turn = self.store.turn()?;
-        let mut done = self.store.mend()?;
+        let mut done = self.store.mend(bases)?;
         let snapshot = self.read(&Scope::All, actor)?;
         for problem in &snapshot.problems {
             if let (ProblemKind::MissingDocument, Some(id)) = (problem.kind, problem.milestone) {
@@ -319,7 +385,12 @@ impl Project {
             }
         }
         for collision in self.store.collisions()? {
-            done.push(self.renumber(collision, actor)?);
+            done.push(match collision {
+                Collision::Milestone(collided) => self.renumber(collided, actor)?,
+                Collision::Task { milestone, document } => {
+                    self.add_again(milestone, &document, actor)?
+                }
+            });
         }
         Ok(done)
     }
@@ -335,8 +406,25 @@ impl Project {
         Ok(Some(format!("{id}: its document is written again, from its history")))
     }
 
-    fn renumber(&self, collision: Collision, actor: &str) -> std::result::Result<String, Error> {
-        let Collision { milestone: from, uid, tree, text, referring } = collision;
+    /// Gives a task whose number was taken the next one.
+    fn add_again(
+        &self,
+        milestone: MilestoneId,
+        document: &serde_json::Value,
+        actor: &str,
+    ) -> std::result::Result<String, Error> {
+        let title = document["title"].as_str().unwrap_or_default();
+        let draft =
+            serde_json::from_value(document.clone()).unwrap_or_else(|_| Task::new(0, title));
+        let command = Command::AddTask { milestone, draft: Box::new(draft) };
+        let outcome = self.execute(&command, actor)?;
+        let number = outcome.events.iter().find_map(|recorded| recorded.event.task());
+        let task = TaskId::new(milestone, number.unwrap_or_default());
+        Ok(format!("{milestone}: `{title}`, whose number was taken, is now {task}"))
+    }
+
+    fn renumber(&self, collided: Collided, actor: &str) -> std::result::Result<String, Error> {
+        let Collided { milestone: from, uid, tree, text, referring } = collided;
         let tree = Box::new(tree);
         let command = Command::Renumber { from, uid, tree, referring: referring.clone() };
         let context = self.context(actor);

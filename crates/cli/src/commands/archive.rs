@@ -1,3 +1,5 @@
+//! `milestone archive`: files a finished milestone away.
+
 use clap::Args;
 use milestone_domain::command::Command;
 use serde_json::json;

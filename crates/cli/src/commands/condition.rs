@@ -1,3 +1,5 @@
+//! `milestone condition`: project-wide facts that work waits for.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, Subcommand};

@@ -1,3 +1,5 @@
+//! `milestone config`: settings, each with its source.
+
 use std::fs;
 
 use clap::{Args, Subcommand};

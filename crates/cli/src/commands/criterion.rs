@@ -1,3 +1,5 @@
+//! `milestone criterion`: what must be true at the end, and the evidence.
+
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
@@ -13,6 +15,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::errors::Failure;
+use crate::output;
 use crate::render::style;
 use crate::target::Target;
 use crate::trust::Trust;
@@ -140,7 +143,7 @@ fn check(app: &App, id: MilestoneId, number: u32, yes: bool) -> Result<(), Failu
     let criterion = document.criterion(number).ok_or(unknown)?;
     let command = criterion.check.clone().ok_or(Failure::NoCheck { milestone: id, number })?;
     let root = &app.opened()?.root.project;
-    agree(app, root, &command, yes, format!("milestone criterion check {id} {number} --yes"))?;
+    agree(app, root, &command, yes, format!("milestone criterion check {id} {number}"))?;
     let output = checked(root, &command)?;
     let evidence = format!("`{command}` succeeded\n{output}").trim_end().to_owned();
     met(app, id, number, evidence)
@@ -166,7 +169,7 @@ fn asked(app: &App, command: &str) -> bool {
     let mut page = app.out.page();
     page.say("This command came with the document:").end().indented(command);
     page.say("Run it, now and later, in this project? [y/N] ");
-    app.out.say(&page);
+    output::say(&page);
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);

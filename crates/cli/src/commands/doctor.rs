@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::errors::Failure;
+use crate::git;
 use crate::render;
 
 /// Look for anything that is not as it should be
@@ -25,7 +26,11 @@ pub struct DoctorArgs {
 
 pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     let project = &app.opened()?.project;
-    let mended = if args.fix { project.mend(app.actor())? } else { Vec::new() };
+    let folder = app.opened()?.root.folder();
+    let mended = match args.fix {
+        true => project.mend(&|place| git::merge_base(&folder.join(place)), app.actor())?,
+        false => Vec::new(),
+    };
     let problems = project.check(app.actor())?;
     let data = json!({ "healthy": problems.is_empty(), "mended": mended, "problems": problems });
     app.out.show("doctor", &data, |page| {

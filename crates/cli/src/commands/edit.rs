@@ -1,3 +1,5 @@
+//! `milestone edit`: a document in an editor, judged like any command.
+
 use std::fs;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::errors::Failure;
+use crate::output;
 use crate::render;
 use crate::render::style;
 use crate::target::Target;
@@ -48,7 +51,7 @@ pub fn run(app: &App, args: &EditArgs) -> Result<(), Failure> {
     let now = app.opened()?.project.text(id)?.ok_or_else(missing)?;
     let copy = Draft::open(app, id, now)?;
     open_editor(app, &copy.file)?;
-    let edited = copy.read(&copy.file)?;
+    let edited = read(&copy.file)?;
     if edited == copy.base {
         copy.close();
         return said(app, id, &[], "Nothing was changed.");
@@ -120,10 +123,10 @@ impl Draft {
         let base_file = folder.join(format!("edit-{id}.base"));
         let mut copy = Self { file, base_file, base: now };
         if copy.file.exists() && copy.base_file.exists() {
-            copy.base = copy.read(&copy.base_file)?;
+            copy.base = read(&copy.base_file)?;
             let mut page = app.out.page();
             page.say("Going on with the edit that was refused before.").end();
-            app.out.say(&page);
+            output::say(&page);
             return Ok(copy);
         }
         let failed = |source| Failure::Io { doing: "write", path: copy.file.clone(), source };
@@ -133,16 +136,16 @@ impl Draft {
         Ok(copy)
     }
 
-    fn read(&self, file: &Path) -> Result<String, Failure> {
-        let failed = |source| Failure::Io { doing: "read", path: file.to_owned(), source };
-        fs::read_to_string(file).map_err(failed)
-    }
-
     /// What is in the document now need not be kept beside it. A leftover does no harm.
     fn close(&self) {
         let _ = fs::remove_file(&self.file);
         let _ = fs::remove_file(&self.base_file);
     }
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let failed = |source| Failure::Io { doing: "read", path: file.to_owned(), source };
+    fs::read_to_string(file).map_err(failed)
 }
 
 /// An editor is a person's own command, and may have arguments.

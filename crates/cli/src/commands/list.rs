@@ -1,3 +1,5 @@
+//! `milestone list`: milestones, one a line.
+
 use std::collections::BTreeSet;
 
 use clap::Args;
@@ -5,7 +7,7 @@ use milestone_domain::snapshot::Scope;
 use milestone_domain::status::MilestoneStatus;
 use milestone_domain::views::list::{Filter, list};
 
-use crate::app::App;
+use crate::app::{App, mention};
 use crate::errors::Failure;
 use crate::render;
 
@@ -46,6 +48,7 @@ pub struct ListArgs {
 pub fn run(app: &App, args: ListArgs) -> Result<(), Failure> {
     let scope = if args.archived { Scope::All } else { Scope::Graph(BTreeSet::new()) };
     let snapshot = app.read(&scope)?;
+    mention(&snapshot);
     let filter = Filter {
         statuses: args.status,
         text: args.text,

@@ -1,10 +1,12 @@
+//! `milestone next`: what can be started, and why the rest waits.
+
 use std::collections::BTreeSet;
 
 use clap::Args;
 use milestone_domain::snapshot::Scope;
 use milestone_domain::views::next::next;
 
-use crate::app::App;
+use crate::app::{App, mention};
 use crate::errors::Failure;
 use crate::render;
 use crate::target::Target;
@@ -12,7 +14,7 @@ use crate::target::Target;
 /// Show what can be worked on now, best first, and why the rest waits
 ///
 /// Best is what is most urgent; then what has the most work waiting behind it; then what is due
-/// first.
+/// first. CHAIN is the longest chain of work from a task to the end of all that waits for it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,6 +33,7 @@ pub struct NextArgs {
 pub fn run(app: &App, args: &NextArgs) -> Result<(), Failure> {
     let only = args.milestone.map(|target| target.milestone(app)).transpose()?;
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
+    mention(&snapshot);
     if let Some(id) = only.filter(|id| snapshot.outline(*id).is_none()) {
         return Err(super::show::missing(&snapshot, milestone_domain::ids::Node::Milestone(id)));
     }

@@ -1,3 +1,5 @@
+//! `milestone plan`: makes a milestone.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
@@ -18,6 +20,7 @@ use super::values;
 use crate::app::App;
 use crate::editing::MilestoneFields;
 use crate::errors::Failure;
+use crate::output;
 use crate::render;
 use crate::render::style;
 
@@ -67,7 +70,7 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<(), Failure> {
     if made {
         let mut page = app.out.page();
         page.say("Made a project in ").say(opened.root.folder().display()).say(".").end();
-        app.out.say(&page);
+        output::say(&page);
     }
     let outcome = app.execute(&Command::Plan { draft })?;
     let id = planned(&outcome)?;
@@ -118,10 +121,10 @@ fn dry_run(app: &App, draft: Box<Milestone>) -> Result<(), Failure> {
         let view = milestone(&after, id, Reach::Own, context.today);
         return app.out.show("milestone", &view, |_| {});
     }
-    app.out.raw(&files::text::write(&document, snapshot.settings.document_progress))?;
+    output::raw(&files::text::write(&document, snapshot.settings.document_progress))?;
     let mut page = app.out.page();
     page.styled(style::DIM, "Nothing was written: this is what `plan` would write.").end();
-    app.out.say(&page);
+    output::say(&page);
     Ok(())
 }
 

@@ -1,10 +1,12 @@
+//! `milestone schema`: JSON Schemas of what is kept and printed.
+
 use clap::{Args, ValueEnum};
 use milestone_domain::document::Milestone;
 use milestone_store::config::KEYS;
 use serde_json::{Map, Value, json};
 
-use crate::app::App;
 use crate::errors::Failure;
+use crate::output;
 
 /// Print the JSON Schema of a document, for editors and other programs
 #[derive(Debug, Args)]
@@ -26,14 +28,14 @@ enum Of {
     Config,
 }
 
-pub fn run(app: &App, args: &SchemaArgs) -> Result<(), Failure> {
+pub fn run(args: &SchemaArgs) -> Result<(), Failure> {
     let schema = match args.of {
         Of::Milestone => schemars::schema_for!(Milestone).to_value(),
         Of::Config => config(),
     };
     let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     // A schema is JSON for other programs, with or without --json.
-    app.out.raw(&format!("{text}\n"))
+    output::raw(&format!("{text}\n"))
 }
 
 /// Every setting has a name of one or two steps, and what it takes is checked when it is read.

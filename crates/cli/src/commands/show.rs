@@ -1,3 +1,5 @@
+//! `milestone show`: one milestone or task.
+
 use std::collections::BTreeSet;
 
 use clap::Args;

@@ -1,3 +1,5 @@
+//! `milestone task`: work on tasks.
+
 use clap::{Args, Subcommand};
 use milestone_domain::command::Command;
 use milestone_domain::ids::{Node, TaskId};

@@ -26,7 +26,7 @@ use crate::target::Target;
 /// Take the right to work on a task, for a time
 ///
 /// Prints the task, the fence and the attempt, with spaces between them. Every later write on the
-/// task shows the fence (--fence, or MILESTONE_FENCE) and may show the attempt. A claim that is
+/// task shows the fence (`--fence`, or `MILESTONE_FENCE`) and may show the attempt. A claim that is
 /// not renewed in time ends by itself.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -141,6 +141,9 @@ fn take_next(
     lease: u64,
 ) -> Result<Granted, Failure> {
     let only = args.milestone.map(|target| target.milestone(app)).transpose()?;
+    // Everybody who looks finds the same task best, so one looks and takes in one turn; otherwise
+    // many workers mostly lose to one another.
+    let _turn = app.opened()?.project.turn()?;
     for _ in 0..ROUNDS {
         let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
         let candidates = next(&snapshot, only, CANDIDATES, app.today()?).ready;
@@ -161,13 +164,14 @@ fn take_next(
 fn is_lost(failure: &Failure) -> bool {
     matches!(
         failure,
-        Failure::Refused(
-            Refusal::Held { .. }
-                | Refusal::NotReady { .. }
-                | Refusal::BadMove { .. }
-                | Refusal::Unknown { .. }
-                | Refusal::Archived { .. }
-        )
+        Failure::HeldUnderYourName(_)
+            | Failure::Refused(
+                Refusal::Held { .. }
+                    | Refusal::NotReady { .. }
+                    | Refusal::BadMove { .. }
+                    | Refusal::Unknown { .. }
+                    | Refusal::Archived { .. }
+            )
     )
 }
 

@@ -1,3 +1,5 @@
+//! `milestone update`: changes a milestone, then shows it; `status` only shows.
+
 use std::collections::BTreeSet;
 
 use clap::Args;
@@ -9,6 +11,7 @@ use milestone_domain::views::dashboard::dashboard;
 use crate::app::App;
 use crate::editing::{MilestoneChange, MilestoneFields, amend_milestone};
 use crate::errors::Failure;
+use crate::output;
 use crate::render;
 use crate::target::Target;
 
@@ -26,7 +29,7 @@ pub struct UpdateArgs {
     /// The milestone; without one, the whole project is shown
     #[arg(value_name = "ID")]
     id: Option<Target>,
-    /// planned, in_progress, paused, blocked, completed or cancelled
+    /// One of planned, `in_progress`, paused, blocked, completed or cancelled
     #[arg(long, value_name = "STATUS", requires = "id")]
     status: Option<MilestoneStatus>,
     /// Why it is paused, blocked or cancelled
@@ -83,7 +86,15 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
             page.say("Changed ").say(id).say(":").end();
             changes.iter().for_each(|change| render::events::difference(&mut page, change));
         }
-        app.out.say(page.end());
+        output::say(page.end());
+        // The change is made: that not all could be read afterwards must not say it is not.
+        return show(app, Some(id)).or_else(|failure| match failure {
+            Failure::Store(error) => {
+                output::warn(&format!("{id} is changed; the dashboard cannot be shown: {error}"));
+                Ok(())
+            }
+            failure => Err(failure),
+        });
     }
     show(app, Some(id))
 }

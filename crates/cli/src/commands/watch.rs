@@ -1,3 +1,5 @@
+//! The stream of what happens.
+
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -6,6 +8,7 @@ use milestone_store::{Cursor, EventFilter, Page as Events};
 
 use crate::app::App;
 use crate::errors::Failure;
+use crate::output;
 use crate::render;
 use crate::target::Target;
 
@@ -96,5 +99,5 @@ fn print(app: &App, events: &Events) -> Result<(), Failure> {
     }
     let mut page = app.out.page();
     events.events.iter().for_each(|event| render::events::event(&mut page, event));
-    app.out.print(&page)
+    output::print(&page)
 }

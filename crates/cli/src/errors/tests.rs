@@ -1,1 +1,196 @@
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
+use jiff::civil::date;
+use milestone_domain::ids::Node;
+use milestone_domain::readiness::Reason;
+
+use super::*;
+
+const M: MilestoneId = MilestoneId(1);
+
+fn task(number: u32) -> TaskId {
+    TaskId::new(M, number)
+}
+
+fn refusals() -> Vec<Refusal> {
+    let node = Node::Task(task(9));
+    let waiting = vec![Reason::Requires { on: Node::Task(task(1)), status: "pending".into() }];
+    vec![
+        Refusal::Unknown { node, nearest: Some(Node::Task(task(8))) },
+        Refusal::Unknown { node, nearest: None },
+        Refusal::UnknownCriterion { milestone: M, number: 4, known: 2 },
+        Refusal::BadField { milestone: M, path: "due".into(), message: "no date".into() },
+        Refusal::ProgramKey { milestone: M, path: "uid".into() },
+        Refusal::TooLong { what: "a title", max: 500, length: 501 },
+        Refusal::Empty { what: "a title" },
+        Refusal::BadMove {
+            id: node,
+            from: "pending",
+            to: "failed",
+            next: "start it: `milestone task start task-001-009`".into(),
+        },
+        Refusal::PrerequisitesOpen { task: task(2), waiting: waiting.clone() },
+        Refusal::NotReady { task: task(2), waiting },
+        Refusal::Incomplete { milestone: M, tasks: vec![task(1)], criteria: vec![1] },
+        Refusal::Incomplete { milestone: M, tasks: vec![], criteria: vec![1, 2] },
+        Refusal::NotClosed { milestone: M },
+        Refusal::Held { task: task(1), by: "ada".into(), fence: Some(2), seconds_left: Some(60) },
+        Refusal::Held { task: task(1), by: "ada".into(), fence: None, seconds_left: None },
+        Refusal::StaleFence { task: task(1), given: 1, current: Some(2) },
+        Refusal::Cycle { path: vec![Node::Milestone(M), node, Node::Milestone(M)] },
+        Refusal::NeededBy { node, by: vec![Node::Milestone(MilestoneId(2))] },
+        Refusal::Archived { milestone: M },
+        Refusal::ConditionProvided { name: "schema".into(), by: node },
+        Refusal::ConditionNotSet { name: "schema".into() },
+        Refusal::BadLease { seconds: 0, min: 1, max: 86400 },
+        Refusal::DueBeforeStart { start: date(2026, 12, 2), due: date(2026, 12, 1) },
+        Refusal::NumbersUsedUp { what: "task" },
+        Refusal::Unreadable { milestone: M, message: "3:1: no mapping".into() },
+    ]
+}
+
+fn store_errors() -> Vec<StoreError> {
+    let path = || PathBuf::from("/project/.milestones");
+    let failed = || io::Error::other("the disk is full");
+    vec![
+        StoreError::NoProject { from: "/project".into() },
+        StoreError::Io { doing: "write", path: path(), source: failed() },
+        StoreError::Busy { holder: "process 7".into(), waited_ms: 10_000 },
+        StoreError::Unreadable {
+            file: "active/milestone-001.yaml".into(),
+            line: 3,
+            column: 1,
+            message: "not a mapping".into(),
+        },
+        StoreError::BeingSaved { milestone: M },
+        StoreError::Corrupt { path: path(), message: "a record is damaged".into() },
+        StoreError::Stale,
+        StoreError::OutcomeUnknown(failed()),
+        StoreError::Outside { path: path() },
+        StoreError::Configuration { setting: "claims.lease".into(), message: "`soon`".into() },
+        StoreError::Unfaithful { file: "milestone-001.yaml".into(), message: "an anchor".into() },
+        StoreError::Gone,
+        StoreError::ForeignOwner { path: path(), owner: 0 },
+    ]
+}
+
+fn own() -> Vec<Failure> {
+    let path = || PathBuf::from("/project/x");
+    let refused =
+        || Refusal::Held { task: task(1), by: "ada".into(), fence: Some(2), seconds_left: Some(9) };
+    vec![
+        Failure::HeldUnderYourName(refused()),
+        Failure::usage("it is not said what", "say it"),
+        Failure::NoCurrent { candidates: vec![] },
+        Failure::NoCurrent { candidates: vec![M, MilestoneId(2)] },
+        Failure::NothingReady,
+        Failure::ClaimLost { task: task(1) },
+        Failure::Untrusted {
+            command: "cargo test".into(),
+            retry: "milestone criterion check milestone-001 1".into(),
+        },
+        Failure::CheckFailed { command: "cargo test".into(), output: "1 failed".into() },
+        Failure::NoCheck { milestone: M, number: 1 },
+        Failure::EditKept {
+            because: Box::new(Failure::Refused(Refusal::Empty { what: "a title" })),
+            kept: path(),
+            again: "milestone edit milestone-001".into(),
+        },
+        Failure::Unhealthy { problems: 2 },
+        Failure::Io { doing: "read", path: path(), source: io::Error::other("it is gone") },
+        Failure::Closed,
+    ]
+}
+
+fn all() -> Vec<Failure> {
+    let refused = refusals().into_iter().map(Failure::Refused);
+    refused.chain(store_errors().into_iter().map(Failure::Store)).chain(own()).collect()
+}
+
+#[test]
+fn every_error_has_an_exit_code_a_name_and_a_safe_next_step() {
+    let mut table = String::new();
+    for failure in all() {
+        let Entry { code, exit, message, next } = failure.entry();
+        let exit = u8::from(exit);
+        let message = message.replace('\n', "\n    ");
+        writeln!(table, "{exit} {code}\n    {message}\n    -> {next}").unwrap();
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn no_next_step_removes_overwrites_or_forces() {
+    for failure in all() {
+        let next = failure.entry().next;
+        for word in [
+            "--force",
+            "rm ",
+            "delete",
+            "remove",
+            "reset",
+            "checkout",
+            "overwrite",
+            "sudo",
+            "--yes",
+        ] {
+            assert!(!next.contains(word), "{failure:?}: {next}");
+        }
+    }
+}
+
+/// The compiler asks for a new variant here; the samples above are then missing it.
+#[test]
+fn the_samples_are_all_there_is() {
+    let codes = |codes: Vec<&'static str>| codes.into_iter().collect::<BTreeSet<_>>();
+    let refused = codes(refusals().iter().map(known_refusal).collect());
+    assert_eq!(refused.len(), 22);
+    let store = codes(store_errors().iter().map(known_store_error).collect());
+    assert_eq!(store.len(), 13);
+}
+
+fn known_refusal(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Unknown { .. }
+        | Refusal::UnknownCriterion { .. }
+        | Refusal::BadField { .. }
+        | Refusal::ProgramKey { .. }
+        | Refusal::TooLong { .. }
+        | Refusal::Empty { .. }
+        | Refusal::BadMove { .. }
+        | Refusal::PrerequisitesOpen { .. }
+        | Refusal::NotReady { .. }
+        | Refusal::Incomplete { .. }
+        | Refusal::NotClosed { .. }
+        | Refusal::Held { .. }
+        | Refusal::StaleFence { .. }
+        | Refusal::Cycle { .. }
+        | Refusal::NeededBy { .. }
+        | Refusal::Archived { .. }
+        | Refusal::ConditionProvided { .. }
+        | Refusal::ConditionNotSet { .. }
+        | Refusal::BadLease { .. }
+        | Refusal::DueBeforeStart { .. }
+        | Refusal::NumbersUsedUp { .. }
+        | Refusal::Unreadable { .. } => refusal.code(),
+    }
+}
+
+fn known_store_error(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::NoProject { .. }
+        | StoreError::Io { .. }
+        | StoreError::Busy { .. }
+        | StoreError::Unreadable { .. }
+        | StoreError::BeingSaved { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Stale
+        | StoreError::OutcomeUnknown(_)
+        | StoreError::Outside { .. }
+        | StoreError::Configuration { .. }
+        | StoreError::Unfaithful { .. }
+        | StoreError::Gone
+        | StoreError::ForeignOwner { .. } => error.code(),
+    }
+}

@@ -183,11 +183,10 @@ fn advice(page: &mut Page, view: &Dashboard) {
     }
     page.heading("What to do about it");
     for advice in &view.advice {
-        page.say("- ").say(&advice.text);
+        page.say("- ").say(&advice.text).end();
         if let Some(command) = &advice.command {
-            page.say(": ").styled(style::HINT, command);
+            page.say("    ").styled(style::HINT, command).end();
         }
-        page.end();
     }
 }
 

@@ -3,6 +3,8 @@
 //! A field is a field, whoever sets it: a status written by hand passes the same rule as
 //! `task done`.
 
+use serde_json::Value;
+
 use super::{Work, claim, milestone, references, task};
 use crate::change::{FieldChange, put};
 use crate::document::{KeyOwner, Milestone, key_owner};
@@ -20,6 +22,15 @@ pub(super) fn amend(
     let before = work.document(id)?.clone();
     if before.archived && !changes.iter().any(|change| is(change, &["archived"])) {
         return Err(Refusal::Archived { milestone: id });
+    }
+    for change in changes {
+        if let [list, name, _, ..] = change.path.steps()
+            && list == "tasks"
+            && let Ok(name) = name.parse::<TaskName>()
+        {
+            // Removed or moved since whoever asks has seen it.
+            work.task(TaskId::new(id, name.number))?;
+        }
     }
     let after = amended(&before, changes)?;
     milestone::check_dates(&after)?;
@@ -65,7 +76,17 @@ fn kind(change: &FieldChange, before: &Milestone, after: &Milestone) -> Result<K
     Ok(match steps.as_slice() {
         ["status"] => Kind::MilestoneStatus(before.status, after.status),
         ["archived"] => Kind::Archived(after.archived),
+        ["tasks" | "criteria"] => {
+            let (milestone, path) = (before.id, change.path.to_string());
+            let message = "name one of its items".into();
+            return Err(Refusal::BadField { milestone, path, message });
+        }
         ["tasks", name] => match (number(name), &change.after) {
+            (Some(number), Some(_)) if before.task(number).is_some() => {
+                let (milestone, path) = (before.id, change.path.to_string());
+                let message = "it is there already; change its fields".into();
+                return Err(Refusal::BadField { milestone, path, message });
+            }
             (Some(number), Some(_)) => Kind::Added(number),
             (Some(number), None) => Kind::Removed(number),
             (None, _) => Kind::Field,
@@ -96,7 +117,34 @@ fn amended(before: &Milestone, changes: &[FieldChange]) -> Result<Milestone, Ref
     for change in changes {
         put(&mut tree, &change.path, change.after.as_ref());
     }
+    check_items(before.id, &tree)?;
     milestone::from_tree(before.id, &tree)
+}
+
+/// An item stands under its own id: otherwise a change of a criterion that is not there would
+/// make one of another number, and a task could take another's name past every rule.
+fn check_items(milestone: MilestoneId, tree: &Value) -> Result<(), Refusal> {
+    for list in ["tasks", "criteria"] {
+        let bad = |path: String, message: &str| Refusal::BadField {
+            milestone,
+            path,
+            message: message.to_owned(),
+        };
+        let Some(Value::Object(items)) = tree.get(list) else {
+            return Err(bad(list.to_owned(), "name one of its items"));
+        };
+        for (key, item) in items {
+            let id = match item.get("id") {
+                Some(Value::String(id)) => id.clone(),
+                Some(id) => id.to_string(),
+                None => String::new(),
+            };
+            if id != *key {
+                return Err(bad(format!("{list}/{key}"), "there is no item of this id"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn added(work: &mut Work<'_>, id: MilestoneId, after: &Milestone, number: u32) {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Work;
 use crate::dependencies::Dependencies;
 use crate::ids::{MilestoneId, Node, TaskId};
+use crate::planted::planted;
 use crate::refusal::Refusal;
 use crate::snapshot::Snapshot;
 
@@ -21,6 +22,7 @@ pub(super) fn check(work: &Work<'_>, id: MilestoneId) -> Result<(), Refusal> {
     }
     let (old, new) = (Dependencies::of(work.before), Dependencies::of(&work.now));
     match new.cycle_not_in(&old, id) {
+        Some(_) if planted("cycle unchecked") => Ok(()),
         Some(path) => Err(Refusal::Cycle { path }),
         None => Ok(()),
     }

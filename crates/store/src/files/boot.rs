@@ -19,6 +19,10 @@ pub fn now() -> BootTime {
     #[cfg(not(target_os = "linux"))]
     let clock = ClockId::Monotonic;
     let time = clock_gettime(clock);
+    if crate::planted::has("wall-clock-leases") {
+        let wall = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        return BootTime { boot: boot(), millis: wall };
+    }
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let millis = u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000;
     BootTime { boot: boot(), millis: seconds * 1000 + millis }

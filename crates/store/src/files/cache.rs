@@ -17,18 +17,21 @@ use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-const PLACE: &str = "temp/outlines.json";
+const PLACE: &str = "temp/outlines";
+
+/// The first bytes: which program wrote it, and in which form. Another one's is not read.
+const FORM: &[u8] = concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 1\n").as_bytes();
 
 /// A file written twice within this time may show the same stamp both times.
 const RACY_NANOS: i128 = 2_000_000_000;
 
-/// Reading so many documents again costs more than writing the cache.
-const STALE_MAX: usize = 8;
+/// Reading one document again costs as much as writing so many entries.
+const ENTRIES_PER_STALE: usize = 64;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// Entries keep their outlines as bytes, so that writing the cache again costs next to nothing.
+#[derive(Debug, Default)]
 pub struct Cache {
     entries: BTreeMap<MilestoneId, Entry>,
-    #[serde(skip)]
     stale: usize,
 }
 
@@ -39,26 +42,29 @@ struct Entry {
     fingerprint: String,
     /// When it was looked at, in nanoseconds of wall time.
     looked: i128,
-    outline: Outline,
+    #[serde(with = "serde_bytes")]
+    outline: Vec<u8>,
 }
 
 impl Cache {
     pub fn read(disk: &Disk) -> Result<Self> {
+        // A cache that cannot be read is none.
         let bytes = match disk.read(PLACE) {
             Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
             read => read?,
         };
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+        let bytes = bytes.unwrap_or_default();
+        Ok(Self { entries: decoded(&bytes).unwrap_or_default(), stale: 0 })
     }
 
-    /// The outline and version of a document, if it certainly is what it was.
+    /// The outline of a document, if it certainly is what it was.
     pub fn get(
-        &mut self,
+        &self,
         disk: &Disk,
         id: MilestoneId,
         place: &str,
         stamp: Stamp,
-    ) -> Result<Option<(&Outline, &str)>> {
+    ) -> Result<Option<Outline>> {
         let history = disk.stamp(&history::folder(Stream::Milestone(id)))?;
         let Some(entry) = self.entries.get(&id) else { return Ok(None) };
         if entry.document != stamp || entry.history != history {
@@ -74,7 +80,7 @@ impl Cache {
         if history.as_ref().is_some_and(racy) && is_racy_history(disk, id)? {
             return Ok(None);
         }
-        Ok(self.entries.get(&id).map(|entry| (&entry.outline, entry.fingerprint.as_str())))
+        Ok(postcard::from_bytes(&entry.outline).ok())
     }
 
     pub fn put(
@@ -91,7 +97,7 @@ impl Cache {
             history: disk.stamp(&history::folder(Stream::Milestone(id)))?,
             fingerprint: print.to_owned(),
             looked: i128::try_from(since.as_nanos()).unwrap_or(0),
-            outline: outline.clone(),
+            outline: postcard::to_stdvec(outline).unwrap_or_default(),
         };
         self.entries.insert(id, entry);
         self.stale += 1;
@@ -100,10 +106,10 @@ impl Cache {
 
     /// Writes it if enough has changed. A failure costs time later and nothing else.
     pub fn save(&self, disk: &Disk) {
-        if self.stale <= STALE_MAX {
+        if self.stale * ENTRIES_PER_STALE <= self.entries.len() {
             return;
         }
-        if let Ok(bytes) = serde_json::to_vec(self)
+        if let Ok(bytes) = encoded(&self.entries)
             && disk.make_folder("temp").is_ok()
         {
             let _ = disk.replace(PLACE, &bytes);
@@ -122,4 +128,65 @@ fn is_racy_history(disk: &Disk, id: MilestoneId) -> Result<bool> {
     let accepted = super::accepted::Accepted::read(disk, stream)?;
     let sizes = history::sizes(disk, stream)?;
     Ok(accepted.is_none_or(|accepted| accepted.segments != sizes))
+}
+
+/// Behind the form stands a checksum: nothing else would tell damaged numbers from others.
+fn encoded(entries: &BTreeMap<MilestoneId, Entry>) -> postcard::Result<Vec<u8>> {
+    let body = postcard::to_stdvec(entries)?;
+    let checksum = crc32fast::hash(&body).to_le_bytes();
+    Ok([FORM, &checksum, &body].concat())
+}
+
+fn decoded(bytes: &[u8]) -> Option<BTreeMap<MilestoneId, Entry>> {
+    let (checksum, body) = bytes.strip_prefix(FORM)?.split_at_checked(4)?;
+    if crc32fast::hash(body).to_le_bytes() != checksum {
+        return None;
+    }
+    postcard::from_bytes(body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use milestone_domain::document::Milestone;
+
+    use super::*;
+
+    const TEXT: &str = "id: milestone-007\ntitle: T\nstatus: paused\npriority: high\ndue: 2026-03-01\n\
+        duration: 2d\ndependencies: {requires: [milestone-001, task-002-003], conditions: [c]}\n\
+        tasks:\n  - {id: task-001, title: A, estimate: 4h, requires: [task-002]}\n  \
+        - {id: task-002, title: B, estimate: {optimistic: 1h, likely: 2h, pessimistic: 3h}}\n";
+
+    fn entries() -> BTreeMap<MilestoneId, Entry> {
+        let milestone: Milestone = crate::yaml::read(TEXT).unwrap().value;
+        let document = Stamp { inode: 1, size: 2, modified: -3, changed: 4 };
+        let outline = postcard::to_stdvec(&Outline::of(&milestone)).unwrap();
+        let entry = Entry { document, history: None, fingerprint: "f".into(), looked: 5, outline };
+        BTreeMap::from([(MilestoneId(7), entry)])
+    }
+
+    #[test]
+    fn an_outline_comes_back_as_it_was() {
+        let milestone: Milestone = crate::yaml::read(TEXT).unwrap().value;
+        let back = decoded(&encoded(&entries()).unwrap()).unwrap();
+        let outline: Outline = postcard::from_bytes(&back[&MilestoneId(7)].outline).unwrap();
+        assert_eq!(outline, Outline::of(&milestone));
+    }
+
+    #[test]
+    fn a_damaged_cache_is_none() {
+        let bytes = encoded(&entries()).unwrap();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            assert!(decoded(&damaged).is_none(), "byte {at}");
+            assert!(decoded(&bytes[..at]).is_none(), "cut at {at}");
+        }
+    }
+
+    /// Bytes do not say what they mean: when this fails, count up the number in `FORM`.
+    #[test]
+    fn the_form_is_the_one_that_its_number_stands_for() {
+        let body = postcard::to_stdvec(&entries()).unwrap();
+        assert_eq!((body.len(), crc32fast::hash(&body)), (112, 1_252_450_676));
+    }
 }

@@ -61,6 +61,12 @@ pub fn fingerprint(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex()[..32].to_owned()
 }
 
+/// Whether a text is what a power cut leaves of one: nothing, or zeros where its blocks were. No
+/// text of ours has a zero in it.
+pub fn is_torn(bytes: &[u8]) -> bool {
+    bytes.is_empty() || bytes.contains(&0)
+}
+
 impl Disk {
     pub fn new(root: PathBuf) -> Self {
         Self { root, opened: OnceCell::new(), overlay: RefCell::default() }
@@ -215,6 +221,25 @@ impl Disk {
         }
     }
 
+    /// What stands in a file from `at` on, as the disk has it, at most `length` bytes of it; `None`
+    /// if the file ends before. A file that is not there is an empty one.
+    pub fn part_beneath(&self, place: &str, at: u64, length: u64) -> Result<Option<Vec<u8>>> {
+        let read = || {
+            let mut file = self.open(place, OFlags::RDONLY)?;
+            if file.metadata()?.len() < at {
+                return Ok(None);
+            }
+            file.seek(SeekFrom::Start(at))?;
+            let mut bytes = Vec::new();
+            file.take(length).read_to_end(&mut bytes)?;
+            Ok(Some(bytes))
+        };
+        match read() {
+            Err(error) if is_absent(&error) => Ok((at == 0).then(Vec::new)),
+            other => other.map_err(|error| self.failed("read", place, error)),
+        }
+    }
+
     pub fn stamp(&self, place: &str) -> Result<Option<Stamp>> {
         match self.stat(place) {
             Ok(stat) => Ok(Some(Stamp::of(&stat))),
@@ -297,6 +322,14 @@ impl Disk {
         self.rename(&draft, place).inspect_err(|_| self.discard(&draft))
     }
 
+    /// The same for what no journal covers: it is on the disk before it is in place.
+    pub fn replace_synced(&self, place: &str, bytes: &[u8]) -> Result<()> {
+        let draft = self.draft(bytes)?;
+        self.sync(&draft)
+            .and_then(|()| self.rename(&draft, place))
+            .inspect_err(|_| self.discard(&draft))
+    }
+
     /// Writes a new file under a name of its own, beside where it will be needed.
     pub fn draft(&self, bytes: &[u8]) -> Result<Place> {
         self.write_draft(bytes).map_err(|error| self.failed("write", "data", error))
@@ -329,6 +362,19 @@ impl Disk {
         Ok(rustix::fs::unlinkat(folder, name, AtFlags::empty())?)
     }
 
+    /// Removes the drafts of commands that were killed. Those of living ones stay: a reader writes
+    /// its cache without the lock.
+    pub fn sweep_drafts(&self) {
+        for name in self.names("data").unwrap_or_default() {
+            let pid = name.strip_prefix("draft-").and_then(|rest| rest.split_once('-'));
+            let pid = pid.and_then(|(pid, _)| rustix::process::Pid::from_raw(pid.parse().ok()?));
+            let gone = |pid| rustix::process::test_kill_process(pid) == Err(Errno::SRCH);
+            if pid.is_some_and(gone) {
+                self.discard(&format!("data/{name}"));
+            }
+        }
+    }
+
     pub fn remove(&self, place: &str) -> Result<()> {
         match self.unlink(place) {
             Ok(()) => Ok(()),
@@ -342,14 +388,30 @@ impl Disk {
     pub fn append_at(&self, place: &str, at: u64, bytes: &[u8]) -> Result<bool> {
         let append = || {
             let file = self.open_to_write(place)?;
-            if file.metadata()?.len() < at {
+            let length = file.metadata()?.len();
+            if length < at {
                 return Ok(false);
             }
-            file.set_len(at)?;
+            if length > at {
+                file.set_len(at)?;
+            }
             file.write_all_at(bytes, at)?;
             Ok(true)
         };
         append().map_err(|error| self.failed("write", place, error))
+    }
+
+    /// Syncs everything there is, where the system can; answers whether it did.
+    pub fn sync_all(&self) -> Result<bool> {
+        #[cfg(target_os = "linux")]
+        {
+            let failed = |error| self.failed("sync", "", error);
+            let root = self.open("", OFlags::RDONLY).map_err(failed)?;
+            rustix::fs::syncfs(root).map_err(|errno| failed(errno.into()))?;
+            Ok(true)
+        }
+        #[cfg(not(target_os = "linux"))]
+        Ok(false)
     }
 
     /// Syncs a file or folder that is there.

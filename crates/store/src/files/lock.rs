@@ -1,8 +1,8 @@
 //! The write lock: one writer at a time, and a waiting one learns who it waits for.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -14,15 +14,41 @@ use crate::error::StoreError;
 /// Held while it lives. The kernel frees it with the process, however that ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 const PLACE: &str = "data/lock";
 
+/// How often a lock that was removed under us is taken anew.
+const TRIES_MAX: u32 = 8;
+
 impl Lock {
     pub fn acquire(disk: &Disk, wait: Duration) -> Result<Self, StoreError> {
+        let mut lock = Self::acquire_once(disk, wait)?;
+        for _ in 0..TRIES_MAX {
+            if lock.is_the_one(disk) {
+                break;
+            }
+            // Somebody removed `data/` while we waited: a lock that others cannot see is none.
+            disk.make_folder("data")?;
+            lock = Self::acquire_once(disk, wait)?;
+        }
+        Ok(lock)
+    }
+
+    /// Whether what is locked still is what others would lock.
+    pub fn is_the_one(&self, disk: &Disk) -> bool {
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let ours = self.file.metadata().map(identity).ok();
+        ours.is_some() && ours == std::fs::symlink_metadata(disk.path(PLACE)).map(identity).ok()
+    }
+
+    fn acquire_once(disk: &Disk, wait: Duration) -> Result<Self, StoreError> {
         let failed = |error| disk.failed("lock", PLACE, error);
         let file = disk.open(PLACE, OFlags::RDWR | OFlags::CREATE).map_err(failed)?;
+        if crate::planted::has("lock-not-taken") {
+            return Ok(Self { file });
+        }
         let file = match file.try_lock() {
             Ok(()) => file,
             Err(std::fs::TryLockError::WouldBlock) => Self::wait(disk, file, wait)?,
@@ -31,7 +57,7 @@ impl Lock {
             }
         };
         sign(&file);
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Waits in the kernel's queue, which is fair, on a thread that can be left behind: if it gets

@@ -256,16 +256,6 @@ pub fn rewrite(
     text::edit(place, there, &said, &target, |_| true)
 }
 
-/// The text, made to say what is wanted in every field.
-pub fn edited(
-    place: &str,
-    there: &str,
-    archived: bool,
-    wanted: &Milestone,
-) -> Result<String, StoreError> {
-    text::edit(place, there, &said(place, there, archived)?, wanted, |_| true)
-}
-
 fn said(place: &str, text: &str, archived: bool) -> Result<Milestone, StoreError> {
     let said = text::read(text.as_bytes(), archived).map_err(|error| StoreError::Unreadable {
         file: place.to_owned(),

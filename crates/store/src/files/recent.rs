@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use milestone_domain::ids::MilestoneId;
 
-use super::disk::{Disk, fingerprint};
+use super::disk::{Disk, fingerprint, is_torn};
 use super::journal::Placed;
 use crate::error::StoreError;
 
@@ -36,9 +36,21 @@ pub fn exchange(
     text: &str,
     before: Option<&str>,
 ) -> Result<Placed> {
-    let draft = disk.draft(text.as_bytes())?;
     disk.make_folder(FOLDER)?;
-    if disk.exchange(&draft, place)? {
+    let draft = disk.draft(text.as_bytes())?;
+    // From here on it is watched: should we die right after the exchange, what somebody saved in
+    // the same instant is found there.
+    let watched = format!("{FOLDER}/{}.{seq}.0.0.{}", file(place), std::process::id());
+    disk.rename(&draft, &watched)?;
+    let draft = watched;
+    if crate::planted::has("plain-rename") {
+        disk.rename(&draft, place)?;
+        return Ok(Placed::Done);
+    }
+    let exchanged = disk.exchange(&draft, place).inspect_err(|_| {
+        let _ = disk.remove(&draft);
+    });
+    if exchanged? {
         return keep(disk, seq, place, &draft, before);
     }
     // A file system without exchange: the old file gets a second name first, so that only a
@@ -49,18 +61,22 @@ pub fn exchange(
     keep(disk, seq, place, &aside, before)
 }
 
+/// The name of a document without its folder and ending.
+fn file(place: &str) -> &str {
+    place.rsplit('/').next().unwrap_or(place).trim_end_matches(".yaml")
+}
+
 /// Files what was replaced under a name that says whether it is still what it was.
 fn keep(disk: &Disk, seq: u64, place: &str, old: &str, before: Option<&str>) -> Result<Placed> {
     // In this order: what is written after the stamp shows in a later one.
     let stamp = disk.stamp(old)?;
     let bytes = disk.read_beneath(old)?.unwrap_or_default();
-    let over = before != Some(fingerprint(&bytes).as_str());
+    let over = before != Some(fingerprint(&bytes).as_str()) && !is_torn(&bytes);
     let (modified, size) = match stamp {
         Some(stamp) if !over => (stamp.modified, stamp.size),
         _ => (0, 0),
     };
-    let file = place.rsplit('/').next().unwrap_or(place).trim_end_matches(".yaml");
-    let name = format!("{FOLDER}/{file}.{seq}.{modified}.{size}");
+    let name = format!("{FOLDER}/{}.{seq}.{modified}.{size}", file(place));
     disk.rename(old, &name)?;
     Ok(if over { Placed::OverSave } else { Placed::Done })
 }
@@ -72,18 +88,45 @@ impl LateSave {
     }
 }
 
-/// The saves that came too late, oldest first.
-pub fn late_saves(disk: &Disk) -> Result<Vec<LateSave>> {
+/// The names of the files that are watched: listed once for a whole reading, because there may be
+/// many of them and many documents.
+#[derive(Debug, Default)]
+pub struct Watched(Vec<String>);
+
+impl Watched {
+    pub fn list(disk: &Disk) -> Result<Self> {
+        match disk.names(FOLDER) {
+            // What is no folder holds no saves, and must not hide the documents.
+            Err(StoreError::Outside { .. }) => Ok(Self::default()),
+            names => names.map(Self),
+        }
+    }
+
+    /// The saves to a document that came too late, oldest first.
+    pub fn late_saves(&self, disk: &Disk, id: MilestoneId) -> Result<Vec<LateSave>> {
+        // Names are sorted, and begin with their document's.
+        let own = format!("{id}.");
+        let start = self.0.partition_point(|name| *name < own);
+        let names = self.0[start..].iter().take_while(|name| name.starts_with(&own));
+        late_among(disk, names)
+    }
+}
+
+fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Result<Vec<LateSave>> {
     let mut late = Vec::new();
-    for name in disk.names(FOLDER)? {
-        let Some((milestone, seq, modified, size)) = parts(&name) else { continue };
+    if crate::planted::has("late-save-dropped") {
+        return Ok(Vec::new());
+    }
+    for name in names {
+        let Some((milestone, seq, modified, size)) = parts(name) else { continue };
         let place = format!("{FOLDER}/{name}");
         let Some(stamp) = disk.stamp(&place)? else { continue };
         if (stamp.modified, stamp.size) == (modified, size) {
             continue;
         }
-        let Some(text) = disk.read_beneath(&place)? else { continue };
-        late.push((seq, LateSave { milestone, name, text }));
+        // One that is being written to right now is looked at again when it says something.
+        let Some(text) = disk.read_beneath(&place)?.filter(|text| !is_torn(text)) else { continue };
+        late.push((seq, LateSave { milestone, name: name.clone(), text }));
     }
     late.sort_by_key(|(seq, _)| *seq);
     Ok(late.into_iter().map(|(_, save)| save).collect())
@@ -132,7 +175,8 @@ pub fn sweep(disk: &Disk) -> Result<()> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let changed = u128::try_from(stamp.changed).unwrap_or(0);
         let old = since.as_nanos().saturating_sub(changed) > WATCHED.as_nanos();
-        if old && (stamp.modified, stamp.size) == (modified, size) {
+        let unchanged = (stamp.modified, stamp.size) == (modified, size);
+        if old && (unchanged || disk.read_beneath(&place)?.is_some_and(|text| is_torn(&text))) {
             disk.remove(&place)?;
         }
     }

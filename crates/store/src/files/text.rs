@@ -97,8 +97,6 @@ pub fn write(milestone: &Milestone, with_progress: bool) -> String {
 }
 
 /// Changes a text so that it says `wanted` wherever `concerns` holds, and nothing else changes.
-///
-/// What comes back is read again and compared before it is given out.
 pub fn edit(
     file: &str,
     text: &str,
@@ -106,30 +104,50 @@ pub fn edit(
     wanted: &Milestone,
     concerns: impl Fn(&FieldChange) -> bool,
 ) -> Result<String, StoreError> {
-    let changes: Vec<FieldChange> = difference(&said.tree(), &wanted.tree())
+    edited(file, text, said, wanted, concerns).map(|edited| edited.text)
+}
+
+/// A text after an edit, and all that it says.
+pub struct Edited {
+    pub text: String,
+    pub tree: Value,
+}
+
+/// What comes back is read again and compared before it is given out.
+pub fn edited(
+    file: &str,
+    text: &str,
+    said: &Milestone,
+    wanted: &Milestone,
+    concerns: impl Fn(&FieldChange) -> bool,
+) -> Result<Edited, StoreError> {
+    let mut expected = said.tree();
+    let changes: Vec<FieldChange> = difference(&expected, &wanted.tree())
         .into_iter()
         .filter(|change| change.path.steps() != ["archived"] && concerns(change))
         .collect();
+    if changes.is_empty() && !shows_old_progress(said, wanted) {
+        return Ok(Edited { text: text.to_owned(), tree: expected });
+    }
     let unfaithful = |message: String| StoreError::Unfaithful { file: file.to_owned(), message };
     let mut edits = Edits::new(text, said).map_err(|error| unfaithful(error.to_string()))?;
     for change in &changes {
         edits.add(change, wanted);
+        put(&mut expected, &change.path, change.after.as_ref());
     }
     edits.progress(said, wanted);
     let edits = edits.in_order();
-    if edits.is_empty() {
-        return Ok(text.to_owned());
-    }
-    let edited = yaml::edit(text, &edits).map_err(|error| unfaithful(error.to_string()))?;
-    let mut expected = said.tree();
-    for change in &changes {
-        put(&mut expected, &change.path, change.after.as_ref());
-    }
-    let now = read(edited.as_bytes(), said.archived).map_err(|error| unfaithful(error.message))?;
-    match difference(&expected, &now.milestone.tree()).first() {
-        None => Ok(edited),
+    let text = yaml::edit(text, &edits).map_err(|error| unfaithful(error.to_string()))?;
+    let now = read(text.as_bytes(), said.archived).map_err(|error| unfaithful(error.message))?;
+    let tree = now.milestone.tree();
+    match difference(&expected, &tree).first() {
+        None => Ok(Edited { text, tree }),
         Some(change) => Err(unfaithful(format!("{} would read differently", change.path))),
     }
+}
+
+fn shows_old_progress(said: &Milestone, wanted: &Milestone) -> bool {
+    said.progress.is_some_and(|shown| shown != Progress::of(wanted).shown())
 }
 
 /// The text of another document, or of one that was lost, made to say all of `wanted`.

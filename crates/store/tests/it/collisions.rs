@@ -98,7 +98,7 @@ fn a_merge_that_brings_a_second_milestone_of_the_same_id_is_mended() {
     assert!(kinds.contains(&ProblemKind::Unreadable), "{:?}", snapshot.problems);
     assert!(kinds.contains(&ProblemKind::Collision), "{:?}", snapshot.problems);
 
-    let done = project.mend("ada").unwrap();
+    let done = project.mend(&|_| None, "ada").unwrap();
     assert!(!done.is_empty());
     assert_eq!(project.check("ada").unwrap(), []);
     let snapshot = project.read(&Scope::All, "ada").unwrap();
@@ -110,7 +110,7 @@ fn a_merge_that_brings_a_second_milestone_of_the_same_id_is_mended() {
     let text = fs::read_to_string(repository.folder().join("active/milestone-004.yaml")).unwrap();
     assert!(text.contains("# said by theirs"), "{text}");
     // Doing it again does nothing.
-    assert_eq!(project.mend("ada").unwrap(), Vec::<String>::new());
+    assert_eq!(project.mend(&|_| None, "ada").unwrap(), Vec::<String>::new());
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_merge_resolved_by_keeping_one_side_loses_nothing() {
     project.execute(&Command::Amend { milestone, changes }, "ada").unwrap();
     let snapshot = project.read(&Scope::All, "ada").unwrap();
     assert_eq!(snapshot.problems[0].kind, ProblemKind::Collision, "{:?}", snapshot.problems);
-    project.mend("ada").unwrap();
+    project.mend(&|_| None, "ada").unwrap();
     assert_eq!(project.check("ada").unwrap(), []);
     let snapshot = project.read(&Scope::All, "ada").unwrap();
     let titles: Vec<_> = snapshot.documents.values().map(|m| m.title.as_str()).collect();
@@ -145,7 +145,36 @@ fn a_lost_document_is_written_again_from_its_history() {
     fs::remove_file(&file).unwrap();
     let problems = project.check("ada").unwrap();
     assert_eq!(problems[0].kind, ProblemKind::MissingDocument, "{problems:?}");
-    project.mend("ada").unwrap();
+    project.mend(&|_| None, "ada").unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
     assert_eq!(project.check("ada").unwrap(), []);
+}
+
+#[test]
+fn tasks_that_two_branches_gave_one_number_both_survive() {
+    let repository = Repository::new();
+    let project = repository.open();
+    plan(&project, "Base", &[]);
+    repository.commit("base");
+    let add = |title: &str| {
+        let draft = Box::new(Task::new(0, title));
+        project.execute(&Command::AddTask { milestone: MilestoneId(1), draft }, "ada").unwrap();
+        repository.commit(title);
+    };
+    repository.git(&["checkout", "-q", "-b", "side"]);
+    add("Theirs");
+    repository.git(&["checkout", "-q", "main"]);
+    add("Ours");
+    assert!(!repository.git(&["merge", "-q", "side"]));
+    // A person keeps one side and goes on.
+    assert!(repository.git(&["checkout", "--ours", ".milestones/active/milestone-001.yaml"]));
+    repository.commit("merged");
+    let snapshot = project.read(&Scope::All, "ada").unwrap();
+    assert_eq!(snapshot.problems[0].kind, ProblemKind::Collision, "{:?}", snapshot.problems);
+    project.mend(&|_| None, "ada").unwrap();
+    assert_eq!(project.check("ada").unwrap(), []);
+    let snapshot = project.read(&Scope::All, "ada").unwrap();
+    let tasks = &snapshot.documents[&MilestoneId(1)].tasks;
+    let titles: Vec<_> = tasks.iter().map(|task| (task.id.number, task.title.as_str())).collect();
+    assert_eq!(titles, [(1, "Base, the work"), (2, "Ours"), (3, "Theirs")]);
 }

@@ -15,4 +15,5 @@ mod editors;
 mod files;
 mod git;
 mod outside;
+mod recovery;
 mod support;

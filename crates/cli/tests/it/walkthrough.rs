@@ -1,0 +1,118 @@
+//! The examples of the documentation, run as they stand.
+//!
+//! In a `console` block a line that begins with `$ ` is a command, and what follows is what it
+//! prints, standard error included. `[..]` stands for anything within a line. The blocks of one
+//! page share one folder. `MILESTONE_WRITE_DOCS=1` writes what is printed into the page.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::environment::repository;
+
+/// A block's lines, as steps: a command, and what it is said to print.
+#[derive(Debug, Default)]
+struct Step {
+    command: String,
+    output: String,
+}
+
+fn run(command: &str, folder: &Path) -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_milestone")).parent().unwrap();
+    let output = Command::new("bash")
+        .args(["-c", &format!("exec 2>&1; {command}")])
+        .current_dir(folder.join("project"))
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", binary.display()))
+        .env("MILESTONE_ACTOR", "ada")
+        .env("MILESTONE_CALENDAR_ZONE", "UTC")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .envs([("GIT_AUTHOR_NAME", "ada"), ("GIT_AUTHOR_EMAIL", "ada@example.invalid")])
+        .envs([("GIT_COMMITTER_NAME", "ada"), ("GIT_COMMITTER_EMAIL", "ada@example.invalid")])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Whether a line is as the page says, where `[..]` stands for anything.
+fn matches(said: &str, line: &str) -> bool {
+    let mut parts = said.split("[..]");
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = line.strip_prefix(first) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    for (at, part) in parts.iter().enumerate() {
+        if at + 1 == parts.len() {
+            return rest.ends_with(part);
+        }
+        let Some(found) = rest.find(part) else { return false };
+        rest = &rest[found + part.len()..];
+    }
+    rest.is_empty()
+}
+
+fn same(said: &str, printed: &str) -> bool {
+    let (said, printed): (Vec<_>, Vec<_>) = (said.lines().collect(), printed.lines().collect());
+    said.len() == printed.len() && said.iter().zip(&printed).all(|(s, p)| matches(s, p.trim_end()))
+}
+
+fn steps(block: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in block.lines() {
+        match (line.strip_prefix("$ "), steps.last_mut()) {
+            (Some(command), _) => steps.push(Step { command: command.into(), ..Step::default() }),
+            (None, Some(step)) => step.output.extend([line, "\n"]),
+            (None, None) => panic!("a block begins with a command: {block}"),
+        }
+    }
+    steps
+}
+
+/// Runs every block of a page; answers the page as it should be.
+fn follow(page: &str) -> (String, Vec<String>) {
+    let temp = tempfile::tempdir().unwrap();
+    fs::create_dir(temp.path().join("project")).unwrap();
+    let (mut text, mut wrong) = (String::new(), Vec::new());
+    let mut parts = page.split("```console\n");
+    text.push_str(parts.next().unwrap());
+    for part in parts {
+        let (block, after) = part.split_once("```").unwrap();
+        text.push_str("```console\n");
+        for step in steps(block) {
+            let printed = run(&step.command, temp.path());
+            let right = same(&step.output, &printed);
+            let output = if right { &step.output } else { &printed };
+            text.extend(["$ ", &step.command, "\n", output]);
+            if !right {
+                wrong.push(format!(
+                    "$ {}\n{printed}but the page says\n{}",
+                    step.command, step.output
+                ));
+            }
+        }
+        text.extend(["```", after]);
+    }
+    (text, wrong)
+}
+
+fn check(name: &str) {
+    let file = repository().join(name);
+    let (text, wrong) = follow(&fs::read_to_string(&file).unwrap());
+    if std::env::var_os("MILESTONE_WRITE_DOCS").is_some() {
+        fs::write(&file, text).unwrap();
+        return;
+    }
+    assert!(wrong.is_empty(), "{name} is not what happens:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_first_day_goes_as_the_page_says() {
+    check("docs/first-day.md");
+}
+
+#[test]
+fn anything_stands_for_anything_within_a_line() {
+    assert!(matches("a [..] c", "a b b c") && matches("[..]", "") && matches("x", "x"));
+    assert!(!matches("a [..] c", "a b d") && !matches("x", "xy") && !matches("[..]x", "y"));
+}

@@ -1,0 +1,182 @@
+//! The promises, each with the faults that it is held against.
+
+pub mod clocks;
+pub mod editors;
+pub mod holders;
+pub mod injected;
+pub mod kills;
+pub mod planted;
+pub mod power;
+pub mod races;
+pub mod rot;
+pub mod writers;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::project::Scene;
+use crate::random::Random;
+use crate::report::{Exception, Report};
+use crate::run::Program;
+
+/// How many broken runs of one promise are enough to show.
+const EXCEPTIONS_MAX: usize = 5;
+
+/// What every promise is given.
+#[derive(Debug, Clone)]
+pub struct Harness {
+    pub program: Program,
+    pub full: bool,
+    pub seed: u64,
+    /// Only this run, to see it again.
+    pub only: Option<u64>,
+    pub work: PathBuf,
+    pub jobs: usize,
+    /// Divides the counts, to find a planted bug sooner.
+    pub sooner: u64,
+}
+
+/// One run of a promise: how much it counted, and what was wrong.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub count: u64,
+    pub wrong: Vec<String>,
+    pub remarks: Vec<String>,
+}
+
+impl Outcome {
+    pub fn new(count: u64, wrong: Vec<String>) -> Self {
+        Self { count, wrong, remarks: Vec::new() }
+    }
+}
+
+/// A promise, by name.
+pub struct Promise {
+    /// Tried without being named.
+    pub usual: bool,
+    pub name: &'static str,
+    pub about: &'static str,
+    pub run: fn(&Harness) -> Report,
+}
+
+pub const PROMISES: &[Promise] = &[
+    Promise {
+        usual: true,
+        name: "P1",
+        about: "an acknowledged write survives kill -9",
+        run: kills::run,
+    },
+    Promise {
+        usual: true,
+        name: "P2",
+        about: "an acknowledged write survives a power cut",
+        run: power::run,
+    },
+    Promise {
+        usual: false,
+        name: "P2-same-boot",
+        about: "a disk that was away for a moment",
+        run: power::run_in_the_same_boot,
+    },
+    Promise {
+        usual: true,
+        name: "P3",
+        about: "a failed system call leaves the old state or the new",
+        run: injected::run,
+    },
+    Promise { usual: true, name: "P4", about: "one claim, one winner", run: races::run },
+    Promise {
+        usual: true,
+        name: "P5",
+        about: "a paused holder can change nothing",
+        run: holders::run,
+    },
+    Promise {
+        usual: true,
+        name: "P10",
+        about: "hand edits and the program's writes both survive",
+        run: editors::run,
+    },
+    Promise { usual: true, name: "P11", about: "many writers on one project", run: writers::run },
+    Promise { usual: true, name: "P13", about: "clocks may lie", run: clocks::run },
+    Promise { usual: true, name: "S9", about: "a changed history is found out", run: rot::run },
+];
+
+impl Harness {
+    pub fn runs(&self, quick: u64, full: u64) -> u64 {
+        if self.full { full } else { (quick / self.sooner).max(1) }
+    }
+
+    /// Carries out `runs` independent runs on as many threads as there are jobs, and keeps the
+    /// folder of every one that broke.
+    pub fn each(
+        &self,
+        report: Report,
+        runs: u64,
+        jobs: usize,
+        one: impl Fn(&Harness, &Path, Random) -> (Outcome, Option<Scene>) + Sync,
+    ) -> Report {
+        let started = Instant::now();
+        let next = AtomicU64::new(0);
+        let report = Mutex::new(report);
+        let work = |_| loop {
+            let run = next.fetch_add(1, Ordering::Relaxed);
+            if run >= runs {
+                break;
+            }
+            if self.only.is_some_and(|only| only != run) {
+                continue;
+            }
+            let lock = || report.lock().unwrap_or_else(PoisonError::into_inner);
+            if lock().exceptions.len() >= EXCEPTIONS_MAX {
+                break;
+            }
+            let name = lock().promise;
+            let root = self.work.join(format!("{name}-{}-{run}", self.seed));
+            let (outcome, scene) = one(self, &root, Random::part(self.seed, run));
+            let mut report = lock();
+            report.count += outcome.count;
+            for remark in outcome.remarks {
+                if !report.remarks.contains(&remark) {
+                    report.remarks.push(remark);
+                }
+            }
+            if outcome.wrong.is_empty() {
+                let _ = fs::remove_dir_all(&root);
+            } else {
+                if let Some(scene) = scene {
+                    scene.write_ledger();
+                }
+                report.exceptions.push(Exception { run, what: outcome.wrong, kept: root });
+            }
+        };
+        std::thread::scope(|scope| {
+            for job in 0..jobs.max(1) {
+                scope.spawn(move || work(job));
+            }
+        });
+        let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.took = started.elapsed();
+        report
+    }
+
+    /// The folder where runs are made.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.work.join(format!("{name}-{}", self.seed))
+    }
+}
+
+/// A report that has not begun.
+pub fn report(name: &'static str, counted: &'static str) -> Report {
+    let promise = PROMISES.iter().find(|promise| promise.name == name);
+    let about = promise.map_or("", |promise| promise.about);
+    Report { promise: name, about, counted, ..Report::default() }
+}
+
+pub fn skipped(name: &'static str, why: String) -> Report {
+    Report { skipped: Some(why), ..report(name, "") }
+}

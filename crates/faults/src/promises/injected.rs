@@ -1,0 +1,264 @@
+//! P3: every system call of every verb fails in every way that it can.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::{Harness, Outcome, report, skipped};
+use crate::ask::Ask;
+use crate::ledger::Said;
+use crate::project::{Scene, VERBS};
+use crate::random::Random;
+use crate::report::Report;
+use crate::run::tool;
+
+/// The calls that touch a project's files.
+const CALLS: &str = "openat,read,pread64,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,\
+unlink,unlinkat,mkdir,mkdirat,ftruncate,link,linkat,getdents64,statx,newfstatat,lstat,stat,flock,\
+chmod,fchmod";
+
+/// Of so many faults, the quick run tries one.
+const ONE_IN: usize = 20;
+
+/// Limits on the size of files, which make writes short, for each verb.
+const LIMITS: u64 = 4;
+
+/// After so many commands without one in which a verb works, something is wrong.
+const ACTS_MAX: u32 = 500;
+
+#[derive(Debug, Clone)]
+enum Fault {
+    /// At the so-many-th call of a name: what happens instead.
+    Call { call: String, when: u64, inject: &'static str },
+    /// No file may grow beyond so many bytes: a write is cut short there.
+    Limit(u64),
+    /// The disk has so many bytes left, and is cleared up afterwards.
+    Full(u64),
+}
+
+pub fn run(harness: &Harness) -> Report {
+    if tool(&["strace", "-V"]).is_err() {
+        return skipped("P3", "strace is not installed".into());
+    }
+    let place = harness.place("P3-fixtures");
+    let verbs: Vec<&str> = {
+        let mut verbs: Vec<&str> = VERBS.to_vec();
+        verbs.dedup();
+        verbs.insert(0, "init");
+        verbs
+    };
+    let fixtures = match fixtures(harness, &place, &verbs) {
+        Ok(fixtures) => fixtures,
+        Err(error) => return broken(vec![error], &place),
+    };
+    let full_disks = mounted(&place.join("trial")).and_then(|()| unmounted(&place.join("trial")));
+    let full_disks = full_disks.is_ok();
+    let mut planned: Vec<(usize, Fault)> = Vec::new();
+    for (index, fixture) in fixtures.iter().enumerate() {
+        match faults(harness, fixture, full_disks) {
+            Ok(faults) => planned.extend(faults.into_iter().map(|fault| (index, fault))),
+            Err(error) => return broken(vec![error], &place),
+        }
+    }
+    let all = planned.len();
+    if !harness.full {
+        let first = usize::try_from(harness.seed).unwrap_or(0) % ONE_IN;
+        planned = planned.into_iter().skip(first).step_by(ONE_IN).collect();
+    }
+    let runs = planned.len() as u64;
+    let fixtures = Mutex::new(fixtures);
+    let report = harness.each(report("P3", "faults"), runs, harness.jobs, |_, root, mut random| {
+        let run = root.to_string_lossy().rsplit('-').next().and_then(|run| run.parse().ok());
+        let (index, fault) = &planned[run.unwrap_or(0_usize)];
+        let (scene, ask) = {
+            let fixtures = fixtures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let fixture = &fixtures[*index];
+            if let (Fault::Full(_), Err(error)) = (fault, mounted(root)) {
+                return (Outcome::new(0, vec![error]), None);
+            }
+            (fixture.scene.copied(root), fixture.ask.clone())
+        };
+        let wrong = one(&scene, ask, fault, &mut random);
+        if let Fault::Full(_) = fault {
+            put_back(&scene, !wrong.is_empty());
+        }
+        (Outcome::new(1, wrong), Some(scene))
+    });
+    let _ = fs::remove_dir_all(&place);
+    let remark = format!("of {all} that there are");
+    Report { remarks: vec![remark], ..report }
+}
+
+fn broken(what: Vec<String>, kept: &Path) -> Report {
+    let kept = kept.to_owned();
+    let exceptions = vec![crate::report::Exception { run: 0, what, kept }];
+    Report { exceptions, ..report("P3", "faults") }
+}
+
+/// A verb, and a project in which it does something.
+struct Fixture {
+    scene: Scene,
+    ask: Ask,
+}
+
+fn fixtures(harness: &Harness, place: &Path, verbs: &[&str]) -> Result<Vec<Fixture>, String> {
+    let empty = Scene::new(&place.join("empty"), &harness.program);
+    let scene = Scene::new(&place.join("project"), &harness.program);
+    let mut random = Random::new(harness.seed);
+    scene.furnish()?;
+    let mut fixtures = vec![Fixture { scene: empty, ask: Ask::Init }];
+    for verb in verbs.iter().filter(|verb| **verb != "init") {
+        let root = place.join(verb.replace(' ', "-"));
+        let found = (0..ACTS_MAX).find_map(|_| {
+            let found = scene.ask_for(verb, &mut random).filter(|ask| works(&scene, ask, &root));
+            if found.is_none() {
+                scene.act(scene.next_ask(&mut random));
+            }
+            found
+        });
+        let ask = found.ok_or_else(|| format!("no project came about in which {verb} works"))?;
+        fixtures.push(Fixture { scene: scene.copied(&root), ask });
+    }
+    Ok(fixtures)
+}
+
+/// Tries it on a copy.
+fn works(scene: &Scene, ask: &Ask, root: &Path) -> bool {
+    let entry = scene.copied(root).act(ask.clone());
+    let _ = fs::remove_dir_all(root);
+    entry.said() == Said::Kept
+}
+
+/// Every fault that can happen to this command, found by watching it once.
+fn faults(harness: &Harness, fixture: &Fixture, full_disks: bool) -> Result<Vec<Fault>, String> {
+    let root = fixture.scene.root.with_extension("watched");
+    let watched = fixture.scene.copied(&root);
+    let log = root.with_extension("calls");
+    let trace = format!("trace={CALLS}");
+    let wrapper = ["strace", "-f", "-y", "-s", "0", "-o", &log.display().to_string(), "-e", &trace]
+        .map(str::to_owned);
+    let program = harness.program.wrapped(&wrapper);
+    let entry = program.run(&watched.root, fixture.ask.clone(), "watched");
+    let calls = fs::read_to_string(&log).map_err(|error| error.to_string())?;
+    let _ = fs::remove_dir_all(&root);
+    if entry.said() != Said::Kept {
+        return Err(format!("{:?} does not work here: {}", entry.ask, entry.stderr));
+    }
+    let mut random = Random::part(harness.seed, entry.ended);
+    let mut limits: Vec<Fault> = (0..LIMITS).map(|_| Fault::Limit(random.below(30_000))).collect();
+    if full_disks {
+        limits.extend((0..LIMITS).map(|_| Fault::Full(random.below(15) * 4_096)));
+    }
+    Ok(calls_of(&calls, &root.display().to_string()).chain(limits).collect())
+}
+
+fn calls_of(log: &str, root: &str) -> impl Iterator<Item = Fault> {
+    let mut counts: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    let mut faults = Vec::new();
+    let mut first = None;
+    for line in log.lines() {
+        let Some((pid, rest)) = line.split_once(' ') else { continue };
+        let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
+        if first.get_or_insert(pid) != &pid || call.contains(' ') {
+            continue;
+        }
+        let when = counts.entry(call.to_owned()).or_default();
+        *when += 1;
+        if !rest.contains(root) {
+            continue;
+        }
+        let mut injects = vec!["signal=KILL", "error=EIO"];
+        let writes = ["write", "pwrite64"].contains(&call);
+        if writes
+            || ["openat", "rename", "renameat2", "mkdir", "ftruncate", "fsync", "fdatasync"]
+                .contains(&call)
+        {
+            injects.push("error=ENOSPC");
+        }
+        if writes {
+            injects.push("retval=0");
+        }
+        faults.extend(injects.into_iter().map(|inject| {
+            let (call, when) = (call.to_owned(), *when);
+            Fault::Call { call, when, inject }
+        }));
+    }
+    faults.into_iter()
+}
+
+/// A small disk of its own.
+fn mounted(root: &Path) -> Result<(), String> {
+    fs::create_dir_all(root).map_err(|error| error.to_string())?;
+    let root = root.display().to_string();
+    tool(&["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", &root]).map(drop)
+}
+
+fn unmounted(root: &Path) -> Result<(), String> {
+    tool(&["umount", &root.display().to_string()]).map(drop)
+}
+
+/// Takes the small disk away, and leaves what was on it if that is worth a look.
+fn put_back(scene: &Scene, keep: bool) {
+    let aside = scene.root.with_extension("kept");
+    if keep {
+        scene.copied(&aside).write_ledger();
+    }
+    if let Err(error) = unmounted(&scene.root) {
+        eprintln!("{error}");
+    }
+    if keep {
+        let _ = fs::remove_dir(&scene.root);
+        let _ = fs::rename(aside, &scene.root);
+    }
+}
+
+/// Fills the disk up to so many bytes. Answers what fills it.
+fn filled(root: &Path, left: u64) -> Result<PathBuf, String> {
+    let free = rustix::fs::statvfs(root).map_err(|error| error.to_string())?;
+    let free = free.f_bavail * free.f_frsize;
+    let filler = root.join("filler");
+    let bytes = vec![b'x'; usize::try_from(free.saturating_sub(left)).unwrap_or(0)];
+    fs::write(&filler, bytes).map_err(|error| error.to_string())?;
+    Ok(filler)
+}
+
+fn one(scene: &Scene, ask: Ask, fault: &Fault, random: &mut Random) -> Vec<String> {
+    let wrapper: Vec<String> = match fault {
+        Fault::Call { call, when, inject } => {
+            let inject = format!("inject={call}:{inject}:when={when}");
+            let trace = format!("trace={call}");
+            ["strace", "-f", "-o", "/dev/null", "-e", &trace, "-e", &inject]
+                .map(str::to_owned)
+                .to_vec()
+        }
+        Fault::Full(_) => Vec::new(),
+        Fault::Limit(bytes) => {
+            let script = "trap '' XFSZ; exec prlimit --fsize=\"$0\" -- \"$@\"";
+            ["sh", "-c", script, &bytes.to_string()].map(str::to_owned).to_vec()
+        }
+    };
+    let filler = match fault {
+        Fault::Full(left) => filled(&scene.root, *left),
+        _ => Err(String::new()),
+    };
+    let program = scene.program.wrapped(&wrapper);
+    let running = program.start(&scene.root, ask, &scene.actor());
+    let entry = scene.keep(running.finish(true));
+    if let Ok(filler) = filler {
+        let _ = fs::remove_file(filler);
+    }
+    // What comes next is a reader or a writer, and neither needs a person.
+    let mut wrong = Vec::new();
+    if matches!(entry.ask, Ask::Init) {
+        wrong.extend(scene.must(Ask::Init).err());
+    }
+    if random.percent(50) {
+        wrong.extend(scene.must(Ask::List).err());
+    }
+    wrong.extend(scene.settle_and_verify());
+    if !wrong.is_empty() {
+        let told = entry.stderr.trim();
+        wrong.insert(0, format!("{fault:?} in {:?}: {:?} {told}", entry.ask, entry.end));
+    }
+    wrong
+}

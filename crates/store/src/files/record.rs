@@ -1,0 +1,296 @@
+//! What a change does to the disk: the texts, lines and claims that its record puts into place.
+
+use std::collections::BTreeMap;
+
+use milestone_domain::document::Milestone;
+use milestone_domain::event::{Event, Recorded, Stream};
+use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::snapshot::Part;
+use serde_json::Value;
+
+use super::accepted::Accepted;
+use super::disk::fingerprint;
+use super::journal::{Applied, Before, Record, Write};
+use super::text::{self, Edited};
+use super::{Files, boot, claims, follow, history, journal, load, meant, recent};
+use crate::error::StoreError;
+use crate::planted;
+use crate::{Change, ClaimChange, Result};
+
+impl Files {
+    /// Everything the change does to the disk, and what is remembered once it is done.
+    pub(super) fn record(&self, change: &Change, state: &Applied) -> Result<(Record, Vec<Memory>)> {
+        let mut record = Record {
+            seq: state.seq + 1,
+            change: change.id,
+            at: change.events.first().map_or(state.at, |event| event.at.as_millisecond()),
+            writes: Vec::new(),
+            appends: Vec::new(),
+            graph: change.changes_graph(),
+        };
+        let mut memories = Vec::new();
+        let mut followed = BTreeMap::new();
+        for (id, document) in &change.documents {
+            memories.push(self.write_document(change, *id, document, &mut record)?);
+        }
+        for stream in change.streams() {
+            let memory = match memories.iter_mut().find(|memory| memory.stream == stream) {
+                Some(memory) => memory,
+                None => {
+                    memories.push(self.memory(stream)?);
+                    let last = memories.len() - 1;
+                    &mut memories[last]
+                }
+            };
+            self.add_events(change, stream, memory, &mut record, &mut followed)?;
+        }
+        record.writes.extend(self.claim_writes(change)?);
+        if !followed.is_empty() {
+            let lines = followed.into_values().collect();
+            record.appends.push(follow::append(&self.disk, lines)?);
+        }
+        Ok((record, memories))
+    }
+
+    fn memory(&self, stream: Stream) -> Result<Memory> {
+        let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
+        Ok(Memory { stream, accepted, uid: None })
+    }
+
+    fn add_events(
+        &self,
+        change: &Change,
+        stream: Stream,
+        memory: &mut Memory,
+        record: &mut Record,
+        followed: &mut BTreeMap<usize, String>,
+    ) -> Result<()> {
+        let in_stream = change.events.iter().enumerate().filter(|(_, e)| e.stream == stream);
+        let (places, events): (Vec<usize>, Vec<&Recorded>) = in_stream.unzip();
+        let own = memory.accepted.own.as_ref();
+        let addition = history::add(&self.disk, stream, memory.uid, own, &events)?;
+        for ((place, event), offset) in places.iter().zip(&events).zip(&addition.offsets) {
+            // Followers see a change's events in its order, whatever streams they stand in.
+            followed.insert(*place, follow::line(event, &addition.own.segment, *offset));
+        }
+        memory.accepted.own = Some(addition.own);
+        record.appends.push(addition.append);
+        Ok(())
+    }
+
+    fn write_document(
+        &self,
+        change: &Change,
+        id: MilestoneId,
+        wanted: &Milestone,
+        record: &mut Record,
+    ) -> Result<Memory> {
+        let stream = Stream::Milestone(id);
+        let mut memory = Memory { uid: wanted.uid, ..self.memory(stream)? };
+        let place = load::places(id)[usize::from(wanted.archived)].0.clone();
+        let there = self.document_text(id, change.reads.get(&Part::Milestone(id)))?;
+        let written = change.texts.get(&id);
+        let text = match (&there, written) {
+            (None, None) => text::write(wanted, self.settings.document_progress),
+            (None, Some(text)) => text::saying(&place, text, wanted)?,
+            (Some((_, archived, there)), written) => {
+                let accepted = &memory.accepted;
+                let known = accepted.exact && accepted.text == fingerprint(there.as_bytes());
+                let there = written.unwrap_or(there);
+                let edited = if known && change.late.is_none() {
+                    // The text says what was accepted, so all that differs is what is new.
+                    let said = self.said(&place, there, *archived)?;
+                    text::edited(&place, there, &said, wanted, |_| true)?
+                } else {
+                    self.rewritten(change, &place, there, *archived, wanted)?
+                };
+                memory.accepted.exact = says_exactly(edited.tree, wanted);
+                edited.text
+            }
+        };
+        if there.is_none() {
+            memory.accepted.exact = says(&text, wanted);
+        }
+        let before = |place: &str, text: &str| -> Result<Before> {
+            Ok(Before {
+                fingerprint: fingerprint(text.as_bytes()),
+                stamp: self.disk.stamp(place)?,
+                text: Some(text.to_owned()),
+            })
+        };
+        memory.accepted.text = fingerprint(text.as_bytes());
+        memory.accepted.exact &= !self.troubled.borrow().contains(&id);
+        let same_place = there.as_ref().filter(|(old, ..)| *old == place);
+        let first = same_place.map(|(old, _, text)| before(old, text)).transpose()?;
+        // Recorded even where nothing is to be written: a text that was taken in as it is becomes
+        // a version that later saves may have been made from.
+        let (at, after) = (place.clone(), Some(text));
+        record.writes.push(Write { place: at, before: first, after, document: true });
+        if let Some((old, _, text)) = there.as_ref().filter(|(old, ..)| *old != place) {
+            let before = Some(before(old, text)?);
+            record.writes.push(Write { place: old.clone(), before, after: None, document: true });
+        }
+        Ok(memory)
+    }
+
+    /// What a text says; mostly it was read a moment ago, when the change was decided.
+    fn said(&self, place: &str, text: &str, archived: bool) -> Result<Milestone> {
+        let known = self.exact.borrow().get(&fingerprint(text.as_bytes())).cloned();
+        if let Some(said) = known.filter(|said| said.archived == archived) {
+            return Ok(said);
+        }
+        let said = text::read(text.as_bytes(), archived);
+        said.map(|said| said.milestone).map_err(|error| StoreError::Unreadable {
+            file: place.to_owned(),
+            line: error.line,
+            column: error.column,
+            message: error.message,
+        })
+    }
+
+    fn rewritten(
+        &self,
+        change: &Change,
+        place: &str,
+        there: &str,
+        archived: bool,
+        wanted: &Milestone,
+    ) -> Result<Edited> {
+        let late = change.late.as_ref().map(|key| recent::text(&self.disk, key)).transpose()?;
+        // Without events it is there to make the text say what is so already.
+        let whole = change.events.is_empty()
+            || change.late.is_none() && change.events.iter().any(|event| event.noticed);
+        let touched = change.touched(wanted.id);
+        let texts = journal::versions(&self.disk, place)?;
+        let history = history::read(&self.disk, Stream::Milestone(wanted.id), wanted.uid)?;
+        let rewrite = meant::Rewrite {
+            place,
+            archived,
+            there,
+            late: late.as_deref(),
+            wanted,
+            touched: (!whole).then_some(&touched),
+        };
+        let text = meant::rewrite(&rewrite, &texts, &history.events)?;
+        let tree = self.said(place, &text, wanted.archived)?.tree();
+        Ok(Edited { text, tree })
+    }
+
+    /// The document's text, provided that it is the one that was read.
+    fn document_text(
+        &self,
+        id: MilestoneId,
+        version: Option<&String>,
+    ) -> Result<Option<(String, bool, String)>> {
+        for (place, archived) in load::places(id) {
+            let Some(bytes) = self.disk.read_beneath(&place)? else { continue };
+            if version.is_some_and(|version| fingerprint(&bytes) != *version) {
+                return Err(StoreError::Stale);
+            }
+            let text = String::from_utf8(bytes).map_err(|_| StoreError::Unreadable {
+                file: place.clone(),
+                line: 1,
+                column: 1,
+                message: "this is not UTF-8 text".into(),
+            })?;
+            return Ok(Some((place, archived, text)));
+        }
+        Ok(None)
+    }
+
+    fn claim_writes(&self, change: &Change) -> Result<Vec<Write>> {
+        let now = boot::now();
+        let mut after: BTreeMap<TaskId, Option<String>> = BTreeMap::new();
+        for change in change.claims() {
+            match change {
+                ClaimChange::Ended { .. } if planted::has("claim-not-ended") => {}
+                ClaimChange::Ended { task } => {
+                    after.insert(task, None);
+                }
+                ClaimChange::Granted { claim, lease } => {
+                    let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+                    let kept = claims::Kept {
+                        task: claim.task,
+                        attempt: claim.attempt,
+                        fence: claim.fence,
+                        actor: claim.actor,
+                        boot: now.boot.clone(),
+                        deadline_ms: now.millis.saturating_add(lease),
+                        resources: claim.resources,
+                    };
+                    after.insert(kept.task, Some(kept.text()));
+                }
+            }
+        }
+        let mut writes = Vec::new();
+        for (task, after) in after {
+            let place = claims::place(task);
+            let there = self.disk.read_beneath(&place)?;
+            if there.is_none() && after.is_none() {
+                continue;
+            }
+            let before = there.map(|bytes| Before {
+                fingerprint: fingerprint(&bytes),
+                stamp: None,
+                text: None,
+            });
+            writes.push(Write { place, before, after, document: false });
+        }
+        Ok(writes)
+    }
+}
+
+/// What is to be remembered of one stream after a commit.
+pub(super) struct Memory {
+    pub stream: Stream,
+    pub accepted: Accepted,
+    pub uid: Option<milestone_domain::ids::Uid>,
+}
+
+/// Whether a text says exactly what the history does.
+fn says(text: &str, wanted: &Milestone) -> bool {
+    let said = text::read(text.as_bytes(), wanted.archived);
+    said.is_ok_and(|said| says_exactly(said.milestone.tree(), wanted))
+}
+
+/// Where it stands is no word of the text's.
+fn says_exactly(mut tree: Value, wanted: &Milestone) -> bool {
+    let mut wanted = wanted.tree();
+    for tree in [&mut tree, &mut wanted] {
+        tree.as_object_mut().map(|tree| tree.shift_remove("archived"));
+    }
+    milestone_domain::change::difference(&tree, &wanted).is_empty()
+}
+
+impl Change {
+    /// The fields of a document that the events touch.
+    fn touched(&self, id: MilestoneId) -> Vec<milestone_domain::change::Path> {
+        use milestone_domain::change::Path;
+        let task = |number: u32| {
+            Path::root().key("tasks").key(&milestone_domain::document::task_key(number))
+        };
+        let criterion = |number: u32| Path::root().key("criteria").key(&number.to_string());
+        let events = self.events.iter().filter(|event| event.stream == Stream::Milestone(id));
+        let mut paths = Vec::new();
+        for recorded in events {
+            match &recorded.event {
+                Event::Edited { change } => paths.push(change.path.clone()),
+                Event::MilestoneStatusChanged { .. } => {
+                    paths.extend([Path::root().key("status"), Path::root().key("reason")]);
+                }
+                Event::CriterionMet { criterion: number, .. }
+                | Event::CriterionReopened { criterion: number } => paths.push(criterion(*number)),
+                Event::TaskAdded { task: name, .. } | Event::TaskRemoved { task: name, .. } => {
+                    paths.push(task(name.number));
+                }
+                event => {
+                    let own = event.task().map(task);
+                    for key in ["status", "reason", "progress"] {
+                        paths.extend(own.as_ref().map(|path| path.key(key)));
+                    }
+                }
+            }
+        }
+        paths
+    }
+}
