@@ -169,7 +169,7 @@ fn history_never_conflicts_whatever_the_documents_do() {
     let conflict = snapshot.problems.iter().find(|p| p.kind == ProblemKind::Unreadable);
     if conflict.is_some() {
         assert!(snapshot.problems[0].line.is_some());
-        two.project().mend("ada").unwrap();
+        two.project().mend(&|_| None, "ada").unwrap();
     }
     let snapshot = all(&two.project());
     for number in [2, 3, 4] {
@@ -251,7 +251,7 @@ fn two_branches_that_make_the_same_milestone_keep_both() {
     let snapshot = all(&two.project());
     assert!(snapshot.problems.iter().any(|p| p.milestone == Some(MilestoneId(2))));
     assert_eq!(snapshot.documents[&M1].title, "Login");
-    two.project().mend("ada").unwrap();
+    two.project().mend(&|_| None, "ada").unwrap();
     let snapshot = all(&two.project());
     let titles: Vec<&str> = snapshot.documents.values().map(|m| m.title.as_str()).collect();
     for title in ["Login", "Payments", "Reports"] {
