@@ -379,14 +379,7 @@ impl Files {
             let _ = memory.accepted.write(&self.disk, memory.stream);
         }
         if let Some(late) = &change.late {
-            self.settle_late(late);
-        }
-    }
-
-    fn settle_late(&self, name: &str) {
-        let late = recent::late_saves(&self.disk).unwrap_or_default();
-        for save in late.iter().filter(|save| save.name == name) {
-            let _ = recent::settle(&self.disk, save);
+            let _ = recent::settle(&self.disk, late);
         }
     }
 

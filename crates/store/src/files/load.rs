@@ -304,7 +304,7 @@ fn notice_late(
             false => Difference::Fields(meant.person),
         };
         let version = found.fingerprint.clone();
-        loaded.noticed.push(Noticed { milestone: id, what, version, file, late: Some(save.name) });
+        loaded.noticed.push(Noticed { milestone: id, what, version, file, late: Some(save.key()) });
     }
     Ok(())
 }

@@ -279,7 +279,8 @@ fn merged_text(
         None => (texts.last()?.as_str(), there),
     };
     let base = texts[nearest(texts, theirs)?.0].as_str();
-    if base == ours || ours == theirs {
+    // What is there already has all the lines.
+    if ours == theirs || late.is_none() && base == ours {
         return None;
     }
     let [base, ours, plain] = [base, ours, theirs].map(plain);

@@ -81,6 +81,13 @@ fn keep(disk: &Disk, seq: u64, place: &str, old: &str, before: Option<&str>) -> 
     Ok(if over { Placed::OverSave } else { Placed::Done })
 }
 
+impl LateSave {
+    /// What tells this save from the next one in the same file.
+    pub fn key(&self) -> String {
+        format!("{}@{}", self.name, fingerprint(&self.text))
+    }
+}
+
 /// The names of the files that are watched: listed once for a whole reading, because there may be
 /// many of them and many documents.
 #[derive(Debug, Default)]
@@ -105,11 +112,6 @@ impl Watched {
     }
 }
 
-/// All saves that came too late, oldest first.
-pub fn late_saves(disk: &Disk) -> Result<Vec<LateSave>> {
-    late_among(disk, disk.names(FOLDER)?.iter())
-}
-
 fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Result<Vec<LateSave>> {
     let mut late = Vec::new();
     if crate::planted::has("late-save-dropped") {
@@ -130,10 +132,14 @@ fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Resul
     Ok(late.into_iter().map(|(_, save)| save).collect())
 }
 
-/// The text of a late save, if it still is one.
-pub fn text(disk: &Disk, name: &str) -> Result<Option<String>> {
-    let bytes = disk.read_beneath(&format!("{FOLDER}/{name}"))?;
-    Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+/// The text of a late save; stale if somebody wrote to it since.
+pub fn text(disk: &Disk, key: &str) -> Result<String> {
+    let (name, print) = key.split_once('@').ok_or(StoreError::Stale)?;
+    let bytes = disk.read_beneath(&format!("{FOLDER}/{name}"))?.ok_or(StoreError::Stale)?;
+    if fingerprint(&bytes) != print {
+        return Err(StoreError::Stale);
+    }
+    String::from_utf8(bytes).map_err(|_| StoreError::Stale)
 }
 
 fn parts(name: &str) -> Option<(MilestoneId, u64, i128, u64)> {
@@ -143,18 +149,19 @@ fn parts(name: &str) -> Option<(MilestoneId, u64, i128, u64)> {
     Some((milestone, seq, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// A late save was taken in: its file is watched on, from what it now says.
-pub fn settle(disk: &Disk, save: &LateSave) -> Result<()> {
-    let place = format!("{FOLDER}/{}", save.name);
-    let (Some((milestone, seq, ..)), Some(stamp)) = (parts(&save.name), disk.stamp(&place)?) else {
+/// A late save was taken in: its file is watched on, from what it then said. Written to since, it
+/// stays late, and is taken in again.
+pub fn settle(disk: &Disk, key: &str) -> Result<()> {
+    let Some((name, print)) = key.split_once('@') else { return Ok(()) };
+    let place = format!("{FOLDER}/{name}");
+    // In this order: what is written after the stamp shows in a later one.
+    let (Some((milestone, seq, ..)), Some(stamp)) = (parts(name), disk.stamp(&place)?) else {
         return Ok(());
     };
-    // Saved again since it was read: it stays late, and is taken in again.
-    if disk.read_beneath(&place)?.as_deref() != Some(save.text.as_slice()) {
+    if disk.read_beneath(&place)?.is_none_or(|bytes| fingerprint(&bytes) != print) {
         return Ok(());
     }
-    let name = format!("{FOLDER}/{milestone}.{seq}.{}.{}", stamp.modified, stamp.size);
-    disk.rename(&place, &name)
+    disk.rename(&place, &format!("{FOLDER}/{milestone}.{seq}.{}.{}", stamp.modified, stamp.size))
 }
 
 /// Stops watching files that nobody can have open any more, unless a late save is in them.

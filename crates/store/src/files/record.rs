@@ -156,8 +156,7 @@ impl Files {
         archived: bool,
         wanted: &Milestone,
     ) -> Result<Edited> {
-        let late = change.late.as_ref().map(|name| recent::text(&self.disk, name)).transpose()?;
-        let late = late.flatten();
+        let late = change.late.as_ref().map(|key| recent::text(&self.disk, key)).transpose()?;
         // Without events it is there to make the text say what is so already.
         let whole = change.events.is_empty()
             || change.late.is_none() && change.events.iter().any(|event| event.noticed);

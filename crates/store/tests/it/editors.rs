@@ -22,7 +22,7 @@ use milestone_domain::snapshot::Scope;
 use milestone_domain::status::TaskStatus;
 use milestone_store::{Error, EventFilter, Project, StoreErrorClass};
 
-use crate::support::{Chance, all, count, open, project, seed};
+use crate::support::{Chance, all, change_task, count, open, project, seed};
 
 const M1: MilestoneId = MilestoneId(1);
 const WRITERS: usize = 8;
@@ -314,7 +314,9 @@ fn lost(root: &Path, saved: &ByHand, written: &[Acknowledged]) -> Vec<String> {
     let gone = |title: &&String| titles.iter().filter(|there| *there == title).count() != 1;
     lost.extend(saved.labels.iter().filter(|l| !milestone.labels.contains(l)).cloned());
     lost.extend(saved.comments.iter().filter(|comment| !text.contains(*comment)).cloned());
-    lost.extend(saved.tasks.iter().filter(gone).cloned());
+    let times = |title: &&String| titles.iter().filter(|there| *there == title).count();
+    let missing = saved.tasks.iter().filter(gone);
+    lost.extend(missing.map(|title| format!("{title} is there {} times", times(&title))));
     for comment in ["# The login milestone", "# for now", "# Tasks, in the order", "# below the"] {
         if !text.contains(comment) {
             lost.push(format!("comment {comment}"));
@@ -387,4 +389,76 @@ fn hand_edits_and_program_writes_both_survive() {
     let lost: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
     println!("{:?}", started.elapsed());
     assert_eq!(lost, 0);
+}
+
+/// A document in which the program has finished a task since it was opened.
+fn opened(root: &Path) -> (Project, PathBuf, String) {
+    let project = project(root);
+    let file = root.join("active/milestone-001.yaml");
+    fs::write(&file, document()).unwrap();
+    let _ = all(&project);
+    let text = fs::read_to_string(&file).unwrap();
+    (project, file, text)
+}
+
+fn finish(project: &Project, number: u32) {
+    project.execute(&change_task(M1, number, TaskStatus::Completed), "ada").unwrap();
+}
+
+#[test]
+fn a_comment_from_an_editor_that_was_opened_earlier_takes_nothing_back() {
+    let temp = tempfile::tempdir().unwrap();
+    let (project, file, text) = opened(temp.path());
+    finish(&project, 2);
+    fs::write(&file, format!("# a remark\n{text}")).unwrap();
+    let milestone = &all(&project).documents[&M1];
+    assert_eq!(milestone.task(2).unwrap().status, TaskStatus::Completed);
+    let now = fs::read_to_string(&file).unwrap();
+    assert!(now.starts_with("# a remark\n") && now.contains("status: completed"), "{now}");
+}
+
+#[test]
+fn tasks_that_a_person_and_the_program_added_at_once_are_both_there() {
+    let temp = tempfile::tempdir().unwrap();
+    let (project, file, text) = opened(temp.path());
+    let draft = Box::new(Task::new(0, "Program"));
+    project.execute(&Command::AddTask { milestone: M1, draft }, "ada").unwrap();
+    let by_hand = "  - id: task-010\n    title: By hand # mine\n# below the tasks";
+    fs::write(&file, text.replace("# below the tasks", by_hand)).unwrap();
+    let milestone = &all(&project).documents[&M1];
+    assert_eq!(milestone.task(10).unwrap().title, "Program");
+    assert_eq!(milestone.task(11).unwrap().title, "By hand");
+    assert!(fs::read_to_string(&file).unwrap().contains("# mine"));
+}
+
+#[test]
+fn a_save_into_a_file_that_was_replaced_is_taken_in_with_its_comments() {
+    let temp = tempfile::tempdir().unwrap();
+    let (project, file, text) = opened(temp.path());
+    let held = OpenOptions::new().write(true).open(&file).unwrap();
+    finish(&project, 2);
+    let text = text.replace("  - start", "  - start\n  - late") + "# the end\n";
+    held.write_all_at(text.as_bytes(), 0).unwrap();
+    held.set_len(text.len() as u64).unwrap();
+    let milestone = &all(&project).documents[&M1];
+    assert_eq!(milestone.labels, ["start", "late"]);
+    assert_eq!(milestone.task(2).unwrap().status, TaskStatus::Completed);
+    assert!(fs::read_to_string(&file).unwrap().contains("# the end"));
+}
+
+#[test]
+fn what_a_half_save_took_away_the_whole_one_puts_back() {
+    let temp = tempfile::tempdir().unwrap();
+    let (project, file, _) = opened(temp.path());
+    finish(&project, 9);
+    let before = all(&project).documents[&M1].clone();
+    let text = fs::read_to_string(&file).unwrap();
+    let half = text.find("  - id: task-008").unwrap();
+    fs::write(&file, &text[..half]).unwrap();
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert_eq!(all(&project).documents[&M1].tasks.len(), 7);
+    fs::write(&file, format!("{text}# whole\n")).unwrap();
+    let after = &all(&project).documents[&M1];
+    assert_eq!(after.task(9), before.task(9), "with what the program had written");
+    assert_eq!(after.tasks.len(), 9);
 }
