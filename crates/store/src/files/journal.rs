@@ -300,6 +300,7 @@ pub fn recover(disk: &Disk, applied: Option<Applied>, boot: &str) -> Result<Appl
         }
     }
     boot.clone_into(&mut state.boot);
+    super::recent::recognise(disk, &records)?;
     rewrite(disk, &records, state)
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use milestone_domain::ids::MilestoneId;
 
 use super::disk::{Disk, fingerprint, is_torn};
-use super::journal::Placed;
+use super::journal::{Placed, Record};
 use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -162,6 +162,25 @@ pub fn settle(disk: &Disk, key: &str) -> Result<()> {
         return Ok(());
     }
     disk.rename(&place, &format!("{FOLDER}/{milestone}.{seq}.{}.{}", stamp.modified, stamp.size))
+}
+
+/// After a crash between the steps of an exchange, a watched file may be only what the exchange
+/// was about: the text that replaced, or the one that was replaced. Neither is anybody's save.
+pub fn recognise(disk: &Disk, records: &[Record]) -> Result<()> {
+    for name in disk.names(FOLDER).unwrap_or_default() {
+        let Some((_, seq, 0, 0)) = parts(&name) else { continue };
+        let place = format!("{FOLDER}/{name}");
+        let Some(bytes) = disk.read_beneath(&place)? else { continue };
+        let is = |text: Option<&String>| text.is_some_and(|text| text.as_bytes() == bytes);
+        let mut writes =
+            records.iter().filter(|record| record.seq == seq).flat_map(|record| &record.writes);
+        if writes.clone().any(|write| write.document && is(write.after.as_ref())) {
+            disk.remove(&place)?;
+        } else if writes.any(|write| is(write.before.as_ref().and_then(|b| b.text.as_ref()))) {
+            settle(disk, &format!("{name}@{}", fingerprint(&bytes)))?;
+        }
+    }
+    Ok(())
 }
 
 /// Stops watching files that nobody can have open any more, unless a late save is in them.
