@@ -38,7 +38,14 @@ pub(super) fn amend(
     for change in changes {
         match kind(change, &before, &after)? {
             Kind::Field => work.record_in(id, Event::Edited { change: change.clone() }),
-            Kind::Added(number) => added(work, id, &after, number),
+            Kind::Added(number) => {
+                added(work, id, &after, number);
+                // A task that comes in as finished passes the rule of every finished one.
+                let task = after.task(number);
+                if let Some(status) = task.map(|task| task.status).filter(|s| s.is_closed()) {
+                    statuses.push(Kind::TaskStatus(number, status, status));
+                }
+            }
             Kind::Removed(number) => removed(work, id, number)?,
             Kind::Evidence(criterion) => {
                 work.record_in(id, Event::CriterionReopened { criterion });
@@ -171,6 +178,7 @@ fn record_statuses(
 ) -> Result<(), Refusal> {
     for status in statuses {
         match *status {
+            Kind::TaskStatus(_, from, to) if from == to => {}
             Kind::TaskStatus(number, from, to) => {
                 let task_id = TaskId::new(id, number);
                 claim::authorize(work, task_id, crate::command::Credential::default())?;

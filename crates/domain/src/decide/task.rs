@@ -204,8 +204,13 @@ pub(super) fn move_to(work: &mut Work<'_>, id: TaskId, to: MilestoneId) -> Resul
         work.task(id)?;
         return Ok(());
     }
-    let task = work.task(id)?.clone();
+    let mut task = work.task(id)?.clone();
     let number = work.writable(to)?.next_task_number();
+    // A dead attempt does not come along: its claim stays behind, and nobody holds the task.
+    if task.status == TaskStatus::InProgress && work.now.claims.contains_key(&id) {
+        task.status = TaskStatus::Pending;
+        task.started_by = None;
+    }
     remove(work, id, Some(TaskId::new(to, number)))?;
     let home = |reference: &crate::ids::Reference| reference.node(id.milestone).reference(to);
     let requires = task.requires.iter().map(home).collect();

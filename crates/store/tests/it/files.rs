@@ -87,6 +87,25 @@ fn a_hand_edit_is_taken_in_by_the_rules() {
 }
 
 #[test]
+fn a_task_that_is_written_as_finished_passes_the_rule_of_finished_ones() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    project.execute(&draft(&["Design"]), "ada").unwrap();
+    let file = temp.path().join("active/milestone-001.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let task = "  - {id: task-002, title: Build, status: completed, requires: [task-001]}\n";
+    let at = text.find("progress:").unwrap();
+    fs::write(&file, format!("{}{task}{}", &text[..at], &text[at..])).unwrap();
+    let snapshot = project.read(&Scope::Milestone(M1), "ada").unwrap();
+    assert_eq!(snapshot.problems[0].kind, ProblemKind::RefusedEdit, "{:?}", snapshot.problems);
+    assert!(snapshot.problems[0].message.contains("task-001-002"), "{:?}", snapshot.problems);
+    project.execute(&change(1, TaskStatus::Completed), "ada").unwrap();
+    let snapshot = project.read(&Scope::Milestone(M1), "ada").unwrap();
+    assert_eq!(snapshot.problems, []);
+    assert_eq!(snapshot.documents[&M1].tasks[1].status, TaskStatus::Completed);
+}
+
+#[test]
 fn a_claim_is_one_workers() {
     let temp = tempfile::tempdir().unwrap();
     let project = project(temp.path());
