@@ -462,3 +462,21 @@ fn what_a_half_save_took_away_the_whole_one_puts_back() {
     assert_eq!(after.task(9), before.task(9), "with what the program had written");
     assert_eq!(after.tasks.len(), 9);
 }
+
+#[test]
+fn a_remark_between_tasks_outlives_what_is_written_above_it() {
+    for remark in ["  # between.\n", "# between.\n", "    # between.\n"] {
+        let temp = tempfile::tempdir().unwrap();
+        let (project, file, _) = opened(temp.path());
+        finish(&project, 2);
+        let text = fs::read_to_string(&file).unwrap();
+        let with = text.replace("  - id: task-003", &format!("{remark}  - id: task-003"));
+        fs::write(&file, with).unwrap();
+        let _ = all(&project);
+        project.execute(&change_task(M1, 2, TaskStatus::Pending), "ada").unwrap();
+        let now = fs::read_to_string(&file).unwrap();
+        assert!(now.contains("# between."), "{remark:?}: {now}");
+        finish(&project, 2);
+        assert!(fs::read_to_string(&file).unwrap().contains("# between."), "{remark:?}");
+    }
+}
