@@ -182,7 +182,11 @@ pub fn is_unfinished(texts: &[String], bytes: &[u8], archived: bool) -> bool {
     }
     let tree = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|t| yaml::to_value(t).ok());
     let (Ok(_), Some(now)) = (text::read(bytes, archived), tree(bytes)) else { return true };
-    let Some(before) = texts.last().and_then(|text| tree(text.as_bytes())) else { return false };
+    // Held against the version it was made from: a later one may have more at its end, and then
+    // a whole text looks like the beginning of one.
+    let text = String::from_utf8_lossy(bytes);
+    let base = nearest(texts, &text).map(|(at, _)| &texts[at]);
+    let Some(before) = base.and_then(|text| tree(text.as_bytes())) else { return false };
     let (now, before) = (leaves(&now), leaves(&before));
     let there: BTreeSet<&String> = now.iter().collect();
     let last = now.iter().rev().find_map(|leaf| before.iter().position(|other| other == leaf));
@@ -292,4 +296,20 @@ fn merged_text(
 
 fn plain(text: &str) -> String {
     text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_text_that_is_older_than_the_present_is_not_the_beginning_of_it() {
+        let first = "id: milestone-001\ntitle: T\ntasks:\n  - id: task-001\n    title: A\n";
+        let later = format!("{first}  - id: task-002\n    title: B\n");
+        let texts = [first.to_owned(), later];
+        let saved = first.replace("title: T", "title: T # said by hand");
+        assert!(!is_unfinished(&texts, saved.as_bytes(), false));
+        let half = &saved[..saved.len() - 14];
+        assert!(is_unfinished(&texts, half.as_bytes(), false), "{half}");
+    }
 }
