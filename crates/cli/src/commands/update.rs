@@ -87,10 +87,14 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
             changes.iter().for_each(|change| render::events::difference(&mut page, change));
         }
         output::say(page.end());
-        // The change is made: that not all could be read afterwards must not say it is not.
+        // The change is made: that it cannot be shown any more must not say it is not.
         return show(app, Some(id)).or_else(|failure| match failure {
             Failure::Store(error) => {
                 output::warn(&format!("{id} is changed; the dashboard cannot be shown: {error}"));
+                Ok(())
+            }
+            Failure::Refused(_) => {
+                output::warn(&format!("{id} is changed, and was filed away or removed since"));
                 Ok(())
             }
             failure => Err(failure),

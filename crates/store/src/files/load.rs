@@ -157,8 +157,13 @@ fn late_saves(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Vec<Lat
     for (place, _) in places(id) {
         texts.extend(journal::versions(disk, &place)?);
     }
-    // Of some only the beginning was ever written.
-    late.retain(|save| !meant::is_unfinished(&texts, &save.text, false));
+    // Of some only the beginning was ever written. Held against the newest version alone, one that
+    // was opened before something was added at the end would look like that, too.
+    let of_one = |save: &LateSave, texts| meant::is_unfinished(texts, &save.text, false);
+    late.retain(|save| {
+        let whole = |text| !of_one(save, std::slice::from_ref(text));
+        texts.iter().any(whole) || texts.is_empty() && !of_one(save, &[])
+    });
     for save in &late {
         let age = age(disk, &format!("data/recent/{}", save.name))?;
         if age.is_some_and(|age| age < SETTLED) {

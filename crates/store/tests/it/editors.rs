@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use milestone_domain::change::{FieldChange, Path as Field};
 use milestone_domain::command::{Command, Credential};
-use milestone_domain::document::{Milestone, Task};
+use milestone_domain::document::{Criterion, Milestone, Task};
 use milestone_domain::event::Event;
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::snapshot::Scope;
-use milestone_domain::status::TaskStatus;
+use milestone_domain::status::{CriterionKind, TaskStatus};
 use milestone_store::{Error, EventFilter, Project, StoreErrorClass};
 
 use crate::support::{Chance, all, change_task, count, open, project, seed};
@@ -479,4 +479,34 @@ fn a_remark_between_tasks_outlives_what_is_written_above_it() {
         finish(&project, 2);
         assert!(fs::read_to_string(&file).unwrap().contains("# between."), "{remark:?}");
     }
+}
+
+#[test]
+fn a_late_save_counts_although_the_document_has_grown_at_its_end_since() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    let mut draft = Milestone::new(M1, "Login");
+    draft.tasks = vec![Task::new(1, "Part 1")];
+    project.execute(&Command::Plan { draft: Box::new(draft) }, "ada").unwrap();
+    let path = temp.path().join("active/milestone-001.yaml");
+    let opened = fs::read_to_string(&path).unwrap();
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    // Written at the end of the document, behind everything that the editor knows.
+    let criterion = Criterion {
+        id: None,
+        text: "It works".into(),
+        kind: CriterionKind::Success,
+        check: None,
+        met: None,
+    };
+    let add = Command::AddCriterion { milestone: M1, draft: Box::new(criterion) };
+    project.execute(&add, "ada").unwrap();
+    let saved = opened.replace("Part 1", "The first part");
+    file.set_len(0).unwrap();
+    file.write_all_at(saved.as_bytes(), 0).unwrap();
+    std::thread::sleep(REST);
+    let snapshot = project.read(&Scope::Milestone(M1), "ada").unwrap();
+    let document = &snapshot.documents[&M1];
+    assert_eq!(document.tasks[0].title, "The first part");
+    assert_eq!(document.criteria.len(), 1);
 }
