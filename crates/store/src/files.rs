@@ -36,13 +36,13 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::planted;
 use crate::{
-    Bases, Change, Collision, Committed, Cursor, Difference, EventFilter, Noticed, Page, Reading,
-    Result, Store, Turn,
+    Bases, Change, Collision, Cursor, Difference, EventFilter, Noticed, Page, Reading, Result,
+    Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
 use disk::{Disk, fingerprint};
-use journal::{Applied, Placed};
+use journal::Applied;
 use load::Loaded;
 use lock::Lock;
 use recent::Watched;
@@ -361,11 +361,11 @@ impl Files {
         let mut change = Change::new(&snapshot, ChangeId(Uuid::now_v7()), Vec::new());
         change.documents.insert(id, document);
         change.late.clone_from(&noticed.late);
-        self.commit(&change).map(drop)
+        self.commit(&change)
     }
 
     /// What is remembered of a commit, so that the next reading is quick. Losing it costs time.
-    fn remember(&self, memories: Vec<Memory>, change: &Change) {
+    fn remember(&self, memories: Vec<Memory>) {
         for mut memory in memories {
             let Ok(sizes) = history::sizes(&self.disk, memory.stream) else { continue };
             memory.accepted.segments = sizes;
@@ -377,9 +377,6 @@ impl Files {
                 }
             }
             let _ = memory.accepted.write(&self.disk, memory.stream);
-        }
-        if let Some(late) = &change.late {
-            let _ = recent::settle(&self.disk, late);
         }
     }
 
@@ -453,12 +450,12 @@ impl Store for Files {
         Ok(Box::new(FilesTurn { files: self }))
     }
 
-    fn commit(&self, change: &Change) -> Result<Committed> {
+    fn commit(&self, change: &Change) -> Result<()> {
         let _turn = self.turn()?;
         // An earlier change of this very turn may be in the journal and not in place.
         self.recovered()?;
         if follow::knows(&self.disk, change.id)? {
-            return Ok(Committed { saved_over: false });
+            return Ok(());
         }
         let mut state = self.state()?;
         self.check_versions(change, &state)?;
@@ -479,10 +476,11 @@ impl Store for Files {
         }
         // The change has happened. What follows only puts it in place, and whoever comes next
         // does that if we cannot.
-        let Ok(placed) = journal::apply(&self.disk, &record) else {
-            return Ok(Committed { saved_over: false });
+        let Ok(gave_way) = journal::apply(&self.disk, &record) else {
+            return Ok(());
         };
-        self.remember(memories, change);
+        self.remember(memories);
+        state.gave_way.extend(gave_way);
         state = Applied {
             seq: record.seq,
             journal: length,
@@ -497,7 +495,7 @@ impl Store for Files {
                 .and_then(|(records, _)| journal::rewrite(&self.disk, &records, state));
             let _ = recent::sweep(&self.disk);
         }
-        Ok(Committed { saved_over: placed == Placed::OverSave })
+        Ok(())
     }
 
     fn accept(&self, noticed: &Noticed) -> Result<()> {

@@ -48,7 +48,7 @@ pub trait Store {
 
     /// Keeps all of a change, or nothing: [`StoreError::Stale`] if anything that it was decided
     /// on has changed. Committing the same change again does nothing.
-    fn commit(&self, change: &Change) -> Result<Committed>;
+    fn commit(&self, change: &Change) -> Result<()>;
 
     /// Notes a document of which only comments, order or layout changed.
     fn accept(&self, noticed: &Noticed) -> Result<()>;
@@ -162,13 +162,6 @@ pub struct Change {
 pub enum ClaimChange {
     Granted { claim: Claim, lease: Duration },
     Ended { task: TaskId },
-}
-
-/// A change that is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Committed {
-    /// Somebody saved a document in the same instant; that save is still to be taken in.
-    pub saved_over: bool,
 }
 
 /// A place in a store's sequence of events, good only for following on from it.

@@ -20,8 +20,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Bases, Change, ClaimChange, Collision, Committed, Cursor, EventFilter, Noticed, Page, Reading,
-    Result, Store, Turn,
+    Bases, Change, ClaimChange, Collision, Cursor, EventFilter, Noticed, Page, Reading, Result,
+    Store, Turn,
 };
 
 /// One handle on a project in memory; a clone is another handle on the same one, as another
@@ -242,11 +242,10 @@ impl Store for Memory {
         Ok(Box::new(NoTurn))
     }
 
-    fn commit(&self, change: &Change) -> Result<Committed> {
+    fn commit(&self, change: &Change) -> Result<()> {
         let mut kept = self.kept();
-        let done = Committed { saved_over: false };
         if kept.changes.contains(&change.id) && !planted("commit repeated") {
-            return Ok(done);
+            return Ok(());
         }
         let mut reads = change.reads.iter();
         let stale = reads.any(|(part, version)| kept.version(*part).as_ref() != Some(version));
@@ -260,7 +259,7 @@ impl Store for Memory {
         change.events.iter().for_each(|event| kept.set_condition(event));
         kept.events.extend(change.events.iter().cloned());
         kept.graph += u64::from(change.changes_graph());
-        Ok(done)
+        Ok(())
     }
 
     /// Nobody edits what is in memory by hand.

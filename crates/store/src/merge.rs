@@ -78,7 +78,7 @@ pub fn documents(base: &str, ours: &str, theirs: &str) -> Merged {
         return Merged::Conflicts { fields: fields.conflicts, marked: marked() };
     }
     let wanted = Milestone::from_tree(fields.tree, false);
-    match wanted.ok().and_then(|wanted| text_saying(base, ours, theirs, &wanted)) {
+    match wanted.ok().and_then(|wanted| text_saying(base, ours, theirs, base, &wanted)) {
         Some(text) => Merged::Text(text),
         None => Merged::Conflicts { fields: Vec::new(), marked: marked() },
     }
@@ -120,11 +120,13 @@ pub(crate) fn without_collisions(
     theirs
 }
 
-/// A text that says `wanted`, with the comments of both sides.
+/// A text that says `wanted`, with the comments of both sides; only one that both have `seen` can
+/// have been taken out by one of them.
 pub(crate) fn text_saying(
     base: &str,
     ours: &str,
     theirs: &str,
+    seen: &str,
     wanted: &Milestone,
 ) -> Option<String> {
     let merged = lines_preferring_ours(base, ours, theirs);
@@ -133,10 +135,16 @@ pub(crate) fn text_saying(
         let said = text::read(text.as_bytes(), false).ok()?.milestone;
         text::edit("merge", text, &said, wanted, |_| true).ok()
     })?;
-    let text = with_comments(base, theirs, &text);
-    let said = text::read(text.as_bytes(), false).ok()?;
-    let faithful = difference(&said.milestone.tree(), &wanted.tree()).is_empty();
-    (faithful && keeps_unknown_keys(base, ours, theirs, &text)).then_some(text)
+    let faithful = |text: &String| {
+        let said = text::read(text.as_bytes(), false);
+        said.is_ok_and(|said| difference(&said.milestone.tree(), &wanted.tree()).is_empty())
+            && keeps_unknown_keys(base, ours, theirs, text)
+    };
+    // Where a comment stood may be no place for one any more; the end always is.
+    [Place::Nearby, Place::End].into_iter().find_map(|place| {
+        let text = with_comments(seen, theirs, &text, place);
+        Some(with_comments(seen, ours, &text, place)).filter(faithful)
+    })
 }
 
 /// The merge of the lines; where both sides changed the same ones, ours.
@@ -190,19 +198,29 @@ pub fn split_markers(marked: &str, length: usize) -> Sides {
     Sides { ours, base: shows_base.then_some(base), theirs }
 }
 
-/// Puts back the comments that only theirs has and that fell with lines of theirs: above the line
-/// they stood above, or at the end.
-fn with_comments(base: &str, theirs: &str, text: &str) -> String {
+/// Where a comment goes whose line is gone: to where it stood, as near as can be, or to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Nearby,
+    End,
+}
+
+/// Puts back the comments of one side that not both have seen and that fell with their lines.
+fn with_comments(seen: &str, side: &str, text: &str, place: Place) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let their_lines: Vec<&str> = theirs.lines().collect();
-    for (at, line) in their_lines.iter().enumerate() {
+    let side_lines: Vec<&str> = side.lines().collect();
+    for (at, line) in side_lines.iter().enumerate() {
         let Some(comment) = comment(line) else { continue };
         let has = |text: &str| text.lines().any(|line| self::comment(line) == Some(comment));
-        if has(base) || lines.iter().any(|line| self::comment(line) == Some(comment)) {
+        if has(seen) || lines.iter().any(|line| self::comment(line) == Some(comment)) {
+            continue;
+        }
+        if place == Place::End {
+            lines.push(comment.to_owned());
             continue;
         }
         let own_line = line.trim_start().starts_with('#');
-        let rest = &their_lines[at + usize::from(own_line)..];
+        let rest = &side_lines[at + usize::from(own_line)..];
         let anchor =
             rest.iter().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
         let key = |line: &str| line.trim().split(": ").next().map(str::to_owned);

@@ -197,7 +197,7 @@ impl Project {
             all.reads.insert(Part::Milestone(noticed.milestone), noticed.version.clone());
         }
         match self.store.commit(&all) {
-            Ok(_) => Ok(true),
+            Ok(()) => Ok(true),
             Err(StoreError::Stale) => Ok(false),
             Err(error) => Err(error),
         }
@@ -312,7 +312,7 @@ impl Project {
             match self.store.commit(&change) {
                 // What somebody saved in the same instant is for the next reading: it may not be
                 // whole yet, and this change is kept whatever becomes of that.
-                Ok(_) => {
+                Ok(()) => {
                     let mut snapshot = snapshot;
                     change.documents.into_values().for_each(|document| snapshot.insert(document));
                     return Ok(Outcome { events: change.events, snapshot });

@@ -132,7 +132,7 @@ impl World {
 
     fn send(&mut self, change: &Change) -> Result<Sent> {
         match self.store.commit(change) {
-            Ok(_) => {}
+            Ok(()) => {}
             Err(StoreError::Stale) => return Ok(Sent::Stale),
             Err(error) => return Err(error),
         }

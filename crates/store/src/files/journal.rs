@@ -39,6 +39,9 @@ pub struct Record {
     pub appends: Vec<Append>,
     /// Whether edges, conditions or ids change.
     pub graph: bool,
+    /// The late save that this takes in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<String>,
 }
 
 /// A file that becomes `after`, provided that it is `before`.
@@ -86,11 +89,16 @@ pub struct Applied {
     pub graph: u64,
     /// When the last change was applied, in milliseconds of wall time.
     pub at: i64,
+    /// Texts of the journal that never stood in their document, because somebody saved it in that
+    /// moment: nobody can have opened one in an editor.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub gave_way: BTreeSet<(u64, Place)>,
 }
 
 impl Applied {
     pub fn first(boot: &str) -> Self {
-        Self { epoch: Uuid::now_v7(), seq: 0, journal: 0, boot: boot.to_owned(), graph: 0, at: 0 }
+        let (epoch, boot) = (Uuid::now_v7(), boot.to_owned());
+        Self { epoch, seq: 0, journal: 0, boot, graph: 0, at: 0, gave_way: BTreeSet::new() }
     }
 
     /// `None` where there is none, or none that can be believed.
@@ -179,30 +187,34 @@ fn unknown(error: StoreError) -> StoreError {
     }
 }
 
-/// How an after-image went into place.
+/// What became of an after-image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placed {
     Done,
-    /// Somebody saved the document at the same moment; what they saved is kept beside the recent
-    /// versions and will be taken in.
-    OverSave,
+    /// Somebody saved the document in the same moment. That text stands, and is to be taken in.
+    GaveWay,
 }
 
-/// Puts everything a record says into place. May be repeated.
+/// Puts everything a record says into place, and answers which texts gave way to somebody's. May
+/// be repeated.
 ///
 /// An after-image goes over its before-image and nothing else: a file that is neither is a
 /// person's, who came later.
-pub fn apply(disk: &Disk, record: &Record) -> Result<Placed> {
-    let mut placed = Placed::Done;
+pub fn apply(disk: &Disk, record: &Record) -> Result<BTreeSet<(u64, Place)>> {
+    let mut gave_way = BTreeSet::new();
     for append in &record.appends {
         put_append(disk, append)?;
     }
     for write in &record.writes {
-        if put_write(disk, record.seq, write)? == Placed::OverSave {
-            placed = Placed::OverSave;
+        if put_write(disk, record.seq, write)? == Placed::GaveWay {
+            gave_way.insert((record.seq, write.place.clone()));
         }
     }
-    Ok(placed)
+    if let Some(late) = &record.late {
+        let placed = if gave_way.is_empty() { Placed::Done } else { Placed::GaveWay };
+        super::recent::settle(disk, late, placed)?;
+    }
+    Ok(gave_way)
 }
 
 fn put_append(disk: &Disk, append: &Append) -> Result<()> {
@@ -241,18 +253,19 @@ fn put_write(disk: &Disk, seq: u64, write: &Write) -> Result<Placed> {
     // What people do not edit is the program's alone: there, the newest record is right.
     let persons = write.document && !planted::has("recovery-overwrites");
     if persons && now != before && !torn {
-        return Ok(Placed::Done);
+        return Ok(Placed::GaveWay);
     }
     if let Some((folder, _)) = write.place.rsplit_once('/') {
         disk.make_folder(folder)?;
     }
     match &write.after {
-        None => disk.remove(&write.place).map(|()| Placed::Done),
+        None => disk.remove(&write.place)?,
         Some(text) if persons && there.is_some() => {
-            super::recent::exchange(disk, seq, &write.place, text, before.as_deref())
+            super::recent::exchange(disk, seq, &write.place, text, before.as_deref())?;
         }
-        Some(text) => disk.replace(&write.place, text.as_bytes()).map(|()| Placed::Done),
+        Some(text) => disk.replace(&write.place, text.as_bytes())?,
     }
+    Ok(Placed::Done)
 }
 
 /// Applies a record that was applied before a power cut, where the cut undid it: the very file
@@ -289,7 +302,7 @@ pub fn recover(disk: &Disk, applied: Option<Applied>, boot: &str) -> Result<Appl
     for record in &records {
         // In the boot that applied it, it is there, and what differs is somebody's edit.
         if record.seq > state.seq {
-            apply(disk, record)?;
+            state.gave_way.extend(apply(disk, record)?);
         } else if !same_boot && !planted::has("reapply-skipped") {
             reapply(disk, record, &mut again)?;
         }
@@ -317,6 +330,9 @@ pub fn rewrite(disk: &Disk, records: &[Record], mut state: Applied) -> Result<Ap
         }
         kept.push(bytes);
     }
+    let forgotten = records.len() - kept.len();
+    let first = records.get(forgotten).map_or(u64::MAX, |record| record.seq);
+    state.gave_way.retain(|(seq, _)| *seq >= first);
     kept.reverse();
     let bytes = kept.concat();
     state.journal = bytes.len() as u64;
@@ -382,10 +398,15 @@ pub fn overlay(disk: &Disk, applied: Option<&Applied>) -> Result<HashMap<Place, 
 /// The texts that a document recently had, oldest first, as this program wrote or found them.
 pub fn versions(disk: &Disk, place: &str) -> Result<Vec<String>> {
     let (records, _) = read(disk)?;
+    let gave_way = Applied::read(disk)?.map(|applied| applied.gave_way).unwrap_or_default();
     let mut texts = Vec::new();
-    for write in records.iter().flat_map(|record| &record.writes).filter(|w| w.place == place) {
-        let before = write.before.as_ref().and_then(|before| before.text.clone());
-        texts.extend(before.into_iter().chain(write.after.clone()));
+    for record in &records {
+        for write in record.writes.iter().filter(|write| write.place == place) {
+            texts.extend(write.before.as_ref().and_then(|before| before.text.clone()));
+            if !gave_way.contains(&(record.seq, write.place.clone())) {
+                texts.extend(write.after.clone());
+            }
+        }
     }
     // What one change leaves is mostly what the next one finds.
     texts.dedup();

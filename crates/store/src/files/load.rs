@@ -304,7 +304,7 @@ fn notice_late(
         let text = String::from_utf8_lossy(&save.text);
         let past = Past { texts: &texts, events, now: &now };
         let meant = meant::meant(&past, &Saved { text: &text, said: &said, late: true });
-        let what = match meant.person.is_empty() {
+        let what = match save.told || meant.person.is_empty() {
             true => Difference::Stale,
             false => Difference::Fields(meant.person),
         };

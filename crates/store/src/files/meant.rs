@@ -109,19 +109,28 @@ fn tree_of(text: &str, archived: bool) -> Option<Value> {
     text::read(text.as_bytes(), archived).ok().map(|said| said.milestone.tree())
 }
 
-/// The text with the fewest other lines, and how many those are; of equal ones the newest.
+/// The text with the fewest other lines, and how many those are.
 fn nearest(texts: &[String], text: &str) -> Option<(usize, usize)> {
     let mine = lines(text);
-    let distance = |other: &String| {
-        let theirs = lines(other);
-        let missing = |a: &BTreeMap<&str, usize>, b: &BTreeMap<&str, usize>| -> usize {
-            let of = |line: &&str| b.get(*line).copied().unwrap_or(0);
-            a.iter().map(|(line, n)| n.saturating_sub(of(line))).sum()
-        };
-        missing(&mine, &theirs) + missing(&theirs, &mine)
+    let missing = |a: &BTreeMap<&str, usize>, b: &BTreeMap<&str, usize>| -> usize {
+        let of = |line: &&str| b.get(*line).copied().unwrap_or(0);
+        a.iter().map(|(line, n)| n.saturating_sub(of(line))).sum()
     };
-    let distances = texts.iter().map(distance).enumerate();
-    distances.min_by_key(|(at, distance)| (*distance, std::cmp::Reverse(*at)))
+    let distances: Vec<(usize, usize)> = texts
+        .iter()
+        .map(|other| {
+            let theirs = lines(other);
+            let taken = missing(&theirs, &mine);
+            (taken + missing(&mine, &theirs), taken)
+        })
+        .collect();
+    let fewest = distances.iter().map(|(distance, _)| *distance).min()?;
+    let newest = texts.len() - 1;
+    // Of equal ones the newest, unless the save is older than that: then the one from which it
+    // took the least, so that nothing of a version that its editor never saw is taken back.
+    let order = |at: usize| (at != newest, distances[at].1, std::cmp::Reverse(at));
+    let equal = (0..texts.len()).filter(|at| distances[*at].0 == fewest);
+    equal.min_by_key(|at| order(*at)).map(|at| (at, fewest))
 }
 
 /// How often each line stands in a text, whatever its editor made of line ends and indentation.
@@ -282,13 +291,18 @@ fn merged_text(
         Some(late) => (there, late),
         None => (texts.last()?.as_str(), there),
     };
-    let base = texts[nearest(texts, theirs)?.0].as_str();
+    let (at, distance) = nearest(texts, theirs)?;
     // What is there already has all the lines.
-    if ours == theirs || late.is_none() && base == ours {
+    if ours == theirs || late.is_none() && texts[at] == ours {
         return None;
     }
-    let [base, ours, plain] = [base, ours, theirs].map(plain);
-    let text = documents::text_saying(&base, &ours, &plain, target)?;
+    // What a save was made from may be older than every text that is known, and a late one may be
+    // taken in after its own comments are: what it does not have, its editor may never have seen.
+    let base = plain(&texts[at]);
+    let unsure = late.is_some() || at == 0 && distance > 0;
+    let seen = if unsure { "" } else { &base };
+    let (ours, plain) = (plain(ours), plain(theirs));
+    let text = documents::text_saying(&base, &ours, &plain, seen, target)?;
     // In the form that the person's editor gave it.
     let text = if theirs.contains("\r\n") { text.replace('\n', "\r\n") } else { text };
     Some(if theirs.starts_with('\u{feff}') { format!("\u{feff}{text}") } else { text })
@@ -311,5 +325,21 @@ mod tests {
         assert!(!is_unfinished(&texts, saved.as_bytes(), false));
         let half = &saved[..saved.len() - 14];
         assert!(is_unfinished(&texts, half.as_bytes(), false), "{half}");
+    }
+
+    /// A task that was being added by hand before the program took one in under the same number.
+    #[test]
+    fn a_save_of_an_old_editor_takes_nothing_back_that_it_never_saw() {
+        let task =
+            |number: u32, title: &str| format!("  - id: task-{number:03}\n    title: {title}\n");
+        let opened = format!("id: milestone-001\ntitle: T\ntasks:\n{}", task(1, "A"));
+        let taken_in = format!("{opened}{}", task(2, "Theirs"));
+        let newest = taken_in.replace("title: A\n", "title: A\n    assignee: ada\n");
+        let texts = [opened.clone(), taken_in.clone(), newest.clone()];
+        let saved = format!("{opened}{}", task(2, "Mine"));
+        assert_eq!(nearest(&texts, &saved).map(|(at, _)| at), Some(0));
+        // Made from the newest, the same is another title of that task.
+        let renamed = newest.replace("Theirs", "Mine");
+        assert_eq!(nearest(&texts, &renamed).map(|(at, _)| at), Some(2));
     }
 }

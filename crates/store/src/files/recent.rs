@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use milestone_domain::ids::MilestoneId;
 
-use super::disk::{Disk, fingerprint, is_torn};
+use super::disk::{Disk, Stamp, fingerprint, is_torn};
 use super::journal::{Placed, Record};
 use crate::error::StoreError;
 
@@ -17,15 +17,19 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 const FOLDER: &str = "data/recent";
 
+/// At the end of a name: the file holds a late save of which only the comments are still missing.
+const TOLD: &str = "told";
+
 /// How long a replaced file is watched. An editor that keeps a file open for longer writes by name.
 const WATCHED: Duration = Duration::from_mins(10);
 
 /// A save that reached a file which was no longer the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateSave {
-    pub milestone: MilestoneId,
     pub name: String,
     pub text: Vec<u8>,
+    /// What it changes is in the history; what else is in its text, comments, is nowhere yet.
+    pub told: bool,
 }
 
 /// Puts `text` in the place of a document, and keeps what was there.
@@ -35,7 +39,7 @@ pub fn exchange(
     place: &str,
     text: &str,
     before: Option<&str>,
-) -> Result<Placed> {
+) -> Result<()> {
     disk.make_folder(FOLDER)?;
     let draft = disk.draft(text.as_bytes())?;
     // From here on it is watched: should we die right after the exchange, what somebody saved in
@@ -45,7 +49,7 @@ pub fn exchange(
     let draft = watched;
     if crate::planted::has("plain-rename") {
         disk.rename(&draft, place)?;
-        return Ok(Placed::Done);
+        return Ok(());
     }
     let exchanged = disk.exchange(&draft, place).inspect_err(|_| {
         let _ = disk.remove(&draft);
@@ -67,7 +71,7 @@ fn file(place: &str) -> &str {
 }
 
 /// Files what was replaced under a name that says whether it is still what it was.
-fn keep(disk: &Disk, seq: u64, place: &str, old: &str, before: Option<&str>) -> Result<Placed> {
+fn keep(disk: &Disk, seq: u64, place: &str, old: &str, before: Option<&str>) -> Result<()> {
     // In this order: what is written after the stamp shows in a later one.
     let stamp = disk.stamp(old)?;
     let bytes = disk.read_beneath(old)?.unwrap_or_default();
@@ -77,8 +81,7 @@ fn keep(disk: &Disk, seq: u64, place: &str, old: &str, before: Option<&str>) -> 
         _ => (0, 0),
     };
     let name = format!("{FOLDER}/{}.{seq}.{modified}.{size}", file(place));
-    disk.rename(old, &name)?;
-    Ok(if over { Placed::OverSave } else { Placed::Done })
+    disk.rename(old, &name)
 }
 
 impl LateSave {
@@ -118,15 +121,17 @@ fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Resul
         return Ok(Vec::new());
     }
     for name in names {
-        let Some((milestone, seq, modified, size)) = parts(name) else { continue };
+        let Some(parts) = parts(name) else { continue };
         let place = format!("{FOLDER}/{name}");
         let Some(stamp) = disk.stamp(&place)? else { continue };
-        if (stamp.modified, stamp.size) == (modified, size) {
+        let unchanged = parts.is_of(stamp);
+        if unchanged && !parts.told {
             continue;
         }
         // One that is being written to right now is looked at again when it says something.
         let Some(text) = disk.read_beneath(&place)?.filter(|text| !is_torn(text)) else { continue };
-        late.push((seq, LateSave { milestone, name: name.clone(), text }));
+        let told = unchanged;
+        late.push((parts.seq, LateSave { name: name.clone(), text, told }));
     }
     late.sort_by_key(|(seq, _)| *seq);
     Ok(late.into_iter().map(|(_, save)| save).collect())
@@ -142,33 +147,56 @@ pub fn text(disk: &Disk, key: &str) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| StoreError::Stale)
 }
 
-fn parts(name: &str) -> Option<(MilestoneId, u64, i128, u64)> {
+/// What the name of a watched file says.
+struct Parts {
+    milestone: MilestoneId,
+    /// The change that replaced it.
+    seq: u64,
+    modified: i128,
+    size: u64,
+    told: bool,
+}
+
+impl Parts {
+    fn is_of(&self, stamp: Stamp) -> bool {
+        (stamp.modified, stamp.size) == (self.modified, self.size)
+    }
+}
+
+fn parts(name: &str) -> Option<Parts> {
     let mut parts = name.split('.');
     let milestone = parts.next()?.parse().ok()?;
     let seq = parts.next()?.parse().ok()?;
-    Some((milestone, seq, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    let (modified, size) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some(Parts { milestone, seq, modified, size, told: parts.next() == Some(TOLD) })
 }
 
 /// A late save was taken in: its file is watched on, from what it then said. Written to since, it
-/// stays late, and is taken in again.
-pub fn settle(disk: &Disk, key: &str) -> Result<()> {
+/// is late again. Where the text that has it gave way to somebody's, its comments stay to be
+/// taken in; its changes are in the history and must not be told twice.
+pub fn settle(disk: &Disk, key: &str, placed: Placed) -> Result<()> {
     let Some((name, print)) = key.split_once('@') else { return Ok(()) };
     let place = format!("{FOLDER}/{name}");
     // In this order: what is written after the stamp shows in a later one.
-    let (Some((milestone, seq, ..)), Some(stamp)) = (parts(name), disk.stamp(&place)?) else {
+    let (Some(Parts { milestone, seq, .. }), Some(stamp)) = (parts(name), disk.stamp(&place)?)
+    else {
         return Ok(());
     };
     if disk.read_beneath(&place)?.is_none_or(|bytes| fingerprint(&bytes) != print) {
         return Ok(());
     }
-    disk.rename(&place, &format!("{FOLDER}/{milestone}.{seq}.{}.{}", stamp.modified, stamp.size))
+    let settled = format!("{FOLDER}/{milestone}.{seq}.{}.{}", stamp.modified, stamp.size);
+    match placed {
+        Placed::Done => disk.rename(&place, &settled),
+        Placed::GaveWay => disk.rename(&place, &format!("{settled}.{TOLD}")),
+    }
 }
 
 /// After a crash between the steps of an exchange, a watched file may be only what the exchange
 /// was about: the text that replaced, or the one that was replaced. Neither is anybody's save.
 pub fn recognise(disk: &Disk, records: &[Record]) -> Result<()> {
     for name in disk.names(FOLDER).unwrap_or_default() {
-        let Some((_, seq, 0, 0)) = parts(&name) else { continue };
+        let Some(Parts { seq, modified: 0, size: 0, .. }) = parts(&name) else { continue };
         let place = format!("{FOLDER}/{name}");
         let Some(bytes) = disk.read_beneath(&place)? else { continue };
         let is = |text: Option<&String>| text.is_some_and(|text| text.as_bytes() == bytes);
@@ -177,7 +205,7 @@ pub fn recognise(disk: &Disk, records: &[Record]) -> Result<()> {
         if writes.clone().any(|write| write.document && is(write.after.as_ref())) {
             disk.remove(&place)?;
         } else if writes.any(|write| is(write.before.as_ref().and_then(|b| b.text.as_ref()))) {
-            settle(disk, &format!("{name}@{}", fingerprint(&bytes)))?;
+            settle(disk, &format!("{name}@{}", fingerprint(&bytes)), Placed::Done)?;
         }
     }
     Ok(())
@@ -187,17 +215,68 @@ pub fn recognise(disk: &Disk, records: &[Record]) -> Result<()> {
 pub fn sweep(disk: &Disk) -> Result<()> {
     for name in disk.names(FOLDER)? {
         let place = format!("{FOLDER}/{name}");
-        let (Some((_, _, modified, size)), Some(stamp)) = (parts(&name), disk.stamp(&place)?)
-        else {
-            continue;
-        };
+        let (Some(parts), Some(stamp)) = (parts(&name), disk.stamp(&place)?) else { continue };
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let changed = u128::try_from(stamp.changed).unwrap_or(0);
         let old = since.as_nanos().saturating_sub(changed) > WATCHED.as_nanos();
-        let unchanged = (stamp.modified, stamp.size) == (modified, size);
-        if old && (unchanged || disk.read_beneath(&place)?.is_some_and(|text| is_torn(&text))) {
+        let settled = parts.is_of(stamp) && !parts.told;
+        if old && (settled || disk.read_beneath(&place)?.is_some_and(|text| is_torn(&text))) {
             disk.remove(&place)?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use milestone_domain::event::ChangeId;
+    use uuid::Uuid;
+
+    use super::super::journal::{Before, Write, apply};
+    use super::*;
+
+    const PLACE: &str = "active/milestone-001.yaml";
+
+    /// A late save that a change takes in, while the document becomes what somebody `saved`.
+    fn taken_in(saved: &str) -> Vec<LateSave> {
+        let temp = tempfile::tempdir().unwrap();
+        let disk = Disk::new(temp.path().to_owned());
+        for (place, text) in [(PLACE, saved), ("data/recent/milestone-001.1.0.0", "late")] {
+            let file = temp.path().join(place);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let late = || Watched::list(&disk).unwrap().late_saves(&disk, MilestoneId(1)).unwrap();
+        let (fingerprint, stamp, text) = (fingerprint(b"before"), None, None);
+        let before = Some(Before { fingerprint, stamp, text });
+        let write =
+            Write { place: PLACE.into(), before, after: Some("after".into()), document: true };
+        let record = Record {
+            seq: 2,
+            change: ChangeId(Uuid::now_v7()),
+            at: 0,
+            writes: vec![write],
+            appends: Vec::new(),
+            graph: false,
+            late: Some(late()[0].key()),
+        };
+        apply(&disk, &record).unwrap();
+        // Whoever recovers may do it again.
+        apply(&disk, &record).unwrap();
+        late()
+    }
+
+    #[test]
+    fn a_late_save_is_settled_when_its_text_is_in_the_document() {
+        assert_eq!(taken_in("before"), []);
+    }
+
+    #[test]
+    fn a_late_save_whose_text_gave_way_keeps_its_comments_and_is_not_told_twice() {
+        let late = taken_in("somebody's");
+        assert_eq!(late.len(), 1);
+        assert!(late[0].told && late[0].text == b"late");
+    }
 }

@@ -27,6 +27,7 @@ impl Files {
             writes: Vec::new(),
             appends: Vec::new(),
             graph: change.changes_graph(),
+            late: change.late.clone(),
         };
         let mut memories = Vec::new();
         let mut followed = BTreeMap::new();
