@@ -211,33 +211,51 @@ fn with_comments(seen: &str, side: &str, text: &str, place: Place) -> String {
     let side_lines: Vec<&str> = side.lines().collect();
     for (at, line) in side_lines.iter().enumerate() {
         let Some(comment) = comment(line) else { continue };
-        let has = |text: &str| text.lines().any(|line| self::comment(line) == Some(comment));
-        if has(seen) || lines.iter().any(|line| self::comment(line) == Some(comment)) {
+        let has = |line: &str| self::comment(line).is_some_and(|there| contains(there, comment));
+        if seen.lines().any(has) || lines.iter().any(|line| has(line)) {
             continue;
         }
-        if place == Place::End {
-            lines.push(comment.to_owned());
-            continue;
+        match place {
+            Place::Nearby => {
+                let indent = &line[..line.len() - line.trim_start().len()];
+                lines.insert(nearby(&lines, &side_lines, at), format!("{indent}{comment}"));
+            }
+            Place::End => lines.push(comment.to_owned()),
         }
-        let own_line = line.trim_start().starts_with('#');
-        let rest = &side_lines[at + usize::from(own_line)..];
-        let anchor =
-            rest.iter().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
-        let key = |line: &str| line.trim().split(": ").next().map(str::to_owned);
-        let place = anchor.and_then(|anchor| {
-            let exact = lines.iter().position(|line| line == anchor);
-            exact.or_else(|| lines.iter().position(|line| key(line) == key(anchor)))
-        });
-        let at = place.unwrap_or(lines.len());
-        let like = lines.get(at).map_or("", String::as_str);
-        let indent = &like[..like.len() - like.trim_start().len()];
-        lines.insert(at, format!("{indent}{comment}"));
     }
     let mut merged = lines.join(if text.contains("\r\n") { "\r\n" } else { "\n" });
     if text.ends_with('\n') {
         merged.push_str(if text.ends_with("\r\n") { "\r\n" } else { "\n" });
     }
     if merged == text.trim_end_matches('\n') { text.to_owned() } else { merged }
+}
+
+/// Whether a comment is another one, or has it at its begin or end.
+fn contains(comment: &str, part: &str) -> bool {
+    let rest = comment.strip_prefix(part).map(|rest| rest.is_empty() || rest.starts_with(' '));
+    rest.unwrap_or_else(|| comment.strip_suffix(part).is_some_and(|rest| rest.ends_with(' ')))
+}
+
+/// Where the comment of a line goes whose line is gone: one on a line of its own above what stood
+/// below it, any other one below what stood above it.
+fn nearby(lines: &[String], side: &[&str], at: usize) -> usize {
+    let key = |line: &str| line.split_once(": ").map(|(key, _)| key.to_owned());
+    let same = |line: &&&str| {
+        let mut exact = (0..lines.len()).filter(|at| lines[*at] == **line);
+        match (exact.next(), exact.next()) {
+            (Some(at), None) => Some(at),
+            _ if line.starts_with([' ', '-']) => None,
+            _ => lines.iter().position(|other| key(line).is_some() && key(other) == key(line)),
+        }
+    };
+    let says = |line: &&&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    if side[at].trim_start().starts_with('#') {
+        let below = side[at + 1..].iter().filter(says).find_map(|line| same(&line));
+        below.unwrap_or(lines.len())
+    } else {
+        let above = side[..at].iter().rev().filter(says).find_map(|line| same(&line));
+        above.map_or(0, |above| above + 1)
+    }
 }
 
 /// A line's comment, as far as that can be told without parsing: a `#` after a space that is in no

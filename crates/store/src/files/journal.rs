@@ -395,20 +395,30 @@ pub fn overlay(disk: &Disk, applied: Option<&Applied>) -> Result<HashMap<Place, 
     Ok(overlay)
 }
 
-/// The texts that a document recently had, oldest first, as this program wrote or found them.
-pub fn versions(disk: &Disk, place: &str) -> Result<Vec<String>> {
+/// What a document recently was, as this program wrote or found it.
+#[derive(Debug, Default)]
+pub struct Versions {
+    /// The texts that stood in it, oldest first: what an editor may have been opened on.
+    pub stood: Vec<String>,
+    /// The text that has everything: it stands there, or gave way to somebody's.
+    pub newest: Option<String>,
+}
+
+pub fn versions(disk: &Disk, place: &str) -> Result<Versions> {
     let (records, _) = read(disk)?;
     let gave_way = Applied::read(disk)?.map(|applied| applied.gave_way).unwrap_or_default();
-    let mut texts = Vec::new();
+    let mut versions = Versions::default();
+    let Versions { stood, newest } = &mut versions;
     for record in &records {
         for write in record.writes.iter().filter(|write| write.place == place) {
-            texts.extend(write.before.as_ref().and_then(|before| before.text.clone()));
+            stood.extend(write.before.as_ref().and_then(|before| before.text.clone()));
             if !gave_way.contains(&(record.seq, write.place.clone())) {
-                texts.extend(write.after.clone());
+                stood.extend(write.after.clone());
             }
+            newest.clone_from(&write.after);
         }
     }
     // What one change leaves is mostly what the next one finds.
-    texts.dedup();
-    Ok(texts)
+    stood.dedup();
+    Ok(versions)
 }

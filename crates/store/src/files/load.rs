@@ -135,7 +135,7 @@ fn is_settled(disk: &Disk, found: &Found) -> Result<bool> {
 }
 
 fn is_unfinished(disk: &Disk, found: &Found) -> Result<bool> {
-    let texts = journal::versions(disk, &found.place)?;
+    let texts = journal::versions(disk, &found.place)?.stood;
     Ok(meant::is_unfinished(&texts, &found.bytes, found.archived))
 }
 
@@ -155,7 +155,7 @@ fn late_saves(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Vec<Lat
     }
     let mut texts = Vec::new();
     for (place, _) in places(id) {
-        texts.extend(journal::versions(disk, &place)?);
+        texts.extend(journal::versions(disk, &place)?.stood);
     }
     // Of some only the beginning was ever written. Held against the newest version alone, one that
     // was opened before something was added at the end would look like that, too.
@@ -264,15 +264,17 @@ fn notice(
         loaded.noticed.push(noticed(Difference::New(Box::new(said))));
         return Ok(());
     };
-    let texts = journal::versions(disk, &found.place)?;
+    let versions = journal::versions(disk, &found.place)?;
     let text = String::from_utf8_lossy(&found.bytes);
-    let past = Past { texts: &texts, events, now: &base };
+    let past = Past { texts: &versions.stood, events, now: &base };
     let Meant { person, program } =
         meant::meant(&past, &Saved { text: &text, said: &said, late: false });
     loaded.problems.extend(program.iter().map(|change| program_key(id, &found.place, change)));
     if !person.is_empty() {
         loaded.noticed.push(noticed(Difference::Fields(person)));
-    } else if program.is_empty() && said.tree() != base.tree() {
+    } else if program.is_empty()
+        && (said.tree() != base.tree() || meant::is_behind(&versions, &text))
+    {
         loaded.noticed.push(noticed(Difference::Stale));
     } else if program.is_empty() && !loaded.is_troubled() {
         // What is wrong must be seen again by the next command, so only a document without
@@ -293,7 +295,7 @@ fn notice_late(
     loaded: &mut Loaded,
 ) -> Result<()> {
     let Some(now) = loaded.milestone.clone() else { return Ok(()) };
-    let texts = journal::versions(disk, &found.place)?;
+    let texts = journal::versions(disk, &found.place)?.stood;
     for save in late {
         let file = format!("data/recent/{}", save.name);
         let said = text::read(&save.text, found.archived);

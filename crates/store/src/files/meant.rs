@@ -13,6 +13,7 @@ use milestone_domain::document::{KeyOwner, Milestone, by_owner, key_owner};
 use milestone_domain::event::Recorded;
 use serde_json::Value;
 
+use super::journal::Versions;
 use super::text;
 use crate::error::StoreError;
 use crate::{merge as documents, yaml};
@@ -133,6 +134,14 @@ fn nearest(texts: &[String], text: &str) -> Option<(usize, usize)> {
     equal.min_by_key(|at| order(*at)).map(|at| (at, fewest))
 }
 
+/// Whether a text was made from one that was not the newest any more, so that lines of that may
+/// be missing in it.
+pub fn is_behind(versions: &Versions, text: &str) -> bool {
+    nearest(&versions.stood, text).is_some_and(|(at, distance)| {
+        distance > 0 && versions.newest.as_ref() != Some(&versions.stood[at])
+    })
+}
+
 /// How often each line stands in a text, whatever its editor made of line ends and indentation.
 fn lines(text: &str) -> BTreeMap<&str, usize> {
     let mut lines = BTreeMap::new();
@@ -244,14 +253,14 @@ pub struct Rewrite<'a> {
 /// back, and so is what is merely older than the present.
 pub fn rewrite(
     rewrite: &Rewrite<'_>,
-    texts: &[String],
+    versions: &Versions,
     events: &[Recorded],
 ) -> Result<String, StoreError> {
     let Rewrite { place, archived, there, late, wanted, touched } = *rewrite;
     let said = said(place, there, archived)?;
     let mut tree = wanted.tree();
     if let Some(touched) = touched {
-        let past = Past { texts, events, now: wanted };
+        let past = Past { texts: &versions.stood, events, now: wanted };
         let meant = meant(&past, &Saved { text: there, said: &said, late: false });
         let untouched = |change: &&FieldChange| {
             !touched
@@ -263,7 +272,7 @@ pub fn rewrite(
         }
     }
     let target = Milestone::from_tree(tree, wanted.archived).unwrap_or_else(|_| wanted.clone());
-    if let Some(text) = merged_text(texts, there, late, &target) {
+    if let Some(text) = merged_text(versions, there, late, &target) {
         return Ok(text);
     }
     text::edit(place, there, &said, &target, |_| true)
@@ -282,15 +291,16 @@ fn said(place: &str, text: &str, archived: bool) -> Result<Milestone, StoreError
 /// The lines of two sides put together, where there are two: a late save and the document, or a
 /// save and the version that it went over without having seen it.
 fn merged_text(
-    texts: &[String],
+    versions: &Versions,
     there: &str,
     late: Option<&str>,
     target: &Milestone,
 ) -> Option<String> {
     let (ours, theirs) = match late {
         Some(late) => (there, late),
-        None => (texts.last()?.as_str(), there),
+        None => (versions.newest.as_deref()?, there),
     };
+    let texts = &versions.stood;
     let (at, distance) = nearest(texts, theirs)?;
     // What is there already has all the lines.
     if ours == theirs || late.is_none() && texts[at] == ours {

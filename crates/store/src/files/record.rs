@@ -162,7 +162,7 @@ impl Files {
         let whole = change.events.is_empty()
             || change.late.is_none() && change.events.iter().any(|event| event.noticed);
         let touched = change.touched(wanted.id);
-        let texts = journal::versions(&self.disk, place)?;
+        let versions = journal::versions(&self.disk, place)?;
         let history = history::read(&self.disk, Stream::Milestone(wanted.id), wanted.uid)?;
         let rewrite = meant::Rewrite {
             place,
@@ -172,7 +172,7 @@ impl Files {
             wanted,
             touched: (!whole).then_some(&touched),
         };
-        let text = meant::rewrite(&rewrite, &texts, &history.events)?;
+        let text = meant::rewrite(&rewrite, &versions, &history.events)?;
         let tree = self.said(place, &text, wanted.archived)?.tree();
         Ok(Edited { text, tree })
     }
