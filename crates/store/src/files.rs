@@ -335,13 +335,12 @@ impl Files {
     /// Refuses a change that was decided on something that is no longer so.
     fn check_versions(&self, change: &Change, state: &Applied) -> Result<()> {
         for (id, version) in change.reads_milestones() {
-            let mut now = None;
+            let mut there = false;
             for (place, _) in load::places(id) {
-                if now.is_none() {
-                    now = self.disk.read_beneath(&place)?.map(|bytes| fingerprint(&bytes));
-                }
+                let now = self.disk.read_beneath(&place)?.map(|bytes| fingerprint(&bytes));
+                there |= now.as_ref() == Some(version);
             }
-            if now.as_ref() != Some(version) {
+            if !there {
                 return Err(StoreError::Stale);
             }
         }

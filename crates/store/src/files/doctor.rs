@@ -105,6 +105,7 @@ pub fn mend(disk: &Disk, bases: Bases<'_>) -> Result<Vec<String>> {
         let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
         if let Some(id) = id {
             done.extend(mend_conflict(disk, id, bases)?);
+            done.extend(mend_twice(disk, id, bases)?);
         }
     }
     Ok(done)
@@ -145,6 +146,37 @@ fn mend_conflict(disk: &Disk, id: MilestoneId, bases: Bases<'_>) -> Result<Vec<S
     let kept = keep(disk, id, "conflict", &marked)?;
     disk.replace(&place, resolved.as_bytes())?;
     Ok(vec![format!("{place}: {said}; the text with its markers is kept as {kept}")])
+}
+
+/// Puts the two texts together that a merge left of a milestone which one branch filed away and
+/// another one went on with.
+fn mend_twice(disk: &Disk, id: MilestoneId, bases: Bases<'_>) -> Result<Option<String>> {
+    let [(active, _), (completed, _)] = load::places(id);
+    let (Some(worked_on), Some(filed)) = (disk.read(&active)?, disk.read(&completed)?) else {
+        return Ok(None);
+    };
+    let uid = load::uid_of(&worked_on);
+    if uid.is_none() || uid != load::uid_of(&filed) {
+        return Ok(None);
+    }
+    let (counts, other) = match load::is_filed_away(disk, id, &worked_on)? {
+        true => ((&completed, filed), (&active, worked_on)),
+        false => ((&active, worked_on), (&completed, filed)),
+    };
+    let (ours, theirs) =
+        (String::from_utf8_lossy(&counts.1), String::from_utf8_lossy(&other.1).into_owned());
+    let base = bases(&active);
+    let merged = base.as_ref().map(|base| merge::documents(base, &ours, &theirs));
+    let kept = keep(disk, id, "twice", &theirs)?;
+    let said = match merged {
+        Some(Merged::Text(text)) => {
+            disk.replace(counts.0, text.as_bytes())?;
+            "merged field by field into"
+        }
+        _ => "nothing was taken from it into",
+    };
+    disk.remove(other.0)?;
+    Ok(Some(format!("{}: {said} {}; its text is kept as {kept}", other.0, counts.0)))
 }
 
 type Resolution = std::result::Result<(String, &'static str), String>;

@@ -395,30 +395,45 @@ pub fn overlay(disk: &Disk, applied: Option<&Applied>) -> Result<HashMap<Place, 
     Ok(overlay)
 }
 
+/// Nobody opens a document, changes it by hand and saves it in less time.
+const BY_HAND_MILLIS: i64 = 10_000;
+
 /// What a document recently was, as this program wrote or found it.
 #[derive(Debug, Default)]
 pub struct Versions {
     /// The texts that stood in it, oldest first: what an editor may have been opened on.
-    pub stood: Vec<String>,
+    pub stood: Vec<Stood>,
     /// The text that has everything: it stands there, or gave way to somebody's.
     pub newest: Option<String>,
 }
 
-pub fn versions(disk: &Disk, place: &str) -> Result<Versions> {
+#[derive(Debug, Clone)]
+pub struct Stood {
+    pub text: String,
+    /// The program put it there too shortly before the save for its editor to have been opened on
+    /// it; a script may have been.
+    pub unseen: bool,
+}
+
+/// The versions of a document, for a save that is in the file `saved`.
+pub fn versions(disk: &Disk, place: &str, saved: &str) -> Result<Versions> {
     let (records, _) = read(disk)?;
+    let saved = disk.stamp(saved)?.map_or(0, |stamp| stamp.modified / 1_000_000);
     let gave_way = Applied::read(disk)?.map(|applied| applied.gave_way).unwrap_or_default();
     let mut versions = Versions::default();
     let Versions { stood, newest } = &mut versions;
     for record in &records {
         for write in record.writes.iter().filter(|write| write.place == place) {
-            stood.extend(write.before.as_ref().and_then(|before| before.text.clone()));
+            let found = write.before.as_ref().and_then(|before| before.text.clone());
+            stood.extend(found.map(|text| Stood { text, unseen: false }));
             if !gave_way.contains(&(record.seq, write.place.clone())) {
-                stood.extend(write.after.clone());
+                let unseen = saved < i128::from(record.at + BY_HAND_MILLIS);
+                stood.extend(write.after.clone().map(|text| Stood { text, unseen }));
             }
             newest.clone_from(&write.after);
         }
     }
     // What one change leaves is mostly what the next one finds.
-    stood.dedup();
+    stood.dedup_by(|later, earlier| later.text == earlier.text);
     Ok(versions)
 }

@@ -81,7 +81,8 @@ fn load_readable(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Opti
         return if segments.is_empty() { Ok(None) } else { missing(disk, id).map(Some) };
     };
     let known = accepted.as_ref().filter(|accepted| {
-        accepted.text == found.fingerprint && accepted.segments == segments && late.is_empty()
+        let same = accepted.text == found.fingerprint && accepted.segments == segments;
+        same && late.is_empty() && !found.both
     });
     if known.is_some_and(|accepted| accepted.exact)
         && let Ok(said) = text::read(&found.bytes, found.archived)
@@ -102,6 +103,7 @@ fn load_readable(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Opti
 }
 
 /// A document's file, as it was read.
+#[derive(Debug)]
 struct Found {
     place: String,
     archived: bool,
@@ -111,18 +113,24 @@ struct Found {
 }
 
 fn find(disk: &Disk, id: MilestoneId) -> Result<Option<Found>> {
-    let mut found: Option<Found> = None;
+    let mut found = Vec::new();
     for (place, archived) in places(id) {
         let Some(bytes) = disk.read(&place)? else { continue };
-        match &mut found {
-            Some(first) => first.both = true,
-            None => {
-                let fingerprint = fingerprint(&bytes);
-                found = Some(Found { place, archived, bytes, fingerprint, both: false });
-            }
-        }
+        let fingerprint = fingerprint(&bytes);
+        found.push(Found { place, archived, bytes, fingerprint, both: false });
     }
-    Ok(found)
+    let Some(second) = found.pop() else { return Ok(None) };
+    let Some(first) = found.pop() else { return Ok(Some(second)) };
+    let counts = if is_filed_away(disk, id, &first.bytes)? { second } else { first };
+    Ok(Some(Found { both: true, ..counts }))
+}
+
+/// Whether the history of the document in `bytes` says that it is in the archive: of two texts of
+/// it, as a merge may leave them, the one there counts.
+pub fn is_filed_away(disk: &Disk, id: MilestoneId, bytes: &[u8]) -> Result<bool> {
+    let Some(uid) = uid_of(bytes) else { return Ok(false) };
+    let history = history::read(disk, Stream::Milestone(id), Some(uid))?;
+    Ok(fold(&history.events).is_some_and(|folded| folded.archived))
 }
 
 /// Whether the text has not been written to for a moment.
@@ -135,7 +143,7 @@ fn is_settled(disk: &Disk, found: &Found) -> Result<bool> {
 }
 
 fn is_unfinished(disk: &Disk, found: &Found) -> Result<bool> {
-    let texts = journal::versions(disk, &found.place)?.stood;
+    let texts = journal::versions(disk, &found.place, &found.place)?.stood;
     Ok(meant::is_unfinished(&texts, &found.bytes, found.archived))
 }
 
@@ -155,7 +163,7 @@ fn late_saves(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Vec<Lat
     }
     let mut texts = Vec::new();
     for (place, _) in places(id) {
-        texts.extend(journal::versions(disk, &place)?.stood);
+        texts.extend(journal::versions(disk, &place, &place)?.stood);
     }
     // Of some only the beginning was ever written. Held against the newest version alone, one that
     // was opened before something was added at the end would look like that, too.
@@ -213,7 +221,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
     };
     loaded.problems.extend(collisions(id, &found.place, uid, &uids, &history.events));
     if found.both {
-        loaded.problems.push(twice(id));
+        loaded.problems.push(twice(id, found));
     }
     match said {
         Err(error) => {
@@ -264,7 +272,7 @@ fn notice(
         loaded.noticed.push(noticed(Difference::New(Box::new(said))));
         return Ok(());
     };
-    let versions = journal::versions(disk, &found.place)?;
+    let versions = journal::versions(disk, &found.place, &found.place)?;
     let text = String::from_utf8_lossy(&found.bytes);
     let past = Past { texts: &versions.stood, events, now: &base };
     let Meant { person, program } =
@@ -295,9 +303,9 @@ fn notice_late(
     loaded: &mut Loaded,
 ) -> Result<()> {
     let Some(now) = loaded.milestone.clone() else { return Ok(()) };
-    let texts = journal::versions(disk, &found.place)?.stood;
     for save in late {
         let file = format!("data/recent/{}", save.name);
+        let texts = journal::versions(disk, &found.place, &file)?.stood;
         let said = text::read(&save.text, found.archived);
         let Ok(said) = said.map(|said| said.milestone) else { continue };
         if said.id != id {
@@ -337,10 +345,12 @@ fn misnamed(id: MilestoneId, file: &str, said: MilestoneId) -> Problem {
     problem(id, file, ProblemKind::Unreadable, message, next)
 }
 
-fn twice(id: MilestoneId) -> Problem {
-    let message = format!("{id} stands in active/ and in completed/; the one in active/ counts");
-    let next = "compare the two; `milestone doctor --fix` gives a different one a new number";
-    problem(id, &places(id)[1].0, ProblemKind::Collision, message, next)
+fn twice(id: MilestoneId, counts: &Found) -> Problem {
+    let [(active, _), (completed, _)] = places(id);
+    let other = if counts.archived { active } else { completed };
+    let message = format!("{id} stands in active/ and in completed/; {} counts", counts.place);
+    let next = "`milestone doctor --fix` puts the two together, and keeps what it takes away";
+    problem(id, &other, ProblemKind::Collision, message, next)
 }
 
 fn unknown_keys(id: MilestoneId, file: &str, unknown: &[String]) -> Vec<Problem> {

@@ -13,7 +13,7 @@ use milestone_domain::document::{KeyOwner, Milestone, by_owner, key_owner};
 use milestone_domain::event::Recorded;
 use serde_json::Value;
 
-use super::journal::Versions;
+use super::journal::{Stood, Versions};
 use super::text;
 use crate::error::StoreError;
 use crate::{merge as documents, yaml};
@@ -25,7 +25,7 @@ const EVENTS_UNDONE_MAX: usize = 2_000;
 /// The present of a document, and everything that it was before, as far as that is known.
 pub struct Past<'a> {
     /// Recent texts, oldest first.
-    pub texts: &'a [String],
+    pub texts: &'a [Stood],
     /// The document's history.
     pub events: &'a [Recorded],
     pub now: &'a Milestone,
@@ -74,7 +74,7 @@ fn base(past: &Past<'_>, saved: &Saved<'_>, now: &Value, said: &Value) -> Option
     let mut best = None;
     let mut fewest = difference(now, said).len();
     if let Some((at, distance)) = nearest(past.texts, saved.text)
-        && let Some(tree) = tree_of(&past.texts[at], past.now.archived)
+        && let Some(tree) = tree_of(&past.texts[at].text, past.now.archived)
     {
         if distance == 0 && !saved.late {
             return None;
@@ -111,7 +111,7 @@ fn tree_of(text: &str, archived: bool) -> Option<Value> {
 }
 
 /// The text with the fewest other lines, and how many those are.
-fn nearest(texts: &[String], text: &str) -> Option<(usize, usize)> {
+fn nearest(texts: &[Stood], text: &str) -> Option<(usize, usize)> {
     let mine = lines(text);
     let missing = |a: &BTreeMap<&str, usize>, b: &BTreeMap<&str, usize>| -> usize {
         let of = |line: &&str| b.get(*line).copied().unwrap_or(0);
@@ -119,10 +119,11 @@ fn nearest(texts: &[String], text: &str) -> Option<(usize, usize)> {
     };
     let distances: Vec<(usize, usize)> = texts
         .iter()
-        .map(|other| {
-            let theirs = lines(other);
+        .map(|stood| {
+            let theirs = lines(&stood.text);
             let taken = missing(&theirs, &mine);
-            (taken + missing(&mine, &theirs), taken)
+            let others = if stood.unseen { under_taken_numbers(&stood.text, text) } else { 0 };
+            (taken + missing(&mine, &theirs) + others, taken)
         })
         .collect();
     let fewest = distances.iter().map(|(distance, _)| *distance).min()?;
@@ -134,11 +135,38 @@ fn nearest(texts: &[String], text: &str) -> Option<(usize, usize)> {
     equal.min_by_key(|at| order(*at)).map(|at| (at, fewest))
 }
 
+/// A number whose title is another one was given to two tasks, if the save's editor cannot have
+/// seen the first. Answers more than the lines that they happen to share.
+fn under_taken_numbers(stood: &str, saved: &str) -> usize {
+    let saved = titles(saved);
+    let stood = titles(stood);
+    let other = |(id, title): &(&&str, &&str)| saved.get(*id).is_some_and(|now| now != *title);
+    stood.iter().filter(other).count() * TASK_LINES
+}
+
+/// More lines than a task has that was only just added.
+const TASK_LINES: usize = 20;
+
+/// The titles of tasks that are written as blocks, by their ids.
+fn titles(text: &str) -> BTreeMap<&str, &str> {
+    let mut titles = BTreeMap::new();
+    let mut id = None;
+    for line in text.lines().map(str::trim) {
+        if let Some(new) = line.strip_prefix("- id:") {
+            id = Some(new.trim());
+        } else if let (Some(title), Some(id)) = (line.strip_prefix("title:"), id) {
+            let title = title.split(" #").next().unwrap_or(title);
+            titles.entry(id).or_insert(title.trim().trim_matches(['"', '\'']));
+        }
+    }
+    titles
+}
+
 /// Whether a text was made from one that was not the newest any more, so that lines of that may
 /// be missing in it.
 pub fn is_behind(versions: &Versions, text: &str) -> bool {
     nearest(&versions.stood, text).is_some_and(|(at, distance)| {
-        distance > 0 && versions.newest.as_ref() != Some(&versions.stood[at])
+        distance > 0 && versions.newest.as_ref() != Some(&versions.stood[at].text)
     })
 }
 
@@ -162,7 +190,7 @@ fn put_back(
 ) -> BTreeSet<Path> {
     let mut back = BTreeSet::new();
     for pair in past.texts.windows(2) {
-        let [before, beginning] = pair else { continue };
+        let [Stood { text: before, .. }, Stood { text: beginning, .. }] = pair else { continue };
         if beginning.len() >= saved.text.len() || !saved.text.starts_with(beginning.as_str()) {
             continue;
         }
@@ -194,7 +222,7 @@ fn with_program_keys(change: &FieldChange, mut said: Value) -> Value {
 
 /// Whether a text is no document, or everything is gone that stood behind its end: so it looks
 /// while it is being written.
-pub fn is_unfinished(texts: &[String], bytes: &[u8], archived: bool) -> bool {
+pub fn is_unfinished(texts: &[Stood], bytes: &[u8], archived: bool) -> bool {
     if text::conflict_marker(bytes).is_some() {
         return false;
     }
@@ -203,7 +231,7 @@ pub fn is_unfinished(texts: &[String], bytes: &[u8], archived: bool) -> bool {
     // Held against the version it was made from: a later one may have more at its end, and then
     // a whole text looks like the beginning of one.
     let text = String::from_utf8_lossy(bytes);
-    let base = nearest(texts, &text).map(|(at, _)| &texts[at]);
+    let base = nearest(texts, &text).map(|(at, _)| &texts[at].text);
     let Some(before) = base.and_then(|text| tree(text.as_bytes())) else { return false };
     let (now, before) = (leaves(&now), leaves(&before));
     let there: BTreeSet<&String> = now.iter().collect();
@@ -303,12 +331,12 @@ fn merged_text(
     let texts = &versions.stood;
     let (at, distance) = nearest(texts, theirs)?;
     // What is there already has all the lines.
-    if ours == theirs || late.is_none() && texts[at] == ours {
+    if ours == theirs || late.is_none() && texts[at].text == ours {
         return None;
     }
     // What a save was made from may be older than every text that is known, and a late one may be
     // taken in after its own comments are: what it does not have, its editor may never have seen.
-    let base = plain(&texts[at]);
+    let base = plain(&texts[at].text);
     let unsure = late.is_some() || at == 0 && distance > 0;
     let seen = if unsure { "" } else { &base };
     let (ours, plain) = (plain(ours), plain(theirs));
@@ -330,7 +358,7 @@ mod tests {
     fn a_whole_text_that_is_older_than_the_present_is_not_the_beginning_of_it() {
         let first = "id: milestone-001\ntitle: T\ntasks:\n  - id: task-001\n    title: A\n";
         let later = format!("{first}  - id: task-002\n    title: B\n");
-        let texts = [first.to_owned(), later];
+        let texts = [first.to_owned(), later].map(seen);
         let saved = first.replace("title: T", "title: T # said by hand");
         assert!(!is_unfinished(&texts, saved.as_bytes(), false));
         let half = &saved[..saved.len() - 14];
@@ -345,11 +373,21 @@ mod tests {
         let opened = format!("id: milestone-001\ntitle: T\ntasks:\n{}", task(1, "A"));
         let taken_in = format!("{opened}{}", task(2, "Theirs"));
         let newest = taken_in.replace("title: A\n", "title: A\n    assignee: ada\n");
-        let texts = [opened.clone(), taken_in.clone(), newest.clone()];
+        let made_from = |texts: &[Stood], text: &str| nearest(texts, text).map(|(at, _)| at);
+        let mut texts = [opened.clone(), taken_in.clone(), newest.clone()].map(seen);
         let saved = format!("{opened}{}", task(2, "Mine"));
-        assert_eq!(nearest(&texts, &saved).map(|(at, _)| at), Some(0));
+        assert_eq!(made_from(&texts, &saved), Some(0));
         // Made from the newest, the same is another title of that task.
         let renamed = newest.replace("Theirs", "Mine");
-        assert_eq!(nearest(&texts, &renamed).map(|(at, _)| at), Some(2));
+        assert_eq!(made_from(&texts, &renamed), Some(2));
+        let renamed = taken_in.replace("Theirs", "Mine");
+        assert_eq!(made_from(&texts[..2], &renamed), Some(1));
+        // But nobody gives another title to a task that came this very moment.
+        texts[1].unseen = true;
+        assert_eq!(made_from(&texts[..2], &renamed), Some(0));
+    }
+
+    fn seen(text: String) -> Stood {
+        Stood { text, unseen: false }
     }
 }

@@ -137,6 +137,11 @@ fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Resul
     Ok(late.into_iter().map(|(_, save)| save).collect())
 }
 
+/// Where a late save is.
+pub fn place(key: &str) -> String {
+    format!("{FOLDER}/{}", key.split_once('@').map_or(key, |(name, _)| name))
+}
+
 /// The text of a late save; stale if somebody wrote to it since.
 pub fn text(disk: &Disk, key: &str) -> Result<String> {
     let (name, print) = key.split_once('@').ok_or(StoreError::Stale)?;

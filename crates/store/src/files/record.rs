@@ -158,11 +158,13 @@ impl Files {
         wanted: &Milestone,
     ) -> Result<Edited> {
         let late = change.late.as_ref().map(|key| recent::text(&self.disk, key)).transpose()?;
+        let saved = change.late.as_ref().map(|key| recent::place(key));
+        let saved = saved.as_deref().unwrap_or(place);
         // Without events it is there to make the text say what is so already.
         let whole = change.events.is_empty()
             || change.late.is_none() && change.events.iter().any(|event| event.noticed);
         let touched = change.touched(wanted.id);
-        let versions = journal::versions(&self.disk, place)?;
+        let versions = journal::versions(&self.disk, place, saved)?;
         let history = history::read(&self.disk, Stream::Milestone(wanted.id), wanted.uid)?;
         let rewrite = meant::Rewrite {
             place,
@@ -183,10 +185,12 @@ impl Files {
         id: MilestoneId,
         version: Option<&String>,
     ) -> Result<Option<(String, bool, String)>> {
+        let mut other = false;
         for (place, archived) in load::places(id) {
             let Some(bytes) = self.disk.read_beneath(&place)? else { continue };
             if version.is_some_and(|version| fingerprint(&bytes) != *version) {
-                return Err(StoreError::Stale);
+                other = true;
+                continue;
             }
             let text = String::from_utf8(bytes).map_err(|_| StoreError::Unreadable {
                 file: place.clone(),
@@ -196,7 +200,7 @@ impl Files {
             })?;
             return Ok(Some((place, archived, text)));
         }
-        Ok(None)
+        if other { Err(StoreError::Stale) } else { Ok(None) }
     }
 
     fn claim_writes(&self, change: &Change) -> Result<Vec<Write>> {

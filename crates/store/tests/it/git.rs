@@ -292,14 +292,28 @@ fn archived_on_one_branch_and_worked_on_in_another() {
     one.commit("archived");
     assert!(one.root().join("completed/milestone-001.yaml").exists());
     two.run(&done(2));
+    let file = two.root().join("active/milestone-001.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("# said by two\n{text}labels: [by-two]\n")).unwrap();
+    assert_eq!(all(&two.project()).problems, []);
     two.commit("two");
     let (_, said) = two.try_git(&["pull", "-q", "--no-rebase", "--no-edit"]);
     assert!(!said.contains("history/"), "{said}");
     let snapshot = all(&two.project());
-    // Git leaves both, and says so; which one counts is a person's choice.
+    // Git leaves both, and says so; the history says which of them counts.
     assert!(snapshot.problems.iter().any(|p| p.milestone == Some(M1)), "{said}");
-    two.git(&["rm", "-q", ".milestones/active/milestone-001.yaml"]);
-    let snapshot = all(&two.project());
+    assert!(snapshot.documents[&M1].archived, "{:?}", snapshot.problems);
+    let (_, opened) = two.try_git(&["show", "HEAD~1:.milestones/active/milestone-001.yaml"]);
+    let project = two.project();
+    let done = project.mend(&|_| Some(opened.clone()), "ada").unwrap();
+    assert_eq!(done.len(), 1, "{done:?}");
+    let snapshot = all(&project);
+    assert_eq!(snapshot.problems, []);
+    assert_eq!(snapshot.documents[&M1].labels, ["by-two"]);
+    let text = fs::read_to_string(two.root().join("completed/milestone-001.yaml")).unwrap();
+    assert!(text.contains("# said by two"), "{text}");
+    assert!(!two.root().join("active/milestone-001.yaml").exists());
+    assert_eq!(fs::read_dir(two.root().join("data/kept")).unwrap().count(), 1);
     let milestone = &snapshot.documents[&M1];
     assert!(milestone.archived, "{:?}", snapshot.problems);
     assert_eq!(milestone.status, MilestoneStatus::Completed);
