@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -72,8 +73,9 @@ impl<'de> Deserialize<'de> for Path {
 }
 
 /// One field that is not what it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
+    #[schemars(with = "String")]
     pub path: Path,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,

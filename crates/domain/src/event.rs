@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -18,8 +19,10 @@ use crate::status::{MilestoneStatus, TaskStatus};
 pub const EVENT_VERSION: u32 = 1;
 
 /// One run of one task by one runner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct AttemptId(pub Uuid);
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct AttemptId(#[schemars(with = "String")] pub Uuid);
 
 /// The identity of one change: everything one command does, or nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,7 +44,7 @@ pub enum Stream {
 }
 
 /// Something that happened, in the past tense.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
     MilestoneCreated {
@@ -139,9 +142,10 @@ pub enum Event {
 }
 
 /// An event with who, when and where: a line of history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recorded {
     pub v: u32,
+    #[schemars(with = "String")]
     pub id: EventId,
     pub at: Timestamp,
     pub by: String,
@@ -149,6 +153,7 @@ pub struct Recorded {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noticed: bool,
     #[serde(rename = "in")]
+    #[schemars(with = "String")]
     pub stream: Stream,
     /// Whom its references mean, by uid: should another branch have given the same id to another
     /// document, this tells the two apart.

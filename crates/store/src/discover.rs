@@ -74,7 +74,7 @@ fn main_worktree(file: &Path) -> Option<PathBuf> {
     (common.file_name()? == ".git").then(|| common.parent().map(Path::to_owned)).flatten()
 }
 
-/// Another user's folder may hold anything; root, who may write everywhere, is warned as well.
+/// Another user's folder may hold anything. Root is trusted to know where it works.
 fn check_owner(folder: &Path) -> Result<(), StoreError> {
     let metadata = fs::metadata(folder).map_err(StoreError::io("open", folder))?;
     let me = rustix::process::geteuid().as_raw();

@@ -125,7 +125,7 @@ impl StoreError {
             Self::Unfaithful { .. } => {
                 "nothing was changed; make this edit by hand: `milestone edit ID`".into()
             }
-            Self::Gone => "follow again from the beginning: `milestone watch`".into(),
+            Self::Gone => "follow again from the beginning: `milestone watch --since start`".into(),
             Self::ForeignOwner { .. } => {
                 "run it as that user, or have the folder given to you".into()
             }

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use milestone_domain::document::Milestone;
+use milestone_domain::event::Recorded;
 use milestone_store::config::KEYS;
 use serde_json::{Map, Value, json};
 
@@ -13,7 +14,8 @@ use crate::output;
 #[command(after_help = "\
 Examples:
   milestone schema > milestone.schema.json
-  milestone schema config")]
+  milestone schema config
+  milestone schema event")]
 pub struct SchemaArgs {
     /// Of what
     #[arg(value_enum, default_value_t = Of::Milestone)]
@@ -26,12 +28,15 @@ enum Of {
     Milestone,
     /// The settings file
     Config,
+    /// A line of a history, and of `milestone watch --json`
+    Event,
 }
 
 pub fn run(args: &SchemaArgs) -> Result<(), Failure> {
     let schema = match args.of {
         Of::Milestone => schemars::schema_for!(Milestone).to_value(),
         Of::Config => config(),
+        Of::Event => schemars::schema_for!(Recorded).to_value(),
     };
     let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     // A schema is JSON for other programs, with or without --json.

@@ -147,7 +147,7 @@ fn settings_are_shown_with_their_source() {
 #[test]
 fn schemas_are_json() {
     let project = Environment::new();
-    for of in ["milestone", "config"] {
+    for of in ["milestone", "config", "event"] {
         let schema: serde_json::Value = serde_json::from_str(&project.ok(&["schema", of])).unwrap();
         assert_eq!(schema["type"], "object", "{of}");
     }

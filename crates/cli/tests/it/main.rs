@@ -7,6 +7,7 @@ mod claims;
 mod docs;
 mod edits;
 mod environment;
+mod floors;
 mod hints;
 mod safety;
 mod screens;

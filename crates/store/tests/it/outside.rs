@@ -405,6 +405,27 @@ fn a_read_only_project_is_read_and_refuses_writes_in_one_line() {
 }
 
 #[test]
+fn what_a_crash_left_unfinished_is_read_from_a_read_only_project() {
+    let temp = tempfile::tempdir().unwrap();
+    let (project, root, _) = two(temp.path());
+    let before = everything(&root);
+    project.execute(&change_task(M1, 1, TaskStatus::Completed), "ada").unwrap();
+    // As a crash right after the commit leaves it: only the journal knows of the change.
+    for (place, bytes) in before.iter().filter(|(place, _)| !place.ends_with("data/journal")) {
+        fs::write(place, bytes).unwrap();
+    }
+    let crashed = everything(&root);
+    let place = temp.path().join("mounted");
+    let source = root.display().to_string();
+    let Some(mount) = Mount::new(&place, &["-o", "bind,ro", &source]) else { return };
+    let snapshot = all(&open(&place));
+    assert_eq!(snapshot.documents[&M1].tasks[0].status, TaskStatus::Completed);
+    assert_eq!(snapshot.problems, []);
+    drop(mount);
+    assert_eq!(everything(&root), crashed, "nothing was written");
+}
+
+#[test]
 fn a_full_disk_changes_nothing_and_says_so() {
     let temp = tempfile::tempdir().unwrap();
     let place = temp.path().join("small");
