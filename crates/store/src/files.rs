@@ -16,6 +16,7 @@ mod lock;
 mod meant;
 mod recent;
 mod record;
+mod sealed;
 pub mod text;
 
 use std::cell::{Cell, RefCell};
@@ -43,7 +44,7 @@ use accepted::Accepted;
 use cache::Cache;
 use disk::{Disk, fingerprint};
 use journal::Applied;
-use load::Loaded;
+use load::{Loaded, Outlined};
 use lock::Lock;
 use recent::Watched;
 use record::Memory;
@@ -190,11 +191,23 @@ impl Files {
             return self.read_graph(&BTreeSet::from([id]), reading);
         }
         for required in required {
-            if !reading.snapshot.documents.contains_key(&required) {
+            if !reading.snapshot.documents.contains_key(&required)
+                && !self.outlined(required, reading)
+            {
                 self.read_document(required, reading)?;
             }
         }
         Ok(())
+    }
+
+    /// Reads an outline without its document, where that is certainly what was accepted. What is
+    /// wrong shows when the document is read instead.
+    fn outlined(&self, id: MilestoneId, reading: &mut Reading) -> bool {
+        let outlined = load::outline(&self.disk, id, &self.watched.borrow());
+        let Ok(Some(Outlined { outline, text })) = outlined else { return false };
+        reading.snapshot.outlines.insert(id, outline);
+        reading.snapshot.versions.insert(Part::Milestone(id), text);
+        true
     }
 
     fn read_document(&self, id: MilestoneId, reading: &mut Reading) -> Result<Option<Loaded>> {
@@ -284,6 +297,13 @@ impl Files {
             let Some(stamp) = self.disk.stamp(&place)? else { continue };
             if let Some(outline) = cache.get(&self.disk, id, &place, stamp)? {
                 reading.snapshot.outlines.insert(id, outline);
+                return Ok(());
+            }
+            if self.outlined(id, reading) {
+                let text = reading.snapshot.versions.remove(&Part::Milestone(id));
+                if let (Some(text), Some(outline)) = (text, reading.snapshot.outlines.get(&id)) {
+                    cache.put(&self.disk, id, stamp, &text, outline)?;
+                }
                 return Ok(());
             }
             let Some(loaded) = self.read_document(id, reading)? else { return Ok(()) };
@@ -459,7 +479,7 @@ impl Store for Files {
         let mut state = self.state()?;
         self.check_versions(change, &state)?;
         let (record, memories) = self.record(change, &state)?;
-        for folder in ["data/accepted", claims::FOLDER] {
+        for folder in [accepted::FOLDER, claims::FOLDER] {
             self.disk.make_folder(folder)?;
         }
         if !self.turn.borrow().as_ref().is_some_and(|lock| lock.is_the_one(&self.disk)) {
@@ -506,8 +526,13 @@ impl Store for Files {
         let mut accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
         noticed.version.clone_into(&mut accepted.text);
         accepted.exact = true;
+        let text = self.disk.read(&noticed.file)?.unwrap_or_default();
+        let said = text::read(&text, noticed.file.starts_with("completed/"));
+        let said = said.ok().filter(|said| said.unknown.is_empty());
+        let said = said.filter(|_| fingerprint(&text) == noticed.version);
+        accepted.set_outline(said.as_ref().map(|said| &said.milestone));
         accepted.segments = history::sizes(&self.disk, stream)?;
-        self.disk.make_folder("data/accepted")?;
+        self.disk.make_folder(accepted::FOLDER)?;
         accepted.write(&self.disk, stream)
     }
 

@@ -14,7 +14,10 @@ const DATA_MAX: u32 = 64 << 10;
 fn aliases() -> String {
     let mut text = "a: &a [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
     for (n, before) in ('b'..='k').zip('a'..) {
-        text += &format!("{n}: &{n} [{}]\n", vec![format!("*{before}"); 10].join(","));
+        let items = vec![format!("*{before}"); 10].join(",");
+        text.extend([n, ':', ' ', '&', n, ' ', '[']);
+        text.push_str(&items);
+        text.push_str("]\n");
     }
     text
 }

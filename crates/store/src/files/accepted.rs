@@ -2,13 +2,20 @@
 //!
 //! Only memory: without it, the fold of the history says the same, more slowly.
 
+use milestone_domain::document::Milestone;
 use milestone_domain::event::Stream;
-use milestone_domain::snapshot::Conditions;
+use milestone_domain::snapshot::{Conditions, Outline};
 use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
 use super::history::{Own, Sizes};
+use super::sealed::{seal, unseal};
 use crate::error::StoreError;
+
+/// Another program's memory, or that of another form, is not read.
+const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 1\n").as_bytes();
+
+pub const FOLDER: &str = "data/accepted";
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Accepted {
@@ -19,12 +26,15 @@ pub struct Accepted {
     pub segments: Sizes,
     pub own: Option<Own>,
     /// The folded conditions; of the project's own stream only.
-    #[serde(default)]
     pub conditions: Conditions,
+    /// The outline of an exact text, so that whoever waits for this milestone need not read it.
+    /// As bytes, because the document's own reader has no use for it.
+    #[serde(with = "serde_bytes")]
+    outline: Vec<u8>,
 }
 
 fn place(stream: Stream) -> String {
-    format!("data/accepted/{stream}.json")
+    format!("{FOLDER}/{stream}")
 }
 
 impl Accepted {
@@ -34,10 +44,37 @@ impl Accepted {
             Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
             read => read?,
         };
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        Ok(bytes.and_then(|bytes| unseal(FORM, &bytes)))
     }
 
     pub fn write(&self, disk: &Disk, stream: Stream) -> Result<(), StoreError> {
-        disk.replace(&place(stream), &serde_json::to_vec(self).unwrap_or_default())
+        disk.replace(&place(stream), &seal(FORM, self).unwrap_or_default())
+    }
+
+    pub fn outline(&self) -> Option<Outline> {
+        let outline = self.exact.then(|| postcard::from_bytes(&self.outline).ok());
+        outline.flatten()
+    }
+
+    /// Remembers what an exact text says, if that is all there is to say about it.
+    pub fn set_outline(&mut self, milestone: Option<&Milestone>) {
+        let outline = milestone.map(|milestone| postcard::to_stdvec(&Outline::of(milestone)));
+        self.outline = outline.and_then(Result::ok).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milestone_domain::ids::MilestoneId;
+
+    use super::*;
+
+    /// Bytes do not say what they mean: when this fails, count up the number in `FORM`.
+    #[test]
+    fn the_form_is_the_one_that_its_number_stands_for() {
+        let mut accepted = Accepted { text: "t".into(), exact: true, ..Accepted::default() };
+        accepted.set_outline(Some(&Milestone::new(MilestoneId(7), "T")));
+        let body = postcard::to_stdvec(&accepted).unwrap();
+        assert_eq!((body.len(), crc32fast::hash(&body)), (35, 3_002_199_941));
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, Stamp, fingerprint};
 use super::history;
+use super::sealed::{seal, unseal};
 use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -54,7 +55,7 @@ impl Cache {
             read => read?,
         };
         let bytes = bytes.unwrap_or_default();
-        Ok(Self { entries: decoded(&bytes).unwrap_or_default(), stale: 0 })
+        Ok(Self { entries: unseal(FORM, &bytes).unwrap_or_default(), stale: 0 })
     }
 
     /// The outline of a document, if it certainly is what it was.
@@ -109,7 +110,7 @@ impl Cache {
         if self.stale * ENTRIES_PER_STALE <= self.entries.len() {
             return;
         }
-        if let Ok(bytes) = encoded(&self.entries)
+        if let Ok(bytes) = seal(FORM, &self.entries)
             && disk.make_folder("temp").is_ok()
         {
             let _ = disk.replace(PLACE, &bytes);
@@ -128,21 +129,6 @@ fn is_racy_history(disk: &Disk, id: MilestoneId) -> Result<bool> {
     let accepted = super::accepted::Accepted::read(disk, stream)?;
     let sizes = history::sizes(disk, stream)?;
     Ok(accepted.is_none_or(|accepted| accepted.segments != sizes))
-}
-
-/// Behind the form stands a checksum: nothing else would tell damaged numbers from others.
-fn encoded(entries: &BTreeMap<MilestoneId, Entry>) -> postcard::Result<Vec<u8>> {
-    let body = postcard::to_stdvec(entries)?;
-    let checksum = crc32fast::hash(&body).to_le_bytes();
-    Ok([FORM, &checksum, &body].concat())
-}
-
-fn decoded(bytes: &[u8]) -> Option<BTreeMap<MilestoneId, Entry>> {
-    let (checksum, body) = bytes.strip_prefix(FORM)?.split_at_checked(4)?;
-    if crc32fast::hash(body).to_le_bytes() != checksum {
-        return None;
-    }
-    postcard::from_bytes(body).ok()
 }
 
 #[cfg(test)]
@@ -167,19 +153,21 @@ mod tests {
     #[test]
     fn an_outline_comes_back_as_it_was() {
         let milestone: Milestone = crate::yaml::read(TEXT).unwrap().value;
-        let back = decoded(&encoded(&entries()).unwrap()).unwrap();
+        let back: BTreeMap<MilestoneId, Entry> =
+            unseal(FORM, &seal(FORM, &entries()).unwrap()).unwrap();
         let outline: Outline = postcard::from_bytes(&back[&MilestoneId(7)].outline).unwrap();
         assert_eq!(outline, Outline::of(&milestone));
     }
 
     #[test]
     fn a_damaged_cache_is_none() {
-        let bytes = encoded(&entries()).unwrap();
+        let decoded = unseal::<BTreeMap<MilestoneId, Entry>>;
+        let bytes = seal(FORM, &entries()).unwrap();
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
-            assert!(decoded(&damaged).is_none(), "byte {at}");
-            assert!(decoded(&bytes[..at]).is_none(), "cut at {at}");
+            assert!(decoded(FORM, &damaged).is_none(), "byte {at}");
+            assert!(decoded(FORM, &bytes[..at]).is_none(), "cut at {at}");
         }
     }
 

@@ -7,7 +7,7 @@ use milestone_domain::change::FieldChange;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Uid};
-use milestone_domain::snapshot::{Problem, ProblemKind};
+use milestone_domain::snapshot::{Outline, Problem, ProblemKind};
 use serde_json::Value;
 
 use super::accepted::Accepted;
@@ -71,6 +71,29 @@ fn shut(disk: &Disk, id: MilestoneId, error: &StoreError) -> Loaded {
     let problem = problem(id, &places(id)[0].0, kind, error.to_string(), &error.next());
     let problems = history.problems.into_iter().chain([problem]).collect();
     Loaded { milestone: fold(&history.events), problems, ..Loaded::default() }
+}
+
+/// A document of which only the outline is wanted: what it says, and the fingerprint of its text.
+/// Nothing where that must be read and judged as a whole.
+pub fn outline(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Outlined>> {
+    let stream = Stream::Milestone(id);
+    let Some(accepted) = Accepted::read(disk, stream)? else { return Ok(None) };
+    let Some(outline) = accepted.outline() else { return Ok(None) };
+    let Some(found) = find(disk, id)? else { return Ok(None) };
+    let known = accepted.text == found.fingerprint && !found.both;
+    if !known
+        || outline.archived != found.archived
+        || accepted.segments != history::sizes(disk, stream)?
+        || !late_saves(disk, id, watched)?.is_empty()
+    {
+        return Ok(None);
+    }
+    Ok(Some(Outlined { outline, text: accepted.text }))
+}
+
+pub struct Outlined {
+    pub outline: Outline,
+    pub text: String,
 }
 
 fn load_readable(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Loaded>> {

@@ -91,6 +91,7 @@ impl Files {
         let place = load::places(id)[usize::from(wanted.archived)].0.clone();
         let there = self.document_text(id, change.reads.get(&Part::Milestone(id)))?;
         let written = change.texts.get(&id);
+        let mut clean = false;
         let text = match (&there, written) {
             (None, None) => text::write(wanted, self.settings.document_progress),
             (None, Some(text)) => text::saying(&place, text, wanted)?,
@@ -105,12 +106,14 @@ impl Files {
                 } else {
                     self.rewritten(change, &place, there, *archived, wanted)?
                 };
+                let was_clean = memory.accepted.outline().is_some();
+                clean = edited.clean.unwrap_or(known && was_clean);
                 memory.accepted.exact = says_exactly(edited.tree, wanted);
                 edited.text
             }
         };
         if there.is_none() {
-            memory.accepted.exact = says(&text, wanted);
+            (memory.accepted.exact, clean) = says(&text, wanted);
         }
         let before = |place: &str, text: &str| -> Result<Before> {
             Ok(Before {
@@ -121,6 +124,8 @@ impl Files {
         };
         memory.accepted.text = fingerprint(text.as_bytes());
         memory.accepted.exact &= !self.troubled.borrow().contains(&id);
+        // What is to be named to everybody who reads it is read from the text.
+        memory.accepted.set_outline(clean.then_some(wanted));
         let same_place = there.as_ref().filter(|(old, ..)| *old == place);
         let first = same_place.map(|(old, _, text)| before(old, text)).transpose()?;
         // Recorded even where nothing is to be written: a text that was taken in as it is becomes
@@ -141,12 +146,7 @@ impl Files {
             return Ok(said);
         }
         let said = text::read(text.as_bytes(), archived);
-        said.map(|said| said.milestone).map_err(|error| StoreError::Unreadable {
-            file: place.to_owned(),
-            line: error.line,
-            column: error.column,
-            message: error.message,
-        })
+        said.map(|said| said.milestone).map_err(|error| unreadable(place, error))
     }
 
     fn rewritten(
@@ -175,8 +175,9 @@ impl Files {
             touched: (!whole).then_some(&touched),
         };
         let text = meant::rewrite(&rewrite, &versions, &history.events)?;
-        let tree = self.said(place, &text, wanted.archived)?.tree();
-        Ok(Edited { text, tree })
+        let said = text::read(text.as_bytes(), wanted.archived);
+        let said = said.map_err(|error| unreadable(place, error))?;
+        Ok(Edited { text, tree: said.milestone.tree(), clean: Some(said.unknown.is_empty()) })
     }
 
     /// The document's text, provided that it is the one that was read.
@@ -252,10 +253,17 @@ pub(super) struct Memory {
     pub uid: Option<milestone_domain::ids::Uid>,
 }
 
-/// Whether a text says exactly what the history does.
-fn says(text: &str, wanted: &Milestone) -> bool {
+fn unreadable(place: &str, error: text::Unreadable) -> StoreError {
+    let (file, line, column, message) = (place.into(), error.line, error.column, error.message);
+    StoreError::Unreadable { file, line, column, message }
+}
+
+/// Whether a text says exactly what the history does, and whether all its keys are known.
+fn says(text: &str, wanted: &Milestone) -> (bool, bool) {
     let said = text::read(text.as_bytes(), wanted.archived);
-    said.is_ok_and(|said| says_exactly(said.milestone.tree(), wanted))
+    said.map_or((false, false), |said| {
+        (says_exactly(said.milestone.tree(), wanted), said.unknown.is_empty())
+    })
 }
 
 /// Where it stands is no word of the text's.

@@ -111,6 +111,8 @@ pub fn edit(
 pub struct Edited {
     pub text: String,
     pub tree: Value,
+    /// Whether all of its keys are known; nothing if the text is the one that was there.
+    pub clean: Option<bool>,
 }
 
 /// What comes back is read again and compared before it is given out.
@@ -127,7 +129,7 @@ pub fn edited(
         .filter(|change| change.path.steps() != ["archived"] && concerns(change))
         .collect();
     if changes.is_empty() && !shows_old_progress(said, wanted) {
-        return Ok(Edited { text: text.to_owned(), tree: expected });
+        return Ok(Edited { text: text.to_owned(), tree: expected, clean: None });
     }
     let unfaithful = |message: String| StoreError::Unfaithful { file: file.to_owned(), message };
     let mut edits = Edits::new(text, said).map_err(|error| unfaithful(error.to_string()))?;
@@ -141,7 +143,7 @@ pub fn edited(
     let now = read(text.as_bytes(), said.archived).map_err(|error| unfaithful(error.message))?;
     let tree = now.milestone.tree();
     match difference(&expected, &tree).first() {
-        None => Ok(Edited { text, tree }),
+        None => Ok(Edited { text, tree, clean: Some(now.unknown.is_empty()) }),
         Some(change) => Err(unfaithful(format!("{} would read differently", change.path))),
     }
 }
