@@ -23,6 +23,11 @@ const TOLD: &str = "told";
 /// How long a replaced file is watched. An editor that keeps a file open for longer writes by name.
 const WATCHED: Duration = Duration::from_mins(10);
 
+/// So many of a document are watched for that long; of one that is replaced all the time, the
+/// others are watched for as long as a slow save takes.
+const WATCHED_MOST: usize = 64;
+const SAVED: Duration = Duration::from_secs(15);
+
 /// A save that reached a file which was no longer the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateSave {
@@ -218,12 +223,17 @@ pub fn recognise(disk: &Disk, records: &[Record]) -> Result<()> {
 
 /// Stops watching files that nobody can have open any more, unless a late save is in them.
 pub fn sweep(disk: &Disk) -> Result<()> {
-    for name in disk.names(FOLDER)? {
+    let names = disk.names(FOLDER)?;
+    let mut watched: Vec<_> = names.iter().filter_map(|name| Some((parts(name)?, name))).collect();
+    watched.sort_by_key(|(parts, _)| (parts.milestone, std::cmp::Reverse(parts.seq)));
+    let of_one = watched.chunk_by(|(one, _), (other, _)| one.milestone == other.milestone);
+    for (newer, (parts, name)) in of_one.flat_map(|own| own.iter().enumerate()) {
         let place = format!("{FOLDER}/{name}");
-        let (Some(parts), Some(stamp)) = (parts(&name), disk.stamp(&place)?) else { continue };
+        let Some(stamp) = disk.stamp(&place)? else { continue };
+        let most = if newer < WATCHED_MOST { WATCHED } else { SAVED };
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let changed = u128::try_from(stamp.changed).unwrap_or(0);
-        let old = since.as_nanos().saturating_sub(changed) > WATCHED.as_nanos();
+        let old = since.as_nanos().saturating_sub(changed) > most.as_nanos();
         let settled = parts.is_of(stamp) && !parts.told;
         if old && (settled || disk.read_beneath(&place)?.is_some_and(|text| is_torn(&text))) {
             disk.remove(&place)?;

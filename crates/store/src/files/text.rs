@@ -1,9 +1,11 @@
 //! Between a document's text, with its comments and layout, and what it says.
 
+use std::cell::OnceCell;
+
 use milestone_domain::change::{FieldChange, Path, difference, put};
 use milestone_domain::document::{CANONICAL_ORDER, DocumentError, Milestone, TASK_ORDER, aliases};
 use milestone_domain::progress::Progress;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::yaml::{self, Edit, Step};
@@ -132,9 +134,9 @@ pub fn edited(
         return Ok(Edited { text: text.to_owned(), tree: expected, clean: None });
     }
     let unfaithful = |message: String| StoreError::Unfaithful { file: file.to_owned(), message };
-    let mut edits = Edits::new(text, said).map_err(|error| unfaithful(error.to_string()))?;
+    let mut edits = Edits::new(text, said);
     for change in &changes {
-        edits.add(change, wanted);
+        edits.add(change, wanted).map_err(|error| unfaithful(error.to_string()))?;
         put(&mut expected, &change.path, change.after.as_ref());
     }
     edits.progress(said, wanted);
@@ -163,7 +165,9 @@ pub fn saying(file: &str, text: &str, wanted: &Milestone) -> Result<String, Stor
 
 /// The edits of one text, collected so that no edit moves what another one points at.
 struct Edits<'a> {
-    tree: Value,
+    text: &'a str,
+    /// What the text says in its own words; most edits need not know.
+    tree: OnceCell<Value>,
     said: &'a Milestone,
     sets: Vec<Edit>,
     appends: Vec<Edit>,
@@ -172,9 +176,16 @@ struct Edits<'a> {
 }
 
 impl<'a> Edits<'a> {
-    fn new(text: &str, said: &'a Milestone) -> Result<Self, yaml::ReadError> {
-        let tree = yaml::to_value(text)?;
-        Ok(Self { tree, said, sets: Vec::new(), appends: Vec::new(), removals: Vec::new() })
+    fn new(text: &'a str, said: &'a Milestone) -> Self {
+        let (tree, sets, appends, removals) = Default::default();
+        Self { text, tree, said, sets, appends, removals }
+    }
+
+    fn tree(&self) -> Result<&Value, yaml::ReadError> {
+        match self.tree.get() {
+            Some(tree) => Ok(tree),
+            None => yaml::to_value(self.text).map(|tree| self.tree.get_or_init(|| tree)),
+        }
     }
 
     fn in_order(mut self) -> Vec<Edit> {
@@ -187,16 +198,17 @@ impl<'a> Edits<'a> {
         self.sets.into_iter().chain(removals).chain(self.appends).collect()
     }
 
-    fn add(&mut self, change: &FieldChange, wanted: &Milestone) {
+    fn add(&mut self, change: &FieldChange, wanted: &Milestone) -> Result<(), yaml::ReadError> {
         let steps: Vec<&str> = change.path.steps().iter().map(String::as_str).collect();
         match steps.as_slice() {
             ["tasks", id, rest @ ..] => match self.task_at(id) {
-                Some(at) => self.item("tasks", at, rest, change, TASK_ORDER),
+                Some(at) => return self.item("tasks", at, rest, change, TASK_ORDER),
                 None => self.append("tasks", change.after.as_ref()),
             },
             ["criteria", id, ..] => self.criterion(id, wanted),
-            rest => self.field(Vec::new(), rest, change.after.as_ref(), CANONICAL_ORDER),
+            rest => return self.field(Vec::new(), rest, change.after.as_ref(), CANONICAL_ORDER),
         }
+        Ok(())
     }
 
     fn task_at(&self, id: &str) -> Option<usize> {
@@ -211,13 +223,13 @@ impl<'a> Edits<'a> {
         rest: &[&str],
         change: &FieldChange,
         order: &'static [&'static str],
-    ) {
+    ) -> Result<(), yaml::ReadError> {
         if rest.is_empty() && change.after.is_none() {
             self.removals.push((list, at));
-            return;
+            return Ok(());
         }
         let place = vec![Step::key(list), Step::Index(at)];
-        self.field(place, rest, change.after.as_ref(), order);
+        self.field(place, rest, change.after.as_ref(), order)
     }
 
     /// A criterion may stand there as a plain text, so it is always set as a whole.
@@ -253,23 +265,30 @@ impl<'a> Edits<'a> {
         rest: &[&str],
         after: Option<&Value>,
         order: &'static [&'static str],
-    ) {
+    ) -> Result<(), yaml::ReadError> {
         let in_task = !place.is_empty();
         let start = place.len();
         for step in rest {
-            let parent = at(&self.tree, &place).cloned().unwrap_or_default();
-            let name = if place.len() == start { alias(&parent, step, in_task) } else { step };
+            let aliases = if place.len() == start { aliases(step, in_task) } else { &[] };
+            let perhaps = aliases.iter().any(|alias| self.text.contains(alias));
+            let name = match perhaps {
+                true => {
+                    at(self.tree()?, &place).map_or(*step, |parent| alias(parent, step, aliases))
+                }
+                false => step,
+            };
             place.push(Step::key(name));
         }
         match after {
             Some(value) => {
                 self.sets.push(Edit::Set { path: place, value: value.clone(), order });
             }
-            None if at(&self.tree, &place).is_some() => {
+            None if at(self.tree()?, &place).is_some() => {
                 self.sets.push(Edit::Remove { path: place });
             }
             None => {}
         }
+        Ok(())
     }
 
     /// `progress` is no word of anybody's: where it is shown, it shows what is so.
@@ -295,11 +314,7 @@ fn at<'a>(tree: &'a Value, place: &[Step]) -> Option<&'a Value> {
 }
 
 /// The name under which a key already stands in the text.
-fn alias<'a>(parent: &Value, key: &'a str, in_task: bool) -> &'a str {
-    let empty = Map::new();
-    let map = parent.as_object().unwrap_or(&empty);
-    if map.contains_key(key) {
-        return key;
-    }
-    aliases(key, in_task).iter().find(|alias| map.contains_key(**alias)).unwrap_or(&key)
+fn alias<'a>(parent: &Value, key: &'a str, aliases: &[&'a str]) -> &'a str {
+    let there = |key: &&&str| parent.get(**key).is_some();
+    [key].iter().chain(aliases).find(there).copied().unwrap_or(key)
 }
