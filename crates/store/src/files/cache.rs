@@ -60,26 +60,33 @@ impl Cache {
 
     /// The outline of a document, if it certainly is what it was.
     pub fn get(
-        &self,
+        &mut self,
         disk: &Disk,
         id: MilestoneId,
         place: &str,
         stamp: Stamp,
     ) -> Result<Option<Outline>> {
         let history = disk.stamp(&history::folder(Stream::Milestone(id)))?;
-        let Some(entry) = self.entries.get(&id) else { return Ok(None) };
+        let Some(entry) = self.entries.get_mut(&id) else { return Ok(None) };
         if entry.document != stamp || entry.history != history {
             return Ok(None);
         }
-        let racy = |stamp: &Stamp| entry.looked - stamp.modified.max(stamp.changed) < RACY_NANOS;
-        if racy(&entry.document) {
+        let now = now();
+        if is_racy(&stamp, entry.looked) {
             let bytes = disk.read(place)?.unwrap_or_default();
             if fingerprint(&bytes) != entry.fingerprint {
                 return Ok(None);
             }
         }
-        if history.as_ref().is_some_and(racy) && is_racy_history(disk, id)? {
+        let was_racy = |stamp: &Stamp| is_racy(stamp, entry.looked);
+        if history.as_ref().is_some_and(was_racy) && is_other_history(disk, id)? {
             return Ok(None);
+        }
+        let racy_at = |looked| [Some(stamp), history].iter().flatten().any(|s| is_racy(s, looked));
+        if racy_at(entry.looked) && !racy_at(now) {
+            // Seen to be what it was, and long enough after: next time the stamp will do.
+            entry.looked = now;
+            self.stale += 1;
         }
         Ok(postcard::from_bytes(&entry.outline).ok())
     }
@@ -92,12 +99,11 @@ impl Cache {
         print: &str,
         outline: &Outline,
     ) -> Result<()> {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let entry = Entry {
             document: stamp,
             history: disk.stamp(&history::folder(Stream::Milestone(id)))?,
             fingerprint: print.to_owned(),
-            looked: i128::try_from(since.as_nanos()).unwrap_or(0),
+            looked: now(),
             outline: postcard::to_stdvec(outline).unwrap_or_default(),
         };
         self.entries.insert(id, entry);
@@ -123,8 +129,20 @@ impl Cache {
     }
 }
 
+/// Whether a file was written to so shortly before it was looked at that it may have changed since
+/// and have the same stamp.
+fn is_racy(stamp: &Stamp, looked: i128) -> bool {
+    looked - stamp.modified.max(stamp.changed) < RACY_NANOS
+}
+
+/// In nanoseconds of wall time.
+fn now() -> i128 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i128::try_from(since.as_nanos()).unwrap_or(0)
+}
+
 /// A segment that came in within the same tick shows in the accepted sizes.
-fn is_racy_history(disk: &Disk, id: MilestoneId) -> Result<bool> {
+fn is_other_history(disk: &Disk, id: MilestoneId) -> Result<bool> {
     let stream = Stream::Milestone(id);
     let accepted = super::accepted::Accepted::read(disk, stream)?;
     let sizes = history::sizes(disk, stream)?;

@@ -119,7 +119,7 @@ fn load_readable(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Opti
     }
     // Waiting for it is the caller's business, who may hold what others wait for.
     let is_ours = accepted.as_ref().is_some_and(|accepted| accepted.text == found.fingerprint);
-    if !is_ours && !is_settled(disk, &found)? {
+    if !is_ours && !is_settled(disk, &found, !segments.is_empty())? {
         return Err(StoreError::BeingSaved { milestone: id });
     }
     compare(disk, id, &found, late).map(Some)
@@ -156,17 +156,20 @@ pub fn is_filed_away(disk: &Disk, id: MilestoneId, bytes: &[u8]) -> Result<bool>
     Ok(fold(&history.events).is_some_and(|folded| folded.archived))
 }
 
-/// Whether the text has not been written to for a moment.
-fn is_settled(disk: &Disk, found: &Found) -> Result<bool> {
+/// Whether the text has not been written to for a moment. One without a history was never another.
+fn is_settled(disk: &Disk, found: &Found, has_history: bool) -> Result<bool> {
     let Some(age) = age(disk, &found.place)? else { return Ok(true) };
     if crate::planted::has("settle-skipped") {
         return Ok(true);
     }
-    Ok(age >= SETTLED && (age >= UNFINISHED || !is_unfinished(disk, found)?))
+    Ok(age >= SETTLED && (age >= UNFINISHED || !is_unfinished(disk, found, has_history)?))
 }
 
-fn is_unfinished(disk: &Disk, found: &Found) -> Result<bool> {
-    let texts = journal::versions(disk, &found.place, &found.place)?.stood;
+fn is_unfinished(disk: &Disk, found: &Found, has_history: bool) -> Result<bool> {
+    let texts = match has_history {
+        true => journal::versions(disk, &found.place, &found.place)?.stood,
+        false => Vec::new(),
+    };
     Ok(meant::is_unfinished(&texts, &found.bytes, found.archived))
 }
 

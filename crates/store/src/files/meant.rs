@@ -226,13 +226,15 @@ pub fn is_unfinished(texts: &[Stood], bytes: &[u8], archived: bool) -> bool {
     if text::conflict_marker(bytes).is_some() {
         return false;
     }
-    let tree = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|t| yaml::to_value(t).ok());
-    let (Ok(_), Some(now)) = (text::read(bytes, archived), tree(bytes)) else { return true };
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) if text::read(bytes, archived).is_ok() => text,
+        _ => return true,
+    };
     // Held against the version it was made from: a later one may have more at its end, and then
     // a whole text looks like the beginning of one.
-    let text = String::from_utf8_lossy(bytes);
-    let base = nearest(texts, &text).map(|(at, _)| &texts[at].text);
-    let Some(before) = base.and_then(|text| tree(text.as_bytes())) else { return false };
+    let Some((at, _)) = nearest(texts, text) else { return false };
+    let trees = [text, &texts[at].text].map(yaml::to_value);
+    let [Ok(now), Ok(before)] = trees else { return trees[0].is_err() };
     let (now, before) = (leaves(&now), leaves(&before));
     let there: BTreeSet<&String> = now.iter().collect();
     let last = now.iter().rev().find_map(|leaf| before.iter().position(|other| other == leaf));

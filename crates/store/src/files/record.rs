@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::accepted::Accepted;
 use super::disk::fingerprint;
-use super::journal::{Applied, Before, Record, Write};
+use super::journal::{Applied, Before, Record, Versions, Write};
 use super::text::{self, Edited};
 use super::{Files, boot, claims, follow, history, journal, load, meant, recent};
 use crate::error::StoreError;
@@ -164,8 +164,11 @@ impl Files {
         let whole = change.events.is_empty()
             || change.late.is_none() && change.events.iter().any(|event| event.noticed);
         let touched = change.touched(wanted.id);
-        let versions = journal::versions(&self.disk, place, saved)?;
         let history = history::read(&self.disk, Stream::Milestone(wanted.id), wanted.uid)?;
+        let versions = match history.events.is_empty() {
+            true => Versions::default(),
+            false => journal::versions(&self.disk, place, saved)?,
+        };
         let rewrite = meant::Rewrite {
             place,
             archived,
