@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::FileExt;
 
+use milestone_domain::change::FieldChange;
 use milestone_domain::event::ChangeId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -54,6 +55,9 @@ pub struct Write {
     pub after: Option<String>,
     /// A document that people may be saving at this moment.
     pub document: bool,
+    /// What the texts say by hand that is not accepted, as it differs from what is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<FieldChange>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -410,6 +414,8 @@ pub struct Versions {
 #[derive(Debug, Clone)]
 pub struct Stood {
     pub text: String,
+    /// What it says that was not accepted then: still to be taken in, whoever saves on top of it.
+    pub pending: Vec<FieldChange>,
     /// The program put it there too shortly before the save for its editor to have been opened on
     /// it; a script may have been.
     pub unseen: bool,
@@ -424,11 +430,15 @@ pub fn versions(disk: &Disk, place: &str, saved: &str) -> Result<Versions> {
     let Versions { stood, newest } = &mut versions;
     for record in &records {
         for write in record.writes.iter().filter(|write| write.place == place) {
-            let found = write.before.as_ref().and_then(|before| before.text.clone());
-            stood.extend(found.map(|text| Stood { text, unseen: false }));
+            // One with something in it that was not accepted is the same to whoever compares as
+            // the accepted one that it was made from.
+            let found = write.before.as_ref().filter(|_| write.pending.is_empty());
+            let found = found.and_then(|before| before.text.clone());
+            stood.extend(found.map(|text| Stood { text, pending: Vec::new(), unseen: false }));
             if !gave_way.contains(&(record.seq, write.place.clone())) {
                 let unseen = saved < i128::from(record.at + BY_HAND_MILLIS);
-                stood.extend(write.after.clone().map(|text| Stood { text, unseen }));
+                let pending = write.pending.clone();
+                stood.extend(write.after.clone().map(|text| Stood { text, pending, unseen }));
             }
             newest.clone_from(&write.after);
         }

@@ -74,7 +74,7 @@ fn base(past: &Past<'_>, saved: &Saved<'_>, now: &Value, said: &Value) -> Option
     let mut best = None;
     let mut fewest = difference(now, said).len();
     if let Some((at, distance)) = nearest(past.texts, saved.text)
-        && let Some(tree) = tree_of(&past.texts[at].text, past.now.archived)
+        && let Some(tree) = accepted_tree(&past.texts[at], past.now.archived)
     {
         if distance == 0 && !saved.late {
             return None;
@@ -104,6 +104,15 @@ fn base(past: &Past<'_>, saved: &Saved<'_>, now: &Value, said: &Value) -> Option
         }
     }
     best
+}
+
+/// What was accepted of a text when it was written.
+fn accepted_tree(stood: &Stood, archived: bool) -> Option<Value> {
+    let mut tree = tree_of(&stood.text, archived)?;
+    for change in &stood.pending {
+        put(&mut tree, &change.path, change.before.as_ref());
+    }
+    Some(tree)
 }
 
 fn tree_of(text: &str, archived: bool) -> Option<Value> {
@@ -278,6 +287,12 @@ pub struct Rewrite<'a> {
     pub touched: Option<&'a [Path]>,
 }
 
+/// A text, and what in it is a person's and not accepted.
+pub struct Rewritten {
+    pub text: String,
+    pub pending: Vec<FieldChange>,
+}
+
 /// The text that says what is wanted, with the comments of everybody who wrote one. Where a person
 /// says something else that is still refused, that stays; what only the program writes is put
 /// back, and so is what is merely older than the present.
@@ -285,27 +300,29 @@ pub fn rewrite(
     rewrite: &Rewrite<'_>,
     versions: &Versions,
     events: &[Recorded],
-) -> Result<String, StoreError> {
+) -> Result<Rewritten, StoreError> {
     let Rewrite { place, archived, there, late, wanted, touched } = *rewrite;
     let said = said(place, there, archived)?;
-    let mut tree = wanted.tree();
+    let (mut tree, mut pending) = (wanted.tree(), Vec::new());
     if let Some(touched) = touched {
         let past = Past { texts: &versions.stood, events, now: wanted };
         let meant = meant(&past, &Saved { text: there, said: &said, late: false });
-        let untouched = |change: &&FieldChange| {
+        let untouched = |change: &FieldChange| {
             !touched
                 .iter()
                 .any(|path| path.starts_with(&change.path) || change.path.starts_with(path))
         };
-        for change in meant.person.iter().filter(untouched) {
+        pending.extend(meant.person.into_iter().filter(untouched));
+        for change in &pending {
             put(&mut tree, &change.path, change.after.as_ref());
         }
     }
     let target = Milestone::from_tree(tree, wanted.archived).unwrap_or_else(|_| wanted.clone());
-    if let Some(text) = merged_text(versions, there, late, &target) {
-        return Ok(text);
-    }
-    text::edit(place, there, &said, &target, |_| true)
+    let text = match merged_text(versions, there, late, &target) {
+        Some(text) => text,
+        None => text::edit(place, there, &said, &target, |_| true)?,
+    };
+    Ok(Rewritten { text, pending })
 }
 
 fn said(place: &str, text: &str, archived: bool) -> Result<Milestone, StoreError> {
@@ -390,6 +407,6 @@ mod tests {
     }
 
     fn seen(text: String) -> Stood {
-        Stood { text, unseen: false }
+        Stood { text, pending: Vec::new(), unseen: false }
     }
 }

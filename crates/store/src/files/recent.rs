@@ -266,8 +266,13 @@ mod tests {
         let late = || Watched::list(&disk).unwrap().late_saves(&disk, MilestoneId(1)).unwrap();
         let (fingerprint, stamp, text) = (fingerprint(b"before"), None, None);
         let before = Some(Before { fingerprint, stamp, text });
-        let write =
-            Write { place: PLACE.into(), before, after: Some("after".into()), document: true };
+        let write = Write {
+            place: PLACE.into(),
+            before,
+            after: Some("after".into()),
+            document: true,
+            pending: Vec::new(),
+        };
         let record = Record {
             seq: 2,
             change: ChangeId(Uuid::now_v7()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use milestone_domain::change::FieldChange;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, TaskId};
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::accepted::Accepted;
 use super::disk::fingerprint;
 use super::journal::{Applied, Before, Record, Versions, Write};
+use super::meant::Rewritten;
 use super::text::{self, Edited};
 use super::{Files, boot, claims, follow, history, journal, load, meant, recent};
 use crate::error::StoreError;
@@ -91,7 +93,7 @@ impl Files {
         let place = load::places(id)[usize::from(wanted.archived)].0.clone();
         let there = self.document_text(id, change.reads.get(&Part::Milestone(id)))?;
         let written = change.texts.get(&id);
-        let mut clean = false;
+        let (mut clean, mut pending) = (false, Vec::new());
         let text = match (&there, written) {
             (None, None) => text::write(wanted, self.settings.document_progress),
             (None, Some(text)) => text::saying(&place, text, wanted)?,
@@ -104,7 +106,9 @@ impl Files {
                     let said = self.said(&place, there, *archived)?;
                     text::edited(&place, there, &said, wanted, |_| true)?
                 } else {
-                    self.rewritten(change, &place, there, *archived, wanted)?
+                    let rewritten = self.rewritten(change, &place, there, *archived, wanted)?;
+                    pending = rewritten.1;
+                    rewritten.0
                 };
                 let was_clean = memory.accepted.outline().is_some();
                 clean = edited.clean.unwrap_or(known && was_clean);
@@ -131,10 +135,11 @@ impl Files {
         // Recorded even where nothing is to be written: a text that was taken in as it is becomes
         // a version that later saves may have been made from.
         let (at, after) = (place.clone(), Some(text));
-        record.writes.push(Write { place: at, before: first, after, document: true });
+        record.writes.push(Write { place: at, before: first, after, document: true, pending });
         if let Some((old, _, text)) = there.as_ref().filter(|(old, ..)| *old != place) {
             let before = Some(before(old, text)?);
-            record.writes.push(Write { place: old.clone(), before, after: None, document: true });
+            let (place, pending) = (old.clone(), Vec::new());
+            record.writes.push(Write { place, before, after: None, document: true, pending });
         }
         Ok(memory)
     }
@@ -156,13 +161,11 @@ impl Files {
         there: &str,
         archived: bool,
         wanted: &Milestone,
-    ) -> Result<Edited> {
+    ) -> Result<(Edited, Vec<FieldChange>)> {
         let late = change.late.as_ref().map(|key| recent::text(&self.disk, key)).transpose()?;
         let saved = change.late.as_ref().map(|key| recent::place(key));
         let saved = saved.as_deref().unwrap_or(place);
-        // Without events it is there to make the text say what is so already.
-        let whole = change.events.is_empty()
-            || change.late.is_none() && change.events.iter().any(|event| event.noticed);
+        let whole = change.late.is_none() && change.events.iter().any(|event| event.noticed);
         let touched = change.touched(wanted.id);
         let history = history::read(&self.disk, Stream::Milestone(wanted.id), wanted.uid)?;
         let versions = match history.events.is_empty() {
@@ -177,10 +180,11 @@ impl Files {
             wanted,
             touched: (!whole).then_some(&touched),
         };
-        let text = meant::rewrite(&rewrite, &versions, &history.events)?;
+        let Rewritten { text, pending } = meant::rewrite(&rewrite, &versions, &history.events)?;
         let said = text::read(text.as_bytes(), wanted.archived);
         let said = said.map_err(|error| unreadable(place, error))?;
-        Ok(Edited { text, tree: said.milestone.tree(), clean: Some(said.unknown.is_empty()) })
+        let clean = Some(said.unknown.is_empty());
+        Ok((Edited { text, tree: said.milestone.tree(), clean }, pending))
     }
 
     /// The document's text, provided that it is the one that was read.
@@ -243,7 +247,7 @@ impl Files {
                 stamp: None,
                 text: None,
             });
-            writes.push(Write { place, before, after, document: false });
+            writes.push(Write { place, before, after, document: false, pending: Vec::new() });
         }
         Ok(writes)
     }

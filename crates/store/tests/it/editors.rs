@@ -510,3 +510,22 @@ fn a_late_save_counts_although_the_document_has_grown_at_its_end_since() {
     assert_eq!(document.tasks[0].title, "The first part");
     assert_eq!(document.criteria.len(), 1);
 }
+
+#[test]
+fn what_was_refused_together_with_an_error_counts_once_that_is_mended() {
+    let temp = tempfile::tempdir().unwrap();
+    let (project, file, text) = opened(temp.path());
+    // The one is fine, the other is not: neither counts.
+    let unknown = "# part 3\n    requires: [task-077]\n";
+    let wrong = text.replace("  - start", "  - start\n  - by-hand").replace("# part 3\n", unknown);
+    fs::write(&file, wrong).unwrap();
+    assert!(!all(&project).problems.is_empty());
+    finish(&project, 2);
+    let now = fs::read_to_string(&file).unwrap();
+    assert!(now.contains("by-hand") && now.contains(unknown), "{now}");
+    fs::write(&file, now.replace(unknown, "# part 3\n")).unwrap();
+    let snapshot = all(&project);
+    assert_eq!(snapshot.problems, []);
+    assert_eq!(snapshot.documents[&M1].labels, ["start", "by-hand"]);
+    assert!(fs::read_to_string(&file).unwrap().contains("by-hand"));
+}
