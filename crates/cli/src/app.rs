@@ -163,8 +163,10 @@ fn open(root: Root) -> Result<Opened, Failure> {
     for warning in &config.warnings {
         crate::output::warn(warning);
     }
-    let files = Files::open(root.folder(), config.settings(), config.lock_wait());
-    let project = Project::new(Box::new(files), config.zone());
+    let settings = config.settings();
+    let zone = settings.zone.clone();
+    let files = Files::open(root.folder(), settings, config.lock_wait());
+    let project = Project::new(Box::new(files), zone);
     Ok(Opened { project, root, config })
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::{RangeBounds, RangeInclusive};
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -100,6 +100,27 @@ impl Calendar {
         let rest = (0..days % 7).filter(|&n| self.working_days.contains(shifted(from, n.into())));
         let weekdays = days / 7 * self.working_days.per_week() + count(rest);
         weekdays - self.holidays_lost(from..until)
+    }
+
+    /// Measures the working time between two moments.
+    ///
+    /// Nobody says at which hours people work, so a day holds what a working day holds at most,
+    /// wherever in it they began or ended. What begins and ends on one day was worked on, holiday
+    /// or not.
+    pub fn worked(&self, from: DateTime, until: DateTime) -> Effort {
+        let day = |minutes: i64| u32::try_from(minutes).unwrap_or(0).min(self.minutes_per_day());
+        let minutes = |from: DateTime, until: DateTime| until.duration_since(from).as_mins();
+        let (first, last) = (from.date(), until.date());
+        if first >= last {
+            return Effort::from_minutes(day(minutes(from, until)));
+        }
+        let on = |date: Date, worked: i64| if self.is_working(date) { day(worked) } else { 0 };
+        let morning = |date: Date| date.to_datetime(jiff::civil::Time::midnight());
+        let next = first.tomorrow().unwrap_or(last);
+        let between = self.working_days_between(next, last).saturating_mul(self.minutes_per_day());
+        let ends =
+            on(first, minutes(from, morning(next))) + on(last, minutes(morning(last), until));
+        Effort::from_minutes(between.saturating_add(ends))
     }
 
     fn last_worked(&self, date: Date, effort: Effort, towards: Towards) -> Date {

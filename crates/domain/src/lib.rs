@@ -15,6 +15,7 @@ pub mod graph;
 pub mod ids;
 pub mod limits;
 pub mod needs;
+pub mod past;
 pub mod planted;
 pub mod progress;
 #[cfg(any(test, feature = "random"))]

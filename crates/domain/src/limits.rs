@@ -23,3 +23,9 @@ pub const LEASE_SECONDS_MIN: u64 = 1;
 
 /// What a task that nobody estimated is assumed to take: half a working day.
 pub const ASSUMED_EFFORT: crate::effort::Effort = crate::effort::Effort::from_minutes(4 * 60);
+
+/// What took less was not measured: somebody started and finished it in one go, to note it down.
+pub const MEASURED_EFFORT_MIN: crate::effort::Effort = crate::effort::Effort::from_minutes(1);
+
+/// How many milestones that were filed away the past is read from, the newest.
+pub const PAST_MILESTONES_MAX: usize = 50;

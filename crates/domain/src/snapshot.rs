@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::fmt::serde::timestamp::second::optional as seconds;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{External, Milestone, Task};
@@ -21,6 +22,9 @@ pub enum Scope {
     Milestone(MilestoneId),
     /// Several documents, and the outlines of all open work: for commands on edges.
     Graph(BTreeSet<MilestoneId>),
+    /// The outlines of all open work and of this many that were filed away, the newest: for what
+    /// the past says about the future. Nothing may be decided on it.
+    Past(usize),
     /// Every document, archived ones too.
     All,
 }
@@ -130,12 +134,18 @@ pub struct Outline {
     pub status: MilestoneStatus,
     pub reason: Option<String>,
     pub priority: Option<Priority>,
+    pub category: Option<String>,
     pub assignee: Option<String>,
+    pub team_size: Option<u32>,
     pub release: Option<String>,
     #[serde(default)]
     pub labels: Vec<String>,
     pub start: Option<Date>,
     pub due: Option<Date>,
+    #[serde(with = "seconds")]
+    pub started_at: Option<Timestamp>,
+    #[serde(with = "seconds")]
+    pub completed_at: Option<Timestamp>,
     pub buffer: Option<u32>,
     pub duration: Option<Effort>,
     pub requires: Vec<Reference>,
@@ -160,6 +170,7 @@ pub struct TaskOutline {
     pub title: String,
     pub status: TaskStatus,
     pub reason: Option<String>,
+    pub kind: Option<String>,
     pub priority: Option<Priority>,
     pub assignee: Option<String>,
     pub phase: Option<String>,
@@ -174,7 +185,11 @@ pub struct TaskOutline {
     pub resources: Vec<String>,
     pub runner: Option<String>,
     pub attempts: u64,
+    #[serde(with = "seconds")]
+    pub started_at: Option<Timestamp>,
     pub started_by: Option<String>,
+    #[serde(with = "seconds")]
+    pub completed_at: Option<Timestamp>,
 }
 
 impl Outline {
@@ -194,11 +209,15 @@ impl Outline {
             status: milestone.status,
             reason: milestone.reason.clone(),
             priority: milestone.priority,
+            category: milestone.category.clone(),
             assignee: milestone.assignee.clone(),
+            team_size: milestone.team_size,
             release: milestone.release.clone(),
             labels: milestone.labels.clone(),
             start: milestone.start,
             due: milestone.due,
+            started_at: milestone.started_at,
+            completed_at: milestone.completed_at,
             buffer: milestone.buffer,
             duration: milestone.duration,
             requires: milestone.dependencies.requires.clone(),
@@ -271,6 +290,7 @@ impl TaskOutline {
             title: task.title.clone(),
             status: task.status,
             reason: task.reason.clone(),
+            kind: task.kind.clone(),
             priority: task.priority,
             assignee: task.assignee.clone(),
             phase: task.phase.clone(),
@@ -284,7 +304,9 @@ impl TaskOutline {
             resources: task.resources.clone(),
             runner: task.runner.clone(),
             attempts: task.attempts.unwrap_or(0),
+            started_at: task.started_at,
             started_by: task.started_by.clone(),
+            completed_at: task.completed_at,
         }
     }
 }

@@ -70,6 +70,12 @@ pub const KEYS: &[Key] = &[
         check: |value| percent(value).map(drop),
     },
     Key {
+        name: "planning.workers",
+        about: "how many people and agents work at once, or `auto`: as many as lately did",
+        default: "auto",
+        check: |value| workers(value).map(drop),
+    },
+    Key {
         name: "documents.progress",
         about: "whether a new document carries `progress`",
         default: "true",
@@ -224,14 +230,12 @@ impl Config {
         Settings {
             // Each part was checked when it was read.
             calendar: serde_json::from_value::<Calendar>(calendar.into()).unwrap_or_default(),
+            zone: zone(self.raw("calendar.zone")).unwrap_or(TimeZone::UTC),
+            workers: workers(self.raw("planning.workers")).unwrap_or_default(),
             buffer: percent(self.raw("planning.buffer")).unwrap_or_default(),
             document_progress: boolean(self.raw("documents.progress")).unwrap_or(true),
             lease_seconds: lease(self.raw("claims.lease")).unwrap_or(limits::LEASE_SECONDS_MIN),
         }
-    }
-
-    pub fn zone(&self) -> TimeZone {
-        zone(self.raw("calendar.zone")).unwrap_or(TimeZone::UTC)
     }
 
     pub fn lock_wait(&self) -> Duration {
@@ -348,6 +352,16 @@ fn percent(value: &Value) -> Result<u32, String> {
     number.filter(|n| *n <= 1000).ok_or_else(|| format!("`{text}` is no percentage from 0 to 1000"))
 }
 
+fn workers(value: &Value) -> Result<Option<u32>, String> {
+    match text(value).as_str() {
+        "auto" => Ok(None),
+        text => match text.parse::<u32>() {
+            Ok(workers @ 1..=1000) => Ok(Some(workers)),
+            _ => Err(format!("`{text}` is no number from 1 to 1000, and not `auto`")),
+        },
+    }
+}
+
 fn boolean(value: &Value) -> Result<bool, String> {
     match text(value).as_str() {
         "true" | "yes" | "on" => Ok(true),
@@ -412,7 +426,8 @@ mod tests {
             assert_eq!((key.check)(&value.value), Ok(()), "{}", key.name);
             assert_eq!(yaml::to_value(key.default).unwrap(), value.value, "{}", key.name);
         }
-        assert_eq!(config.settings(), Settings::default());
+        let settings = Settings { zone: TimeZone::UTC, ..config.settings() };
+        assert_eq!(settings, Settings::default());
     }
 
     #[test]

@@ -56,6 +56,7 @@ macro_rules! behaviours {
             reading::an_archived_milestone_stays_readable_and_satisfies_requirements
             reading::a_condition_that_an_archived_milestone_provides_still_holds
             reading::a_renumbered_milestone_gets_a_new_id
+            reading::the_past_is_open_work_and_the_newest_of_what_is_filed_away
             commits::two_planners_with_the_same_snapshot_conflict
             commits::planners_at_once_get_different_ids
             commits::a_stale_change_leaves_nothing_behind
@@ -69,6 +70,7 @@ macro_rules! behaviours {
             events::filters_choose_events
             events::pages_follow_one_another
             events::a_cursor_of_another_project_is_gone
+            events::a_trail_tells_what_the_events_tell
             claims::one_of_two_racing_claims_wins
             claims::one_of_many_claims_at_once_wins
             claims::a_claim_decided_before_another_is_stale

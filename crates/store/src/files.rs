@@ -26,7 +26,8 @@ use std::time::Duration;
 use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
-use milestone_domain::ids::{MilestoneId, Node, TaskId};
+use milestone_domain::ids::{MilestoneId, Node, TaskId, Uid};
+use milestone_domain::past::Trail;
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{
     Claim, ConditionSetBy, Conditions, Outline, Part, Problem, Scope, Snapshot,
@@ -145,7 +146,8 @@ impl Files {
         self.read_conditions(&mut reading)?;
         match scope {
             Scope::Milestone(id) => self.read_milestone(*id, &mut reading)?,
-            Scope::Graph(ids) => self.read_graph(ids, &mut reading)?,
+            Scope::Graph(ids) => self.read_graph(ids, 0, &mut reading)?,
+            Scope::Past(closed) => self.read_graph(&BTreeSet::new(), *closed, &mut reading)?,
             Scope::All => self.read_all(&mut reading)?,
         }
         Ok(reading)
@@ -188,7 +190,7 @@ impl Files {
         };
         let required: BTreeSet<MilestoneId> = outline.waits_for().map(Node::milestone).collect();
         if outline.has_conditions() {
-            return self.read_graph(&BTreeSet::from([id]), reading);
+            return self.read_graph(&BTreeSet::from([id]), 0, reading);
         }
         for required in required {
             if !reading.snapshot.documents.contains_key(&required)
@@ -243,8 +245,14 @@ impl Files {
         }
     }
 
-    /// The outlines of all open work, the documents asked for, and what open work refers to.
-    fn read_graph(&self, ids: &BTreeSet<MilestoneId>, reading: &mut Reading) -> Result<()> {
+    /// The outlines of all open work, the documents asked for, what open work refers to, and the
+    /// outlines of the newest of what is filed away.
+    fn read_graph(
+        &self,
+        ids: &BTreeSet<MilestoneId>,
+        closed: usize,
+        reading: &mut Reading,
+    ) -> Result<()> {
         let graph = Applied::read(&self.disk)?.map_or(0, |applied| applied.graph);
         let mut cache = Cache::read(&self.disk)?;
         let active = self.open_milestones()?;
@@ -266,12 +274,15 @@ impl Files {
         if open.clone().any(Outline::has_conditions) {
             referred.extend(self.documents("completed")?);
         }
+        referred.extend(reading.snapshot.archived.iter().rev().take(closed));
         for id in referred {
             if !reading.snapshot.outlines.contains_key(&id) {
                 self.read_outline(id, &mut cache, reading)?;
             }
         }
-        cache.retain(|id| reading.snapshot.outlines.contains_key(&id));
+        // What one command has no use for, the next one may ask for again.
+        let kept = &reading.snapshot;
+        cache.retain(|id| kept.outlines.contains_key(&id) || kept.archived.contains(&id));
         cache.save(&self.disk);
         reading.snapshot.versions.insert(Part::Graph, graph.to_string());
         Ok(())
@@ -350,6 +361,19 @@ impl Files {
             .iter()
             .for_each(|event| set_condition(&mut reading.snapshot.conditions, event));
         Ok(())
+    }
+
+    /// How far a milestone was day by day: as it is remembered, if that tells all of its history.
+    fn trail(&self, stream: Stream, accepted: &Accepted, uid: Option<Uid>) -> Result<Trail> {
+        if accepted.segments == history::sizes(&self.disk, stream)? {
+            if let Some(trail) = accepted.trail() {
+                return Ok(trail);
+            }
+            if accepted.segments.is_empty() {
+                return Ok(Trail::default());
+            }
+        }
+        Ok(Trail::of(&history::read(&self.disk, stream, uid)?.events))
     }
 
     /// Refuses a change that was decided on something that is no longer so.
@@ -531,6 +555,8 @@ impl Store for Files {
         let said = said.ok().filter(|said| said.unknown.is_empty());
         let said = said.filter(|_| fingerprint(&text) == noticed.version);
         accepted.set_outline(said.as_ref().map(|said| &said.milestone));
+        let uid = said.as_ref().and_then(|said| said.milestone.uid);
+        accepted.set_trail(&self.trail(stream, &accepted, uid)?);
         accepted.segments = history::sizes(&self.disk, stream)?;
         self.disk.make_folder(accepted::FOLDER)?;
         accepted.write(&self.disk, stream)
@@ -559,6 +585,17 @@ impl Store for Files {
 
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page> {
         self.undisturbed(|| follow::events(&self.disk, after, filter, limit))
+    }
+
+    fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>> {
+        self.undisturbed(|| {
+            let trail = |id: &MilestoneId| {
+                let stream = Stream::Milestone(*id);
+                let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
+                Ok((*id, self.trail(stream, &accepted, None)?))
+            };
+            ids.iter().map(trail).collect()
+        })
     }
 
     fn text(&self, id: MilestoneId) -> Result<Option<String>> {

@@ -28,6 +28,7 @@ use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, TaskId, Uid};
+use milestone_domain::past::Trail;
 use milestone_domain::snapshot::{Claim, Part, Problem, Scope, Snapshot, Versions};
 
 pub use error::{Error, StoreError, StoreErrorClass};
@@ -60,6 +61,9 @@ pub trait Store {
 
     /// Events in the order in which this store saw them.
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page>;
+
+    /// How far milestones were at the end of each day on which anything happened to them.
+    fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>>;
 
     /// A document's text as people edit it, comments and all; `None` where there is none.
     fn text(&self, id: MilestoneId) -> Result<Option<String>> {

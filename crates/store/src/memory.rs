@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
-use milestone_domain::event::{ChangeId, Event, Recorded};
+use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::past::Trail;
 use milestone_domain::planted::planted;
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{
@@ -233,6 +234,8 @@ impl Store for Memory {
         match scope {
             Scope::Milestone(id) => kept.read_milestone(*id, &mut snapshot),
             Scope::Graph(ids) => kept.read_graph(ids, &mut snapshot),
+            // Everything is there anyway.
+            Scope::Past(_) => kept.read_graph(&BTreeSet::new(), &mut snapshot),
             Scope::All => kept.read_graph(&kept.documents.keys().copied().collect(), &mut snapshot),
         }
         Ok(Reading { snapshot, noticed: Vec::new() })
@@ -304,6 +307,15 @@ impl Store for Memory {
             events.extend(Some(recorded).filter(|recorded| filter.matches(recorded)).cloned());
         }
         Ok(Page { events, next: Cursor(format!("{}:{at}", kept.epoch)) })
+    }
+
+    fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>> {
+        let kept = self.kept();
+        let trail = |id: &MilestoneId| {
+            let own = |event: &&Recorded| event.stream == Stream::Milestone(*id);
+            (*id, Trail::of(kept.events.iter().filter(own)))
+        };
+        Ok(ids.iter().map(trail).collect())
     }
 
     fn check(&self) -> Result<Vec<Problem>> {

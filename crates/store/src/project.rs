@@ -1,5 +1,6 @@
 //! The only door to a project: every command of every front end goes through here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use milestone_domain::document::{Milestone, Task, by_owner};
 use milestone_domain::event::{ChangeId, Recorded};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::needs::needs;
+use milestone_domain::past::Trail;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Claim, Part, Problem, ProblemKind, Scope, Snapshot};
 use uuid::Uuid;
@@ -330,6 +332,10 @@ impl Project {
     pub fn renew(&self, task: TaskId, credential: Credential, lease: Duration) -> Result<Renewed> {
         let _turn = self.store.turn()?;
         Ok(self.store.renew(task, credential, lease)?.map_or(Renewed::Lost, Renewed::Until))
+    }
+
+    pub fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>> {
+        self.store.trails(ids)
     }
 
     pub fn events(

@@ -132,7 +132,7 @@ fn new_project(app: &App) -> Result<milestone_domain::command::Context, Failure>
     let root = app.place()?;
     let config = milestone_store::config::Config::load(&crate::app::layers(None))?;
     let files = files::Files::open(root.folder(), config.settings(), config.lock_wait());
-    let project = milestone_store::Project::new(Box::new(files), config.zone());
+    let project = milestone_store::Project::new(Box::new(files), config.settings().zone);
     Ok(project.context(app.actor()))
 }
 

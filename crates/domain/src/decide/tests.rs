@@ -81,7 +81,7 @@ fn keep_condition(snapshot: &mut Snapshot, recorded: &Recorded) {
 fn read(whole: &Snapshot, command: &Command) -> Snapshot {
     let mut part = whole.clone();
     let (documents, outlines) = match needs(command) {
-        Scope::All => return part,
+        Scope::All | Scope::Past(_) => return part,
         Scope::Graph(ids) => (ids, None),
         Scope::Milestone(id) => {
             let outline = whole.outlines.get(&id);

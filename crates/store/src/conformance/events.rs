@@ -1,10 +1,14 @@
 //! Events: what is followed, from where, and in what order.
 
 use milestone_domain::command::Command;
+use milestone_domain::document::Task;
+use milestone_domain::event::ChangeId;
 use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::past::Trail;
 use milestone_domain::status::TaskStatus;
+use uuid::Uuid;
 
-use super::{Fresh, Handle, M1, draft, move_freely, plan, small, started, task};
+use super::{Fresh, Handle, M1, context_of, draft, move_freely, plan, small, started, task};
 use crate::{Cursor, EventFilter, StoreError};
 
 /// Whoever reads events gets each one, once, in the order in which they were kept.
@@ -85,5 +89,32 @@ pub fn a_cursor_of_another_project_is_gone(fresh: Fresh<'_>) {
     for cursor in [cursor, Cursor(String::new()), Cursor("0:0:0".into()), Cursor("ä".into())] {
         let answer = ben.store.events(Some(&cursor), &EventFilter::default(), 1);
         assert!(matches!(answer, Err(StoreError::Gone)), "{cursor:?}: {answer:?}");
+    }
+}
+
+/// How far a milestone was day by day is what its events make of it, for everybody.
+pub fn a_trail_tells_what_the_events_tell(fresh: Fresh<'_>) {
+    let bench = fresh();
+    let (ada, ben) = (Handle::new(bench.as_ref()), Handle::new(bench.as_ref()));
+    let day = 24 * 60 * 60;
+    let commands = [
+        plan(small()),
+        move_freely(task(1), TaskStatus::Completed),
+        Command::AddTask { milestone: M1, draft: Box::new(Task::new(0, "More")) },
+        move_freely(task(3), TaskStatus::Cancelled),
+        move_freely(task(1), TaskStatus::Pending),
+    ];
+    for (number, command) in (0..).zip(&commands) {
+        let who = if number % 2 == 0 { &ada } else { &ben };
+        let context = context_of(ChangeId(Uuid::now_v7()), "ada", number * day / 2);
+        who.project.execute_as(command, &context).unwrap();
+    }
+    let wanted = Trail::of(&ada.events());
+    let figures: Vec<_> = wanted.0.iter().map(|s| (s.tasks, s.completed)).collect();
+    assert_eq!(figures, [(3, 1), (3, 1), (3, 0)], "noon to noon is two days");
+    let none = MilestoneId(2);
+    for handle in [&ada, &ben, &Handle::new(bench.as_ref())] {
+        let trails = handle.store.trails(&[M1, none].into()).unwrap();
+        assert_eq!((&trails[&M1], &trails[&none]), (&wanted, &Trail::default()));
     }
 }

@@ -110,6 +110,23 @@ pub fn an_archived_milestone_stays_readable_and_satisfies_requirements(fresh: Fr
     assert_eq!(ben.all().highest, Some(MilestoneId(3)));
 }
 
+/// What the past says is read from what was filed away last, however much there is.
+pub fn the_past_is_open_work_and_the_newest_of_what_is_filed_away(fresh: Fresh<'_>) {
+    let (_bench, ada) = started(fresh);
+    for number in 2..=5 {
+        ada.done(&plan(draft(&["Something"])));
+        if number != 3 {
+            let force = Some("no longer wanted".to_owned());
+            ada.done(&Command::Archive { milestone: MilestoneId(number), force });
+        }
+    }
+    let snapshot = ada.store.read(&Scope::Past(2)).unwrap().snapshot;
+    for id in [1, 3, 4, 5].map(MilestoneId) {
+        assert!(snapshot.outlines.contains_key(&id), "{id}");
+    }
+    assert_eq!(snapshot.archived.len(), 3);
+}
+
 /// Filing finished work away takes nothing back that it provided.
 pub fn a_condition_that_an_archived_milestone_provides_still_holds(fresh: Fresh<'_>) {
     let bench = fresh();

@@ -4,6 +4,7 @@
 
 use milestone_domain::document::Milestone;
 use milestone_domain::event::Stream;
+use milestone_domain::past::Trail;
 use milestone_domain::snapshot::{Conditions, Outline};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use super::sealed::{seal, unseal};
 use crate::error::StoreError;
 
 /// Another program's memory, or that of another form, is not read.
-const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 1\n").as_bytes();
+const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 2\n").as_bytes();
 
 pub const FOLDER: &str = "data/accepted";
 
@@ -31,6 +32,9 @@ pub struct Accepted {
     /// As bytes, because the document's own reader has no use for it.
     #[serde(with = "serde_bytes")]
     outline: Vec<u8>,
+    /// How far it was day by day, as far as these segments tell it; in the same way.
+    #[serde(with = "serde_bytes")]
+    trail: Vec<u8>,
 }
 
 fn place(stream: Stream) -> String {
@@ -56,6 +60,14 @@ impl Accepted {
         outline.flatten()
     }
 
+    pub fn trail(&self) -> Option<Trail> {
+        postcard::from_bytes(&self.trail).ok()
+    }
+
+    pub fn set_trail(&mut self, trail: &Trail) {
+        self.trail = postcard::to_stdvec(trail).unwrap_or_default();
+    }
+
     /// Remembers what an exact text says, if that is all there is to say about it.
     pub fn set_outline(&mut self, milestone: Option<&Milestone>) {
         let outline = milestone.map(|milestone| postcard::to_stdvec(&Outline::of(milestone)));
@@ -74,7 +86,10 @@ mod tests {
     fn the_form_is_the_one_that_its_number_stands_for() {
         let mut accepted = Accepted { text: "t".into(), exact: true, ..Accepted::default() };
         accepted.set_outline(Some(&Milestone::new(MilestoneId(7), "T")));
+        let mut trail = Trail::default();
+        trail.note(jiff::Timestamp::UNIX_EPOCH, &Milestone::new(MilestoneId(7), "T"));
+        accepted.set_trail(&trail);
         let body = postcard::to_stdvec(&accepted).unwrap();
-        assert_eq!((body.len(), crc32fast::hash(&body)), (35, 3_002_199_941));
+        assert_eq!((body.len(), crc32fast::hash(&body)), (57, 1_496_225_844));
     }
 }
