@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::change::FieldChange;
-use crate::document::{Criterion, Milestone, Task};
+use crate::document::{Criterion, Lessons, Milestone, Task};
 use crate::event::{AttemptId, ChangeId};
 use crate::ids::{MilestoneId, TaskId, Uid};
 use crate::status::{MilestoneStatus, TaskStatus};
@@ -25,6 +25,17 @@ pub struct Context {
 pub struct Credential {
     pub fence: Option<u64>,
     pub attempt: Option<AttemptId>,
+}
+
+/// What is said about a milestone when it is filed away.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Closing {
+    /// Why it is filed away although something is open.
+    pub force: Option<String>,
+    /// How criteria were seen to hold, by their numbers.
+    pub evidence: Vec<(u32, String)>,
+    pub lessons: Lessons,
+    pub release: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -109,7 +120,7 @@ pub enum Command {
     },
     Archive {
         milestone: MilestoneId,
-        force: Option<String>,
+        closing: Box<Closing>,
     },
     /// Gives a document whose id another one also has a new id; `tree` is what it said, and
     /// `referring` are the documents whose references to the id mean this one.

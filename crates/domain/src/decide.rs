@@ -42,8 +42,8 @@ pub fn decide(
         Command::ChangeMilestone { milestone, to, reason } => {
             milestone::change(&mut work, *milestone, *to, reason.clone())?;
         }
-        Command::Archive { milestone, force } => {
-            milestone::archive(&mut work, *milestone, force.clone())?;
+        Command::Archive { milestone, closing } => {
+            milestone::archive(&mut work, *milestone, closing)?;
         }
         Command::AddTask { milestone, draft } => task::add(&mut work, *milestone, draft)?,
         Command::ChangeTask { task, to, reason, credential } => {

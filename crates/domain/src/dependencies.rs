@@ -211,7 +211,7 @@ impl<'a> Dependencies<'a> {
 }
 
 /// What is left to do of a task; a task nobody estimated is assumed to be a small one.
-fn remaining(outline: &Outline, task: &TaskOutline) -> Effort {
+pub fn remaining(outline: &Outline, task: &TaskOutline) -> Effort {
     if task.status.is_closed() || outline.status.is_closed() {
         return Effort::default();
     }

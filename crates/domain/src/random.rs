@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::change::{FieldChange, Path};
-use crate::command::{Command, Credential};
-use crate::document::{Criterion, Milestone, Task, task_key};
+use crate::command::{Closing, Command, Credential};
+use crate::document::{Criterion, Lessons, Milestone, Task, task_key};
 use crate::event::AttemptId;
 use crate::ids::{MilestoneId, Node, Reference, TaskId, Uid};
 use crate::snapshot::{Claim, Snapshot};
@@ -153,9 +153,15 @@ fn on_criteria_and_conditions(
         }
         38..=39 => Command::SetCondition { name, reason: reason(dice) },
         40 => Command::ClearCondition { name, reason: reason(dice) },
-        41..=42 => Command::Archive { milestone, force: reason(dice) },
+        41..=42 => Command::Archive { milestone, closing: Box::new(closing(dice)) },
         _ => renumber(dice, snapshot, milestone),
     }
+}
+
+fn closing(dice: &mut Dice) -> Closing {
+    let evidence = if dice.percent(30) { vec![(dice.count(4), dice.word())] } else { vec![] };
+    let lessons = Lessons { improve: dice.some(20, WORDS), ..Lessons::default() };
+    Closing { force: reason(dice), evidence, lessons, release: None }
 }
 
 fn renumber(dice: &mut Dice, snapshot: &Snapshot, from: MilestoneId) -> Command {

@@ -4,11 +4,16 @@
 
 pub mod advice;
 pub mod dashboard;
+pub mod flow;
 pub mod list;
+pub mod load;
 pub mod milestone;
 pub mod next;
 mod pairs;
+pub mod retrospective;
 pub mod task;
+pub mod upcoming;
+pub mod waits;
 mod when;
 
 use serde::Serialize;

@@ -587,6 +587,10 @@ impl Store for Files {
         self.undisturbed(|| follow::events(&self.disk, after, filter, limit))
     }
 
+    fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
+        self.undisturbed(|| Ok(history::read(&self.disk, Stream::Milestone(id), None)?.events))
+    }
+
     fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>> {
         self.undisturbed(|| {
             let trail = |id: &MilestoneId| {

@@ -59,8 +59,11 @@ pub trait Store {
     fn renew(&self, task: TaskId, credential: Credential, lease: Duration)
     -> Result<Option<Claim>>;
 
-    /// Events in the order in which this store saw them.
+    /// Events in the order in which this store saw them, since it was there to see them.
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page>;
+
+    /// All that ever happened to a milestone, wherever it happened, in the order of its history.
+    fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>>;
 
     /// How far milestones were at the end of each day on which anything happened to them.
     fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>>;

@@ -309,6 +309,11 @@ impl Store for Memory {
         Ok(Page { events, next: Cursor(format!("{}:{at}", kept.epoch)) })
     }
 
+    fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
+        let events = self.kept().events.clone();
+        Ok(events.into_iter().filter(|event| event.stream == Stream::Milestone(id)).collect())
+    }
+
     fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>> {
         let kept = self.kept();
         let trail = |id: &MilestoneId| {

@@ -334,6 +334,10 @@ impl Project {
         Ok(self.store.renew(task, credential, lease)?.map_or(Renewed::Lost, Renewed::Until))
     }
 
+    pub fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
+        self.store.history(id)
+    }
+
     pub fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>> {
         self.store.trails(ids)
     }

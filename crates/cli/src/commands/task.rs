@@ -8,7 +8,7 @@ use milestone_domain::snapshot::Snapshot;
 use milestone_domain::status::TaskStatus;
 use milestone_domain::views::Reach;
 use milestone_domain::views::task::task;
-use milestone_store::{EventFilter, Outcome};
+use milestone_store::Outcome;
 
 use super::task_claim::{self, ClaimArgs, ReleaseArgs, RenewArgs};
 use super::task_set::{self, AddArgs, MoveArgs, RemoveArgs, SetArgs};
@@ -195,8 +195,9 @@ pub fn done(app: &App, snapshot: &Snapshot, id: TaskId, what: &str) -> Result<()
 
 fn log(app: &App, id: TaskId) -> Result<(), Failure> {
     let snapshot = app.read(&milestone_domain::snapshot::Scope::Milestone(id.milestone))?;
-    let filter = EventFilter { milestone: None, task: Some(id) };
-    let events = app.opened()?.project.events(None, &filter, usize::MAX)?.events;
+    // Of the history and not of what this clone saw happen: others worked on it before it was made.
+    let mut events = app.opened()?.project.history(id.milestone)?;
+    events.retain(|recorded| recorded.event.task() == Some(id.number));
     if events.is_empty() && snapshot.task(id).is_none() {
         return Err(super::show::missing(&snapshot, Node::Task(id)));
     }

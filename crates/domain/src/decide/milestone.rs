@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Work, checked_reason, checked_text, references};
-use crate::document::Milestone;
+use super::{Work, checked_reason, checked_text, criterion, references};
+use crate::change::difference;
+use crate::command::Closing;
+use crate::document::{Lessons, Milestone};
 use crate::event::{Event, Stream};
 use crate::ids::{MilestoneId, Node};
 use crate::limits;
@@ -118,23 +120,56 @@ pub(super) fn check_complete(milestone: &Milestone) -> Result<(), Refusal> {
 pub(super) fn archive(
     work: &mut Work<'_>,
     id: MilestoneId,
-    force: Option<String>,
+    closing: &Closing,
 ) -> Result<(), Refusal> {
-    checked_reason(force.as_deref())?;
-    let milestone = work.document(id)?;
-    if milestone.archived {
+    checked_reason(closing.force.as_deref())?;
+    if work.document(id)?.archived {
         return Ok(());
     }
     if let Some(held) = held_task(work, id) {
         return Err(held);
     }
+    for (number, evidence) in &closing.evidence {
+        criterion::meet(work, id, *number, evidence)?;
+    }
+    say(work, id, closing)?;
+    let milestone = work.document(id)?;
     let status = milestone.status;
-    if force.is_none() && !status.is_closed() {
+    if closing.force.is_none() && !status.is_closed() {
         check_complete(milestone)?;
         let to = MilestoneStatus::Completed;
         work.record_in(id, Event::MilestoneStatusChanged { from: status, to, reason: None });
     }
-    work.record_in(id, Event::MilestoneArchived { forced: force });
+    work.record_in(id, Event::MilestoneArchived { forced: closing.force.clone() });
+    Ok(())
+}
+
+/// Lessons are added to those that are there; the release is set.
+fn say(work: &mut Work<'_>, id: MilestoneId, closing: &Closing) -> Result<(), Refusal> {
+    let before = work.document(id)?.clone();
+    let mut after = before.clone();
+    let Lessons { went_well, improve, recommendations } = &closing.lessons;
+    let said = &mut after.lessons;
+    let lists = [
+        (&mut said.went_well, went_well),
+        (&mut said.improve, improve),
+        (&mut said.recommendations, recommendations),
+    ];
+    for (there, new) in lists {
+        for lesson in new {
+            checked_text("a lesson", lesson, limits::TEXT_CHARS_MAX)?;
+            if !there.contains(lesson) {
+                there.push(lesson.clone());
+            }
+        }
+    }
+    if let Some(release) = &closing.release {
+        checked_text("a release", release, limits::NAME_CHARS_MAX)?;
+        after.release = Some(release.clone());
+    }
+    for change in difference(&before.tree(), &after.tree()) {
+        work.record_in(id, Event::Edited { change });
+    }
     Ok(())
 }
 

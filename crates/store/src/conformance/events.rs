@@ -25,6 +25,9 @@ pub fn events_come_in_order_and_once(fresh: Fresh<'_>) {
     assert_eq!(expected.len(), 8, "a first task moves its milestone along");
     assert_eq!(ada.events(), expected);
     assert_eq!(ben.events(), expected);
+    let own = EventFilter { milestone: Some(M1), task: None };
+    expected.retain(|event| own.matches(event));
+    assert_eq!(ben.store.history(M1).unwrap(), expected);
 }
 
 /// A filter leaves out everything else, and nothing that it names.

@@ -1,7 +1,7 @@
 //! What is read is what was kept, by whoever reads it.
 
 use milestone_domain::change::difference;
-use milestone_domain::command::Command;
+use milestone_domain::command::{Closing, Command};
 use milestone_domain::ids::{MilestoneId, Reference, TaskId, Uid};
 use milestone_domain::readiness::{Board, Readiness};
 use milestone_domain::refusal::Refusal;
@@ -10,6 +10,10 @@ use milestone_domain::status::TaskStatus;
 use uuid::Uuid;
 
 use super::{Fresh, Handle, M1, context, draft, move_freely, plan, started, task};
+
+fn archive(milestone: MilestoneId, force: Option<String>) -> Command {
+    Command::Archive { milestone, closing: Box::new(Closing { force, ..Closing::default() }) }
+}
 
 /// There is nothing in a new project, and nothing is wrong with it.
 pub fn an_empty_project_reads_as_empty(fresh: Fresh<'_>) {
@@ -88,12 +92,12 @@ pub fn an_archived_milestone_stays_readable_and_satisfies_requirements(fresh: Fr
     second.dependencies.requires = vec![Reference::Milestone(M1)];
     second.tasks[0].requires = vec![Reference::Task(task(3))];
     ada.done(&plan(second));
-    let archive = Command::Archive { milestone: M1, force: None };
-    assert!(matches!(ada.refused(&archive), Refusal::Incomplete { .. }));
+    let filed = archive(M1, None);
+    assert!(matches!(ada.refused(&filed), Refusal::Incomplete { .. }));
     for number in [1, 2, 3] {
         ada.done(&move_freely(task(number), TaskStatus::Completed));
     }
-    ada.done(&archive);
+    ada.done(&filed);
     let ben = Handle::new(bench.as_ref());
     assert!(ben.document(M1).archived);
     let snapshot = ben.all();
@@ -117,7 +121,7 @@ pub fn the_past_is_open_work_and_the_newest_of_what_is_filed_away(fresh: Fresh<'
         ada.done(&plan(draft(&["Something"])));
         if number != 3 {
             let force = Some("no longer wanted".to_owned());
-            ada.done(&Command::Archive { milestone: MilestoneId(number), force });
+            ada.done(&archive(MilestoneId(number), force));
         }
     }
     let snapshot = ada.store.read(&Scope::Past(2)).unwrap().snapshot;
@@ -138,7 +142,7 @@ pub fn a_condition_that_an_archived_milestone_provides_still_holds(fresh: Fresh<
     second.tasks[0].conditions = vec!["schema".into()];
     ada.done(&plan(second));
     ada.done(&move_freely(task(1), TaskStatus::Completed));
-    ada.done(&Command::Archive { milestone: M1, force: None });
+    ada.done(&archive(M1, None));
     ada.claim(TaskId::new(MilestoneId(2), 1));
 }
 

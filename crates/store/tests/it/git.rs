@@ -288,7 +288,7 @@ fn archived_on_one_branch_and_worked_on_in_another() {
     for number in 1..=6 {
         one.run(&done(number));
     }
-    one.run(&Command::Archive { milestone: M1, force: None });
+    one.run(&Command::Archive { milestone: M1, closing: Box::default() });
     one.commit("archived");
     assert!(one.root().join("completed/milestone-001.yaml").exists());
     two.run(&done(2));

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{answer, keep, kinds};
 use crate::change::{FieldChange, Path};
-use crate::command::{Command, Credential};
+use crate::command::{Closing, Command, Credential};
 use crate::document::{Criterion, Milestone, Task};
 use crate::event::AttemptId;
 use crate::ids::{MilestoneId, Reference, TaskId, Uid};
@@ -92,7 +92,8 @@ fn clear(name: &str) -> Command {
 }
 
 fn archive(force: Option<&str>) -> Command {
-    Command::Archive { milestone: M1, force: force.map(str::to_owned) }
+    let force = force.map(str::to_owned);
+    Command::Archive { milestone: M1, closing: Box::new(Closing { force, ..Closing::default() }) }
 }
 
 fn note(text: &str, credential: Credential) -> Command {

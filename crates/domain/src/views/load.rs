@@ -1,0 +1,131 @@
+//! Who has how much to do, and what too many want at once.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::open_tasks;
+use crate::dependencies::remaining;
+use crate::effort::Effort;
+use crate::ids::TaskId;
+use crate::readiness::{Board, Readiness, path_parts};
+use crate::snapshot::Snapshot;
+
+/// How far ahead somebody's work is held against their time.
+const HORIZON_DAYS: u32 = 10;
+
+/// How many paths are named.
+const PATHS_MAX: usize = 20;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Load {
+    /// Working days that a share is held against.
+    pub horizon_days: u32,
+    /// People and agents, the most loaded first.
+    pub people: Vec<Share>,
+    /// Open work that is nobody's yet.
+    pub unassigned: usize,
+    pub unassigned_work: Effort,
+    /// Files and folders that several open tasks touch, the most wanted first.
+    pub paths: Vec<WantedPath>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Share {
+    pub name: String,
+    pub held: Vec<TaskId>,
+    /// Open tasks that are theirs, held or not.
+    pub tasks: usize,
+    pub work: Effort,
+    /// Of the working time within the horizon, in percent: above 100 it does not fit.
+    pub percent: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WantedPath {
+    pub path: String,
+    pub tasks: Vec<TaskId>,
+    pub held_by: Option<TaskId>,
+}
+
+pub fn load(snapshot: &Snapshot, today: Date) -> Load {
+    let board = Board::new(snapshot, today);
+    let horizon = u64::from(HORIZON_DAYS * snapshot.settings.calendar.minutes_per_day());
+    let mut people: BTreeMap<String, Share> = BTreeMap::new();
+    let mut paths: BTreeMap<String, WantedPath> = BTreeMap::new();
+    let (mut unassigned, mut unassigned_work) = (0, Effort::default());
+    for (id, outline, task) in open_tasks(snapshot).filter(|(.., task)| !task.status.is_closed()) {
+        let work = remaining(outline, task);
+        let held = match board.readiness(id) {
+            Readiness::Held { by } => Some(by),
+            _ => None,
+        };
+        for path in &task.resources {
+            want(&mut paths, path, id, held.is_some());
+        }
+        let assignee = task.assignee.clone().or_else(|| outline.assignee.clone());
+        let Some(name) = held.clone().or(assignee) else {
+            unassigned += 1;
+            unassigned_work = unassigned_work.saturating_add(work);
+            continue;
+        };
+        let share = people.entry(name.clone()).or_insert_with(|| Share::of(name));
+        share.held.extend(held.map(|_| id));
+        share.tasks += 1;
+        share.work = share.work.saturating_add(work);
+    }
+    let mut people: Vec<Share> = people.into_values().collect();
+    for share in &mut people {
+        let percent = u64::from(share.work.minutes()) * 100 / horizon.max(1);
+        share.percent = u32::try_from(percent).unwrap_or(u32::MAX);
+    }
+    people.sort_by(|a, b| b.work.cmp(&a.work).then_with(|| a.name.cmp(&b.name)));
+    let mut paths: Vec<_> = paths.into_values().filter(|path| path.tasks.len() > 1).collect();
+    paths.sort_by_key(|path| std::cmp::Reverse(path.tasks.len()));
+    paths.truncate(PATHS_MAX);
+    Load { horizon_days: HORIZON_DAYS, people, unassigned, unassigned_work, paths }
+}
+
+impl Share {
+    fn of(name: String) -> Self {
+        Self { name, held: Vec::new(), tasks: 0, work: Effort::default(), percent: 0 }
+    }
+}
+
+fn want(paths: &mut BTreeMap<String, WantedPath>, path: &str, id: TaskId, held: bool) {
+    let plain = path_parts(path).collect::<Vec<_>>().join("/");
+    let wanted = paths.entry(plain.clone());
+    let wanted = wanted.or_insert(WantedPath { path: plain, tasks: Vec::new(), held_by: None });
+    wanted.tasks.push(id);
+    if held {
+        wanted.held_by = Some(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::views::testing::{TODAY, claim, project, task};
+
+    #[test]
+    fn work_is_whose_it_is_and_shared_paths_are_named() {
+        let mut snapshot = project(&[json!({"id": "milestone-001", "title": "M", "tasks": [
+            task(1, &json!({"assignee": "ben", "estimate": "3 weeks"})),
+            task(2, &json!({"assignee": "ben", "status": "in_progress", "resources": ["src/"]})),
+            task(3, &json!({"resources": ["./src"]})),
+            task(4, &json!({"status": "completed", "assignee": "ben"})),
+        ]})]);
+        claim(&mut snapshot, "1.2", "ada", Some(60));
+        let load = load(&snapshot, TODAY);
+        let people: Vec<_> =
+            load.people.iter().map(|p| (p.name.as_str(), p.tasks, p.percent)).collect();
+        assert_eq!(people, [("ben", 1, 150), ("ada", 1, 10)]);
+        assert_eq!((load.unassigned, load.unassigned_work.to_string()), (1, "1d".into()));
+        assert_eq!(load.paths.len(), 1);
+        assert_eq!((load.paths[0].path.as_str(), load.paths[0].tasks.len()), ("src", 2));
+        assert_eq!(load.paths[0].held_by.map(|id| id.number), Some(2));
+    }
+}
