@@ -18,6 +18,7 @@ pub mod task_claim;
 pub mod task_set;
 pub mod update;
 pub mod values;
+pub mod views;
 pub mod watch;
 
 use crate::app::App;

@@ -63,7 +63,7 @@ pub struct MilestoneFields {
     risk: Vec<String>,
     /// Milestones and tasks that must be done before, with commas between them
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
-    dependencies: Vec<Reference>,
+    requires: Vec<Reference>,
     /// A condition that must hold before; may be repeated
     #[arg(long, value_name = "NAME")]
     condition: Vec<String>,
@@ -130,7 +130,7 @@ fn set<T: Clone>(field: &mut Option<T>, value: Option<&T>) {
 }
 
 /// What is there already is not there twice.
-fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
+pub fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
     for item in more {
         if !list.contains(item) {
             list.push(item.clone());
@@ -160,7 +160,7 @@ impl MilestoneFields {
         add(&mut milestone.goals, &self.goal);
         let risks: Vec<_> = self.risk.iter().cloned().map(Into::into).collect();
         add(&mut milestone.risks, &risks);
-        add(&mut milestone.dependencies.requires, &self.dependencies);
+        add(&mut milestone.dependencies.requires, &self.requires);
         add(&mut milestone.dependencies.conditions, &self.condition);
     }
 }

@@ -53,6 +53,8 @@ pub enum Failure {
     Unhealthy {
         problems: usize,
     },
+    /// A release that is asked about is not complete; what is missing has been said.
+    NotReady,
     Io {
         doing: &'static str,
         path: PathBuf,
@@ -174,6 +176,9 @@ impl Failure {
             Self::Unhealthy { .. } => {
                 ("unhealthy", Exit::Failed, "each problem above says what to do about it".into())
             }
+            Self::NotReady => {
+                ("not_ready", Exit::Failed, "finish what is listed, and ask again".into())
+            }
             Self::Io { .. } => {
                 ("io", Exit::Failed, "see that the file can be read and written".into())
             }
@@ -213,6 +218,7 @@ impl Failure {
             Self::LeftToPerson { path } => format!("{path} is left to a person"),
             Self::Unhealthy { problems: 1 } => "1 problem was found".into(),
             Self::Unhealthy { problems } => format!("{problems} problems were found"),
+            Self::NotReady => "not everything for the release is done".into(),
             Self::Io { doing, path, source } => {
                 format!("cannot {doing} {}: {source}", path.display())
             }

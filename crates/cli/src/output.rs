@@ -78,6 +78,13 @@ impl Output {
         written(writeln!(io::stdout().lock(), "{id}"))
     }
 
+    /// Empties a terminal's screen, for what is shown again and again.
+    pub fn clear(self) {
+        if self.terminal && !self.json {
+            let _ = raw("\u{1b}[H\u{1b}[2J");
+        }
+    }
+
     /// A line of a stream of events.
     pub fn event(self, data: &impl Serialize, cursor: Option<&str>) -> Result<(), Failure> {
         let envelope = Envelope {
@@ -107,8 +114,8 @@ impl Output {
     }
 
     pub fn fail(self, failure: &Failure) {
-        // What `doctor --json` found is its document; there is never a second one.
-        let said = self.json && matches!(failure, Failure::Unhealthy { .. });
+        // What was found is the document already; there is never a second one.
+        let said = self.json && matches!(failure, Failure::Unhealthy { .. } | Failure::NotReady);
         if said || matches!(failure, Failure::Closed) {
             return;
         }

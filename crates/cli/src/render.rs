@@ -1,11 +1,15 @@
 //! What people see. Front ends compute nothing: everything here comes from a view.
 
+pub mod chart;
 pub mod dashboard;
 pub mod events;
 pub mod list;
 pub mod milestone;
 pub mod next;
 pub mod page;
+pub mod release;
+pub mod reports;
+pub mod retrospective;
 pub mod style;
 pub mod table;
 pub mod task;

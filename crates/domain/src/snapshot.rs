@@ -7,13 +7,13 @@ use jiff::civil::Date;
 use jiff::fmt::serde::timestamp::second::optional as seconds;
 use serde::{Deserialize, Serialize};
 
-use crate::document::{External, Milestone, Task};
+use crate::document::{External, Milestone, Risk, Task};
 use crate::effort::{Effort, Estimate};
 use crate::event::AttemptId;
 use crate::ids::{MilestoneId, Node, Reference, TaskId, Uid};
 use crate::progress::Progress;
 use crate::settings::Settings;
-use crate::status::{MilestoneStatus, Priority, TaskStatus};
+use crate::status::{Level, MilestoneStatus, Priority, TaskStatus};
 
 /// How much of a project a command reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,8 +159,20 @@ pub struct Outline {
     pub tasks: Vec<TaskOutline>,
     pub criteria_open: u32,
     pub criteria_met: u32,
+    /// How many risks are named, and the worst of them.
+    pub risks: u32,
+    pub worst_risk: Option<RiskOutline>,
     pub progress: (u32, u32, u32),
     pub archived: bool,
+}
+
+/// A risk, as far as a list of them says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RiskOutline {
+    pub text: String,
+    pub probability: Option<Level>,
+    pub impact: Option<Level>,
+    pub mitigation: Option<String>,
 }
 
 /// A task without its body.
@@ -228,6 +240,8 @@ impl Outline {
             tasks: milestone.tasks.iter().map(TaskOutline::of).collect(),
             criteria_open: u32::try_from(milestone.criteria.len() - met).unwrap_or(u32::MAX),
             criteria_met: u32::try_from(met).unwrap_or(u32::MAX),
+            risks: u32::try_from(milestone.risks.len()).unwrap_or(u32::MAX),
+            worst_risk: RiskOutline::worst(&milestone.risks),
             progress: (percentage, tasks_completed, tasks_total),
             archived: milestone.archived,
         }
@@ -280,6 +294,25 @@ impl Outline {
     /// Whether anything in it waits for a condition.
     pub fn has_conditions(&self) -> bool {
         !self.conditions.is_empty() || self.tasks.iter().any(|task| !task.conditions.is_empty())
+    }
+}
+
+impl RiskOutline {
+    /// Likely and grave comes first, then what comes first in the document; a level that nobody
+    /// gave is taken for a medium one.
+    fn worst(risks: &[Risk]) -> Option<Self> {
+        let outline = |risk: &Risk| Self {
+            text: risk.text.clone(),
+            probability: risk.probability,
+            impact: risk.impact,
+            mitigation: risk.mitigation.clone(),
+        };
+        risks.iter().rev().map(outline).max_by_key(Self::weight)
+    }
+
+    pub fn weight(&self) -> u32 {
+        let weight = |level: Option<Level>| level.unwrap_or(Level::Medium).weight();
+        weight(self.probability) * weight(self.impact)
     }
 }
 

@@ -153,6 +153,17 @@ words! {
     }
 }
 
+impl Level {
+    /// To hold risks against one another: high counts three times as much as low.
+    pub fn weight(self) -> u32 {
+        match self {
+            Self::Low => 1,
+            Self::Medium => 2,
+            Self::High => 3,
+        }
+    }
+}
+
 impl MilestoneStatus {
     /// Over: nothing in it is ready, and nothing waits for more of it.
     pub fn is_closed(self) -> bool {

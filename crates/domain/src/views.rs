@@ -10,6 +10,7 @@ pub mod load;
 pub mod milestone;
 pub mod next;
 mod pairs;
+pub mod release;
 pub mod retrospective;
 pub mod task;
 pub mod upcoming;

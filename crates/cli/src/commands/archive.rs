@@ -1,42 +1,174 @@
-//! `milestone archive`: files a finished milestone away.
+//! `milestone archive`: files a finished milestone away, and keeps what it taught.
+
+use std::collections::BTreeSet;
 
 use clap::Args;
-use milestone_domain::command::Command;
-use serde_json::json;
+use milestone_domain::command::{Closing, Command};
+use milestone_domain::document::{Lessons, Milestone};
+use milestone_domain::ids::MilestoneId;
+use milestone_domain::refusal::Refusal;
+use milestone_domain::snapshot::Scope;
+use milestone_domain::status::MilestoneStatus;
+use milestone_domain::views::retrospective::{Retrospective, retrospective};
+use serde::Serialize;
 
 use crate::app::App;
 use crate::errors::Failure;
+use crate::output;
+use crate::render;
 use crate::render::style;
 use crate::target::Target;
 
-/// File completed milestones away
+/// File completed milestones away, and keep what they taught
 ///
-/// Completes a milestone whose tasks are done and whose criteria are met, and files it away. An
-/// archived milestone is still shown by `show` and `list --archived`.
+/// Completes a milestone whose tasks are done and whose criteria are met, compares what it took
+/// with what was thought, and files it away. It is still found by `show`, `search` and `list
+/// --archived`, and the next plans and forecasts learn from it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   milestone archive 1
-  milestone archive milestone-001,milestone-002
+  milestone archive 1 --evidence \"2=all 31 tests pass\" --lesson \"test the import early\"
+  milestone archive milestone-001,milestone-002 --capture-insights
+  milestone archive --batch --release v1.2.0
   milestone archive 3 --force \"superseded by milestone-007\"")]
 pub struct ArchiveArgs {
     /// Milestones, with commas or spaces between them
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
+    #[arg(value_name = "ID", required_unless_present = "batch", value_delimiter = ',')]
     ids: Vec<Target>,
+    /// Every milestone that is completed, or whose tasks and criteria are
+    #[arg(long, conflicts_with_all = ["ids", "force", "evidence"])]
+    batch: bool,
+    /// The release that they belong to, noted in each
+    #[arg(long, value_name = "VERSION")]
+    release: Option<String>,
+    /// How a criterion was seen to hold: its number, `=`, and the evidence; may be repeated
+    #[arg(long, value_name = "N=TEXT", value_parser = evidence)]
+    evidence: Vec<(u32, String)>,
+    /// What to do differently, or again, next time; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    lesson: Vec<String>,
+    /// Keep what the history shows, too: what blocked, what was done again, which estimates were
+    /// off, which risks seem to have come true
+    #[arg(long)]
+    capture_insights: bool,
     /// File it away although something is open, for this reason
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
 }
 
-pub fn run(app: &App, args: &ArchiveArgs) -> Result<(), Failure> {
-    let ids: Vec<_> = args.ids.iter().map(|id| id.milestone(app)).collect::<Result<_, _>>()?;
-    for id in &ids {
-        app.execute(&Command::Archive { milestone: *id, force: args.force.clone() })?;
+fn evidence(text: &str) -> Result<(u32, String), String> {
+    let parts = text.split_once('=').map(|(number, text)| (number.trim().parse(), text.trim()));
+    match parts {
+        Some((Ok(number), text)) if !text.is_empty() => Ok((number, text.to_owned())),
+        _ => Err("write the criterion's number, `=` and the evidence: 2=all tests pass".into()),
     }
-    let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    app.out.done("archived", &json!({ "milestones": names }), &names.join("\n"), |page| {
-        for name in &names {
-            page.styled(style::ID, name).say(" is filed away.").end();
+}
+
+#[derive(Serialize)]
+struct Archived {
+    milestones: Vec<MilestoneId>,
+    retrospectives: Vec<Retrospective>,
+}
+
+pub fn run(app: &App, args: &ArchiveArgs) -> Result<(), Failure> {
+    let ids = match args.batch {
+        true => finished(app)?,
+        false => args.ids.iter().map(|id| id.milestone(app)).collect::<Result<_, _>>()?,
+    };
+    let mut archived = Archived { milestones: Vec::new(), retrospectives: Vec::new() };
+    for id in ids {
+        archived.retrospectives.push(archive(app, id, args)?);
+        archived.milestones.push(id);
+    }
+    let names: Vec<String> = archived.milestones.iter().map(ToString::to_string).collect();
+    app.out.done("archived", &archived, &names.join("\n"), |page| {
+        if names.is_empty() {
+            page.say("No milestone is completed; there is nothing to file away.").end();
+        }
+        for view in &archived.retrospectives {
+            page.styled(style::ID, view.id).say(" is filed away.  ").say(&view.title).end();
+            render::retrospective::retrospective(page, view);
         }
     })
+}
+
+/// Those that somebody completed, and those that only wait for somebody to say so.
+fn finished(app: &App) -> Result<Vec<MilestoneId>, Failure> {
+    let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
+    let finished = snapshot.open().filter(|outline| match outline.status {
+        MilestoneStatus::Completed => true,
+        MilestoneStatus::InProgress => {
+            let tasks = outline.progress();
+            tasks.tasks_total > 0
+                && outline.tasks.iter().all(|task| task.status.is_closed())
+                && outline.criteria_open == 0
+        }
+        _ => false,
+    });
+    Ok(finished.map(|outline| outline.id).collect())
+}
+
+fn archive(app: &App, id: MilestoneId, args: &ArchiveArgs) -> Result<Retrospective, Failure> {
+    let before = looking_back(app, id)?;
+    let captured = if args.capture_insights { before.insights } else { Lessons::default() };
+    let mut lessons = captured;
+    lessons.recommendations.splice(0..0, args.lesson.iter().cloned());
+    let closing = Closing {
+        force: args.force.clone(),
+        evidence: args.evidence.clone(),
+        lessons,
+        release: args.release.clone(),
+    };
+    let command = Command::Archive { milestone: id, closing: Box::new(closing) };
+    match app.execute(&command) {
+        Ok(_) => looking_back(app, id),
+        Err(failure) => {
+            if let Failure::Refused(Refusal::Incomplete { .. }) = &failure {
+                missing(app, id);
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn looking_back(app: &App, id: MilestoneId) -> Result<Retrospective, Failure> {
+    let (snapshot, milestone) = document(app, id)?;
+    let project = &app.opened()?.project;
+    let now = project.context(app.actor()).now;
+    Ok(retrospective(&milestone, &project.history(id)?, &snapshot.settings, now))
+}
+
+fn document(
+    app: &App,
+    id: MilestoneId,
+) -> Result<(milestone_domain::snapshot::Snapshot, Milestone), Failure> {
+    let mut snapshot = app.read(&Scope::Milestone(id))?;
+    match snapshot.documents.remove(&id) {
+        Some(milestone) => Ok((snapshot, milestone)),
+        None => Err(super::show::missing(&snapshot, milestone_domain::ids::Node::Milestone(id))),
+    }
+}
+
+/// Says what keeps a milestone open, each with the command that closes it. Beside the refusal, so
+/// that not being able to say it hides nothing.
+fn missing(app: &App, id: MilestoneId) {
+    if let (false, Ok((_, milestone))) = (app.out.json, document(app, id)) {
+        let mut page = app.out.page();
+        render::milestone::missing(&mut page, &milestone);
+        output::say(&page);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_names_its_criterion() {
+        assert_eq!(evidence("2= all tests = green "), Ok((2, "all tests = green".into())));
+        for wrong in ["all tests pass", "2=", "=x", "-1=x"] {
+            assert!(evidence(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -54,6 +54,9 @@ pub struct PlanArgs {
     /// Something that must be true at the end; may be repeated
     #[arg(long, value_name = "TEXT")]
     criterion: Vec<String>,
+    /// The same as --requires
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    dependencies: Vec<Reference>,
     /// Show the document without writing it
     #[arg(long)]
     dry_run: bool,
@@ -143,6 +146,7 @@ fn draft(args: &PlanArgs) -> Result<Milestone, Failure> {
     };
     draft.title = args.title.clone().unwrap_or(draft.title);
     args.fields.apply(&mut draft);
+    crate::editing::add(&mut draft.dependencies.requires, &args.dependencies);
     for text in &args.task {
         let number = draft.next_task_number();
         let task = task(number, text).map_err(|message| {

@@ -1,13 +1,9 @@
 //! `milestone update`: changes a milestone, then shows it; `status` only shows.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
-use milestone_domain::ids::{MilestoneId, Node};
-use milestone_domain::snapshot::Scope;
 use milestone_domain::status::MilestoneStatus;
-use milestone_domain::views::dashboard::dashboard;
 
+use super::views::{Views, show};
 use crate::app::App;
 use crate::editing::{MilestoneChange, MilestoneFields, amend_milestone};
 use crate::errors::Failure;
@@ -22,6 +18,7 @@ use crate::target::Target;
 #[command(after_help = "\
 Examples:
   milestone update
+  milestone update --dependencies --conflicts
   milestone update 1 --status paused --reason \"waiting for the audit\"
   milestone update milestone-001 --due 2026-12-18 --priority high
   milestone update 1 --unset due")]
@@ -43,6 +40,8 @@ pub struct UpdateArgs {
     unset: Vec<String>,
     #[command(flatten)]
     fields: MilestoneFields,
+    #[command(flatten)]
+    views: Views,
 }
 
 /// Show where things stand, and what to do about it
@@ -53,11 +52,15 @@ pub struct UpdateArgs {
 Examples:
   milestone status
   milestone status current
+  milestone status --comprehensive
+  milestone status --watch
   milestone status --json")]
 pub struct StatusArgs {
     /// Only this milestone
     #[arg(value_name = "ID")]
     id: Option<Target>,
+    #[command(flatten)]
+    views: Views,
 }
 
 pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
@@ -69,7 +72,7 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
                 "name it: `milestone update ID ...`",
             ));
         }
-        return show(app, None);
+        return show(app, None, &args.views);
     };
     let change = MilestoneChange {
         title: args.title.clone(),
@@ -88,7 +91,7 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
         }
         output::say(page.end());
         // The change is made: that it cannot be shown any more must not say it is not.
-        return show(app, Some(id)).or_else(|failure| match failure {
+        return show(app, Some(id), &args.views).or_else(|failure| match failure {
             Failure::Store(error) => {
                 output::warn(&format!("{id} is changed; the dashboard cannot be shown: {error}"));
                 Ok(())
@@ -100,19 +103,10 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
             failure => Err(failure),
         });
     }
-    show(app, Some(id))
+    show(app, Some(id), &args.views)
 }
 
 pub fn status(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     let id = args.id.map(|id| id.milestone(app)).transpose()?;
-    show(app, id)
-}
-
-fn show(app: &App, only: Option<MilestoneId>) -> Result<(), Failure> {
-    let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
-    if let Some(id) = only.filter(|id| snapshot.outline(*id).is_none()) {
-        return Err(super::show::missing(&snapshot, Node::Milestone(id)));
-    }
-    let view = dashboard(&snapshot, only, app.today()?);
-    app.out.show("status", &view, |page| render::dashboard::dashboard(page, &view))
+    show(app, id, &args.views)
 }

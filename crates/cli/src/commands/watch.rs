@@ -41,6 +41,9 @@ pub struct WatchArgs {
 /// Events in one batch; a stream of any length is held in bounded memory.
 const BATCH: usize = 1000;
 
+/// How long something is shown that nothing has happened to.
+const AGAIN: Duration = Duration::from_secs(15);
+
 /// How long one wait lasts; the deadline is looked at in between.
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -69,6 +72,24 @@ pub fn run(app: &App, args: &WatchArgs) -> Result<(), Failure> {
             return Ok(());
         }
         cursor = Some(page.next);
+    }
+}
+
+/// Shows something, and again whenever something has happened.
+pub fn repeat(app: &App, show: impl Fn() -> Result<(), Failure>) -> Result<(), Failure> {
+    let project = &app.opened()?.project;
+    loop {
+        let cursor = now(app)?;
+        app.out.clear();
+        show()?;
+        let started = Instant::now();
+        // Claims end and edits are made by hand without an event.
+        while started.elapsed() < AGAIN {
+            let page = project.wait(&cursor, &EventFilter::default(), 1, WAIT)?;
+            if !page.events.is_empty() {
+                break;
+            }
+        }
     }
 }
 

@@ -98,6 +98,7 @@ fn own() -> Vec<Failure> {
             again: "milestone edit milestone-001".into(),
         },
         Failure::Unhealthy { problems: 2 },
+        Failure::NotReady,
         Failure::Io { doing: "read", path: path(), source: io::Error::other("it is gone") },
         Failure::Closed,
     ]

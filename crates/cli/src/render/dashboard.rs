@@ -2,33 +2,40 @@
 
 use milestone_domain::ids::Node;
 use milestone_domain::readiness::spoken;
-use milestone_domain::views::dashboard::{Dashboard, Pair};
+use milestone_domain::status::MilestoneStatus;
+use milestone_domain::views::dashboard::{Dashboard, Line, Pair, Step};
+use milestone_domain::views::flow::{By, Flow, Known};
 use milestone_domain::views::next::HeldTask;
 
+use super::chart::{bar, spark};
 use super::page::Page;
-use super::table::{Table, cell};
-use super::{list, milestone, style, words};
+use super::table::{Cell, Table, cell};
+use super::{milestone, style, words};
 
 /// How much of a long section is printed; JSON has all of it.
-const LINES_MAX: usize = 15;
+pub const LINES_MAX: usize = 15;
+
+/// Risks are many, and the worst come first.
+const RISKS_MAX: usize = 5;
 
 pub fn dashboard(page: &mut Page, view: &Dashboard) {
-    totals(page, view);
+    summary(page, view);
     if !view.milestones.is_empty() {
         page.gap();
-        let mut table = Table::new(&list::HEAD);
-        view.milestones.iter().for_each(|line| table.row(list::row(&line.row)));
+        let mut table = Table::new(&HEAD);
+        view.milestones.iter().for_each(|line| table.row(line_of(line)));
         table.print(page);
     }
     critical_path(page, view);
     held(page, "Being worked on", &view.held);
     held(page, "Claims that have ended", &view.lapsed);
     blocked(page, view);
+    due(page, view);
+    risks(page, view);
     conditions(page, view);
     if !view.conflicts.is_empty() {
         page.heading("In each other's way");
-        view.conflicts.iter().take(LINES_MAX).for_each(|pair| conflict(page, pair));
-        more(page, view.conflicts.len());
+        pairs(page, &view.conflicts);
     }
     if let Some(cycle) = &view.cycle {
         let path: Vec<_> = cycle.iter().map(ToString::to_string).collect();
@@ -38,7 +45,87 @@ pub fn dashboard(page: &mut Page, view: &Dashboard) {
     advice(page, view);
 }
 
-fn totals(page: &mut Page, view: &Dashboard) {
+const HEAD: [&str; 7] = ["ID", "DONE", "TASKS", "READY", "DUE", "PACE", "TITLE"];
+
+fn line_of(line: &Line) -> Vec<Cell> {
+    let row = &line.row;
+    let (_, pace) = words::pace(row.pace);
+    let (status_style, status) = words::milestone_status(row.status);
+    // What runs needs no word for that; everything else does.
+    let state = match row.status {
+        MilestoneStatus::InProgress | MilestoneStatus::Planned => String::new(),
+        _ => format!("{status}: "),
+    };
+    let (pace_style, critical) = (words::pace(row.pace).0, if row.critical { " ◆" } else { "" });
+    let progress = row.progress;
+    let tasks = match progress.tasks_total {
+        0 => String::new(),
+        total => format!("{}/{total}", progress.tasks_completed),
+    };
+    let ready = if row.ready == 0 { String::new() } else { row.ready.to_string() };
+    vec![
+        cell(style::ID, row.id),
+        cell(status_style, format!("{} {:>3}%", bar(progress.percentage, 8), progress.percentage)),
+        cell(style::PLAIN, tasks),
+        cell(style::GOOD, ready),
+        cell(style::PLAIN, row.due.map(|due| due.to_string()).unwrap_or_default()),
+        cell(pace_style, pace),
+        cell(style::PLAIN, format!("{state}{}{critical}", row.title)),
+    ]
+}
+
+fn summary(page: &mut Page, view: &Dashboard) {
+    let progress = view.overall;
+    if progress.tasks_total > 0 {
+        page.styled(style::GOOD, bar(progress.percentage, 30))
+            .styled(style::HEAD, format!(" {}%", progress.percentage))
+            .say("  ")
+            .say(format!("{} of {} tasks done", progress.tasks_completed, progress.tasks_total))
+            .end();
+    }
+    counts(page, view);
+    let mut facts = Table::new(&["", ""]);
+    let mut fact = |name: &str, said: String| {
+        facts.row(vec![cell(style::DIM, name), cell(style::PLAIN, said)]);
+    };
+    if let Some(finish) = view.finish.filter(|_| !view.critical_path.is_empty()) {
+        fact("earliest", format!("{finish}, if everything ready is worked on at once"));
+    }
+    if view.overall.tasks_completed > 0 {
+        fact("velocity", velocity(&view.flow));
+    }
+    if view.burn_down.len() > 1 {
+        let left: Vec<u32> = view.burn_down.iter().map(|left| left.tasks).collect();
+        let last = left.last().copied().unwrap_or(0);
+        fact("left", format!("{}  {}", spark(&left), words::count(last as usize, "task")));
+    }
+    if let Some(scope) = view.scope.filter(|scope| scope.tasks_then != scope.tasks_now) {
+        let change = i64::from(scope.tasks_now) - i64::from(scope.tasks_then);
+        let (then, now) = (scope.tasks_then, scope.tasks_now);
+        fact("scope", format!("{change:+} tasks since the work began ({then} then, {now} now)"));
+    }
+    facts.print(page);
+}
+
+/// What is usually finished, or how much has to be before that can be said.
+pub fn velocity(flow: &Flow) -> String {
+    let unit = match flow.by {
+        By::Day => "day",
+        By::Week => "week",
+    };
+    let done: Vec<u32> = flow.spans.iter().map(|span| span.completed).collect();
+    match &flow.velocity {
+        Known::Known { value } => {
+            format!("{}  {} tasks a {unit}, {} of work", spark(&done), value.tasks, value.work)
+        }
+        Known::TooLittle { have, needed } => {
+            let so_far = words::count(*have, "whole day");
+            format!("known after {needed} whole days since the first task was done ({so_far} yet)")
+        }
+    }
+}
+
+fn counts(page: &mut Page, view: &Dashboard) {
     let totals = &view.totals;
     page.styled(style::HEAD, words::count(totals.milestones, "milestone"));
     let statuses = totals.milestones_by_status.iter();
@@ -61,12 +148,6 @@ fn totals(page: &mut Page, view: &Dashboard) {
         page.say(": ").say(tasks.join(", "));
     }
     page.end();
-    if let Some(finish) = view.finish.filter(|_| !view.critical_path.is_empty()) {
-        page.say("Everything can be done by ")
-            .styled(style::HEAD, finish)
-            .say(" at the earliest.")
-            .end();
-    }
 }
 
 fn critical_path(page: &mut Page, view: &Dashboard) {
@@ -74,8 +155,12 @@ fn critical_path(page: &mut Page, view: &Dashboard) {
         return;
     }
     page.heading("Critical path");
+    path(page, &view.critical_path);
+}
+
+pub fn path(page: &mut Page, steps: &[Step]) {
     let mut table = Table::new(&["", "", "", ""]);
-    for step in view.critical_path.iter().take(LINES_MAX) {
+    for step in steps.iter().take(LINES_MAX) {
         table.row(vec![
             cell(style::ID, step.id),
             cell(style::PLAIN, step.start),
@@ -84,7 +169,7 @@ fn critical_path(page: &mut Page, view: &Dashboard) {
         ]);
     }
     table.print(page);
-    more(page, view.critical_path.len());
+    more(page, steps.len());
 }
 
 fn held(page: &mut Page, heading: &str, tasks: &[HeldTask]) {
@@ -112,17 +197,54 @@ fn blocked(page: &mut Page, view: &Dashboard) {
         return;
     }
     page.heading("Stopped");
-    let mut table = Table::new(&["", "", "", ""]);
     for blocked in view.blocked.iter().take(LINES_MAX) {
-        table.row(vec![
-            cell(style::ID, blocked.id),
-            cell(style::WARN, blocked.status),
-            cell(style::PLAIN, &blocked.title),
-            cell(style::PLAIN, blocked.reason.as_deref().unwrap_or_default()),
-        ]);
+        page.styled(style::ID, blocked.id)
+            .say("  ")
+            .styled(style::WARN, blocked.status)
+            .say("  ")
+            .say(&blocked.title)
+            .end();
+        if let Some(reason) = &blocked.reason {
+            page.say("  ").say(reason).end();
+        }
+        let cost = match (blocked.holds_up, blocked.critical) {
+            (0, false) => continue,
+            (0, true) => "every day moves the finish of everything".to_owned(),
+            (held, false) => format!("{held} finish later for every day"),
+            (held, true) => format!("{held} finish later for every day, and everything with them"),
+        };
+        page.say("  ").styled(style::WARN, cost).end();
     }
-    table.print(page);
     more(page, view.blocked.len());
+}
+
+fn due(page: &mut Page, view: &Dashboard) {
+    if view.due.is_empty() {
+        return;
+    }
+    page.heading("Due");
+    super::reports::due(page, &view.due, view.today);
+}
+
+fn risks(page: &mut Page, view: &Dashboard) {
+    if view.risks.is_empty() {
+        return;
+    }
+    page.heading("Risks");
+    for risk in view.risks.iter().take(RISKS_MAX) {
+        let worst = &risk.worst;
+        page.styled(style::ID, risk.milestone).say("  ").say(&worst.text);
+        if risk.others > 0 {
+            page.styled(style::DIM, format!("  (and {} more there)", risk.others));
+        }
+        page.end();
+        if let Some(mitigation) = &worst.mitigation {
+            page.say("  ").styled(style::DIM, mitigation).end();
+        }
+    }
+    if view.risks.len() > RISKS_MAX {
+        page.styled(style::DIM, format!("and {} more", view.risks.len() - RISKS_MAX)).end();
+    }
 }
 
 fn conditions(page: &mut Page, view: &Dashboard) {
@@ -146,6 +268,11 @@ fn conditions(page: &mut Page, view: &Dashboard) {
     }
     table.print(page);
     more(page, view.conditions.len());
+}
+
+pub fn pairs(page: &mut Page, pairs: &[Pair]) {
+    pairs.iter().take(LINES_MAX).for_each(|pair| conflict(page, pair));
+    more(page, pairs.len());
 }
 
 fn conflict(page: &mut Page, pair: &Pair) {
@@ -190,7 +317,7 @@ fn advice(page: &mut Page, view: &Dashboard) {
     }
 }
 
-fn more(page: &mut Page, all: usize) {
+pub fn more(page: &mut Page, all: usize) {
     if all > LINES_MAX {
         page.styled(style::DIM, format!("and {} more", all - LINES_MAX)).end();
     }

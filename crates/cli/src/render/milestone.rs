@@ -135,6 +135,33 @@ fn plan(page: &mut Page, schedule: &MilestoneSchedule) {
     words::related(page, "Required by", &schedule.required_by);
 }
 
+/// What keeps a milestone from being completed, and what closes each of it.
+pub fn missing(page: &mut Page, milestone: &Milestone) {
+    page.say("What is missing in ").styled(style::ID, milestone.id).say(":").end();
+    let mut table = Table::new(&["", "", ""]);
+    for task in milestone.tasks.iter().filter(|task| !task.status.is_closed()) {
+        let id = milestone.task_id(task);
+        table.row(vec![
+            cell(style::ID, id),
+            cell(style::HINT, format!("milestone task done {id}")),
+            cell(style::PLAIN, &task.title),
+        ]);
+    }
+    for criterion in milestone.criteria.iter().filter(|criterion| criterion.met.is_none()) {
+        let number = criterion.id.unwrap_or_default();
+        let close = match criterion.check {
+            Some(_) => format!("milestone criterion check {} {number}", milestone.id),
+            None => format!("--evidence \"{number}=...\""),
+        };
+        table.row(vec![
+            cell(style::ID, format!("criterion {number}")),
+            cell(style::HINT, close),
+            cell(style::PLAIN, &criterion.text),
+        ]);
+    }
+    table.print(page);
+}
+
 /// The long form's other sections are named, and are read where they stand.
 fn rest(page: &mut Page, document: &Milestone) {
     const SHOWN: &[&str] = &[

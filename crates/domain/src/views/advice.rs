@@ -101,7 +101,7 @@ fn finished(line: &Line) -> Option<Advice> {
 }
 
 /// A name as a shell takes it for one word, whatever it holds.
-fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     if !name.is_empty() && !name.starts_with('-') && name.chars().all(plain) {
         return name.to_owned();
@@ -113,8 +113,8 @@ fn quoted(name: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use crate::views::dashboard::dashboard;
-    use crate::views::testing::{TODAY, claim, project, task};
+    use crate::views::dashboard::testing::seen;
+    use crate::views::testing::{claim, project, task};
 
     #[test]
     fn each_state_has_its_line() {
@@ -137,7 +137,7 @@ mod tests {
         for (more, expected) in cases {
             let mut document = json!({"id": "milestone-001", "title": "M"});
             document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            let view = dashboard(&project(&[document]), None, TODAY);
+            let view = seen(&project(&[document]), None);
             let commands: Vec<_> =
                 view.advice.iter().filter_map(|a| a.command.as_deref()).collect();
             assert_eq!(commands, [expected], "{more}");
@@ -150,7 +150,7 @@ mod tests {
         let document = json!({"id": "milestone-001", "title": "M", "tasks": [running]});
         let mut snapshot = project(&[document]);
         claim(&mut snapshot, "1.1", "gone", None);
-        let view = dashboard(&snapshot, None, TODAY);
+        let view = seen(&snapshot, None);
         assert_eq!(view.advice[0].command.as_deref(), Some("milestone task claim task-001-001"));
     }
 }

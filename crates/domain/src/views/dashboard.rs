@@ -3,37 +3,75 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use super::advice::{Advice, advise};
+use super::flow::{Flow, flow};
 use super::list::{Row, rows};
 use super::next::HeldTask;
 pub use super::pairs::Pair;
+use super::upcoming::{Due, upcoming};
 use super::when::Clock;
 use super::{ClaimState, ConditionState, open_tasks, pairs};
 use crate::dependencies::{Dependencies, Plan};
+use crate::effort::Effort;
 use crate::ids::{MilestoneId, Node, TaskId};
+use crate::past::Trail;
+use crate::progress::Progress;
 use crate::readiness::{Board, Readiness};
-use crate::snapshot::{Outline, Problem, Snapshot};
+use crate::snapshot::{Outline, Problem, RiskOutline, Snapshot};
 use crate::status::{MilestoneStatus, TaskStatus};
+
+/// How many days of what was left are shown.
+const BURN_DOWN_DAYS: i64 = 28;
+
+const A_DAY: Effort = Effort::from_minutes(8 * 60);
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Dashboard {
     pub today: Date,
+    /// Of everything that is shown.
+    pub overall: Progress,
     pub totals: Totals,
     pub milestones: Vec<Line>,
+    pub flow: Flow,
+    /// Tasks left at the end of each of the last days.
+    pub burn_down: Vec<Left>,
+    pub scope: Option<ScopeChange>,
     /// When everything open can be done at the earliest; none while there is a cycle.
     pub finish: Option<Date>,
     pub critical_path: Vec<Step>,
     pub held: Vec<HeldTask>,
     pub lapsed: Vec<HeldTask>,
     pub blocked: Vec<Blocked>,
+    /// Due within the next days, or already.
+    pub due: Vec<Due>,
+    pub risks: Vec<OpenRisk>,
     pub conditions: Vec<OpenCondition>,
     pub conflicts: Vec<Pair>,
     /// Each waits for the next, the last for the first.
     pub cycle: Option<Vec<Node>>,
     pub problems: Vec<Problem>,
     pub advice: Vec<Advice>,
+}
+
+/// How much there was left at the end of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Left {
+    pub day: Date,
+    pub tasks: u32,
+    pub work: Effort,
+}
+
+/// How much more, or less, there is to do than when the work began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ScopeChange {
+    pub tasks_then: u32,
+    pub tasks_now: u32,
+    pub work_then: Effort,
+    pub work_now: Effort,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -71,6 +109,20 @@ pub struct Blocked {
     /// `blocked`, `failed` or `paused`.
     pub status: &'static str,
     pub reason: Option<String>,
+    /// How much finishes later for every day that this lasts longer.
+    pub holds_up: usize,
+    /// Every such day moves the finish of everything.
+    pub critical: bool,
+}
+
+/// A risk of an open milestone.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OpenRisk {
+    pub milestone: MilestoneId,
+    /// The worst of those that are named there.
+    #[serde(flatten)]
+    pub worst: RiskOutline,
+    pub others: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -80,8 +132,18 @@ pub struct OpenCondition {
     pub waited_for_by: Vec<Node>,
 }
 
+/// What a dashboard is made from, beside the project itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    pub now: Timestamp,
+    pub today: Date,
+    /// Of the milestones that are shown.
+    pub trails: &'a BTreeMap<MilestoneId, Trail>,
+}
+
 /// Of the whole project, or of one milestone of it.
-pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, today: Date) -> Dashboard {
+pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, moment: Moment<'_>) -> Dashboard {
+    let today = moment.today;
     let board = Board::new(snapshot, today);
     let graph = Dependencies::of(snapshot);
     let plan = graph.plan(snapshot, today);
@@ -96,13 +158,19 @@ pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, today: Date) ->
     let problems = problems.filter(|p| only.is_none() || p.milestone.is_none_or(of_interest));
     let mut dashboard = Dashboard {
         today,
+        overall: overall(shown()),
+        flow: flow(snapshot, moment.now, today),
+        burn_down: burn_down(moment),
+        scope: scope_change(snapshot, moment.trails),
+        due: due(snapshot, only, today),
+        risks: risks(shown()),
         totals: totals(snapshot, shown(), &tasks),
         milestones: lines(snapshot, shown(), plan.as_ref(), &clock),
         finish: plan.as_ref().map(|plan| clock.finish(plan.total().minutes().into())),
         critical_path: plan.as_ref().map(|p| steps(snapshot, p, &clock, only)).unwrap_or_default(),
         held: tasks.held,
         lapsed: tasks.lapsed,
-        blocked: shown().flat_map(blocked).collect(),
+        blocked: shown().flat_map(|outline| blocked(outline, plan.as_ref())).collect(),
         conditions: open_conditions(&board, shown()),
         conflicts,
         cycle: graph.cycle(),
@@ -211,23 +279,98 @@ fn steps(
         .collect()
 }
 
-fn blocked(outline: &Outline) -> Vec<Blocked> {
-    let stopped = matches!(outline.status, MilestoneStatus::Blocked | MilestoneStatus::Paused)
-        .then(|| Blocked {
-            id: Node::Milestone(outline.id),
-            title: outline.title.clone(),
-            status: outline.status.word(),
-            reason: outline.reason.clone(),
-        });
+fn blocked(outline: &Outline, plan: Option<&Plan<'_, '_>>) -> Vec<Blocked> {
+    let entry = |id: Node, title: &str, status, reason: &Option<String>| {
+        let moved = plan.map(|plan| plan.slip(id, A_DAY)).unwrap_or_default();
+        Blocked {
+            id,
+            title: title.to_owned(),
+            status,
+            reason: reason.clone(),
+            holds_up: moved.iter().filter(|(node, _)| *node != id).count(),
+            critical: plan.and_then(|plan| plan.window(id)).is_some_and(|window| window.critical),
+        }
+    };
+    let stopped = matches!(outline.status, MilestoneStatus::Blocked | MilestoneStatus::Paused);
+    let (word, id) = (outline.status.word(), Node::Milestone(outline.id));
+    let stopped = stopped.then(|| entry(id, &outline.title, word, &outline.reason));
     let failed = |status| matches!(status, TaskStatus::Blocked | TaskStatus::Failed);
     let open = outline.tasks.iter().filter(|_| !outline.status.is_closed());
-    let tasks = open.filter(|task| failed(task.status)).map(|task| Blocked {
-        id: Node::Task(TaskId::new(outline.id, task.number)),
-        title: task.title.clone(),
-        status: task.status.word(),
-        reason: task.reason.clone(),
+    let tasks = open.filter(|task| failed(task.status)).map(|task| {
+        let id = Node::Task(TaskId::new(outline.id, task.number));
+        entry(id, &task.title, task.status.word(), &task.reason)
     });
     stopped.into_iter().chain(tasks).collect()
+}
+
+fn overall<'a>(shown: impl Iterator<Item = &'a Outline>) -> Progress {
+    let counted = shown.filter(|outline| outline.status != MilestoneStatus::Cancelled);
+    let (completed, total) = counted.fold((0, 0), |(completed, total), outline| {
+        let progress = outline.progress();
+        (completed + progress.tasks_completed, total + progress.tasks_total)
+    });
+    // Rounded down: 100 only when everything is done.
+    let percentage = (u64::from(completed) * 100).checked_div(u64::from(total)).unwrap_or(0);
+    let percentage = u32::try_from(percentage).unwrap_or(100);
+    Progress { percentage, tasks_completed: completed, tasks_total: total }
+}
+
+/// What was left, summed over everything shown; days before there was anything are left out.
+fn burn_down(moment: Moment<'_>) -> Vec<Left> {
+    let first = moment.trails.values().filter_map(|trail| Some(trail.0.first()?.day)).min();
+    let Some(first) = first else { return Vec::new() };
+    let last = moment.now.to_zoned(TimeZone::UTC).date();
+    let begin = first.max(last.saturating_sub((BURN_DOWN_DAYS - 1).days()));
+    begin
+        .series(1.day())
+        .take_while(|day| *day <= last)
+        .map(|day| {
+            let standing = moment.trails.values().filter_map(|trail| trail.at(day));
+            let left = standing.fold((0, 0_u32), |(tasks, work), standing| {
+                let left = standing.work.minutes() - standing.finished.minutes();
+                (tasks + standing.tasks - standing.completed, work.saturating_add(left))
+            });
+            Left { day, tasks: left.0, work: Effort::from_minutes(left.1) }
+        })
+        .collect()
+}
+
+/// Of the milestones that are being worked on, since the day each began.
+fn scope_change(snapshot: &Snapshot, trails: &BTreeMap<MilestoneId, Trail>) -> Option<ScopeChange> {
+    let mut change: Option<ScopeChange> = None;
+    for (id, trail) in trails {
+        let started = snapshot.outline(*id).and_then(|outline| outline.started_at);
+        let Some(started) = started.map(|at| at.to_zoned(TimeZone::UTC).date()) else { continue };
+        let (Some(then), Some(now)) = (trail.at(started), trail.0.last()) else { continue };
+        let sum = change.get_or_insert(ScopeChange {
+            tasks_then: 0,
+            tasks_now: 0,
+            work_then: Effort::default(),
+            work_now: Effort::default(),
+        });
+        sum.tasks_then += then.tasks;
+        sum.tasks_now += now.tasks;
+        sum.work_then = sum.work_then.saturating_add(then.work);
+        sum.work_now = sum.work_now.saturating_add(now.work);
+    }
+    change
+}
+
+fn due(snapshot: &Snapshot, only: Option<MilestoneId>, today: Date) -> Vec<Due> {
+    let mut due = upcoming(snapshot, today).due;
+    due.retain(|due| only.is_none_or(|only| due.what.id.milestone() == only));
+    due
+}
+
+fn risks<'a>(shown: impl Iterator<Item = &'a Outline>) -> Vec<OpenRisk> {
+    let open = shown.filter(|outline| !outline.status.is_closed());
+    let risk = |outline: &Outline| {
+        let worst = outline.worst_risk.clone()?;
+        Some(OpenRisk { milestone: outline.id, worst, others: outline.risks.saturating_sub(1) })
+    };
+    let mut risks: Vec<OpenRisk> = open.filter_map(risk).collect();
+    risks.sort_by_key(|risk| std::cmp::Reverse(risk.worst.weight()));
+    risks
 }
 
 fn open_conditions<'a>(
@@ -257,9 +400,22 @@ fn open_conditions<'a>(
 }
 
 #[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::views::testing::TODAY;
+
+    /// A dashboard of a project whose history is not asked for.
+    pub fn seen(snapshot: &Snapshot, only: Option<MilestoneId>) -> Dashboard {
+        let now = "2026-11-02T12:00:00Z".parse().unwrap();
+        dashboard(snapshot, only, Moment { now, today: TODAY, trails: &BTreeMap::new() })
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::testing::seen;
     use super::*;
     use crate::views::Pace;
     use crate::views::testing::{TODAY, claim, project, task};
@@ -285,7 +441,7 @@ mod tests {
 
     #[test]
     fn everything_that_needs_a_person_is_there() {
-        let view = dashboard(&busy(), None, TODAY);
+        let view = seen(&busy(), None);
         assert_eq!((view.totals.ready, view.totals.waiting, view.totals.tasks), (1, 3, 6));
         assert_eq!(
             view.held.iter().map(|held| held.by.as_str()).collect::<Vec<_>>(),
@@ -293,6 +449,7 @@ mod tests {
         );
         assert_eq!(view.lapsed[0].by, "gone");
         assert_eq!(view.blocked[0].reason.as_deref(), Some("no key"));
+        assert_eq!((view.blocked[0].holds_up, view.blocked[0].critical), (0, false));
         assert_eq!(view.conditions[0].condition.name, "approved");
         assert_eq!(view.conflicts.len(), 1);
         assert_eq!(view.milestones[0].row.pace, Pace::Behind { days: 1 });
@@ -302,7 +459,7 @@ mod tests {
 
     #[test]
     fn one_milestone_shows_only_what_concerns_it() {
-        let view = dashboard(&busy(), Some(MilestoneId(2)), TODAY);
+        let view = seen(&busy(), Some(MilestoneId(2)));
         assert_eq!((view.milestones.len(), view.lapsed.len(), view.blocked.len()), (1, 0, 0));
         assert_eq!(view.conflicts.len(), 1, "the conflict is with the other one");
     }
@@ -312,9 +469,39 @@ mod tests {
         let snapshot = project(&[json!({"id": "milestone-001", "title": "A", "tasks": [
             task(1, &json!({"requires": ["task-002"]})), task(2, &json!({"requires": ["task-001"]})),
         ]})]);
-        let view = dashboard(&snapshot, None, TODAY);
+        let view = seen(&snapshot, None);
         assert_eq!(view.cycle.unwrap().len(), 3);
         assert_eq!(view.finish, None);
+    }
+
+    #[test]
+    fn what_is_left_and_what_came_in_is_seen_day_by_day() {
+        let snapshot = project(&[json!({"id": "milestone-001", "title": "A",
+            "started_at": "2026-10-31T08:00:00Z", "risks": ["small",
+                {"risk": "grave", "probability": "high", "impact": "high"}],
+            "tasks": [task(1, &json!({"status": "completed"})), task(2, &json!({}))]})]);
+        let standing = |day: &str, tasks, completed| crate::past::Standing {
+            day: day.parse().unwrap(),
+            tasks,
+            completed,
+            work: Effort::from_minutes(60 * tasks),
+            finished: Effort::from_minutes(60 * completed),
+            stopped: 0,
+        };
+        let days = vec![
+            standing("2026-10-30", 1, 0),
+            standing("2026-11-01", 1, 1),
+            standing("2026-11-02", 2, 1),
+        ];
+        let trails = BTreeMap::from([(MilestoneId(1), Trail(days))]);
+        let now = "2026-11-02T12:00:00Z".parse().unwrap();
+        let view = dashboard(&snapshot, None, Moment { now, today: TODAY, trails: &trails });
+        let left: Vec<_> = view.burn_down.iter().map(|left| left.tasks).collect();
+        assert_eq!(left, [1, 1, 0, 1]);
+        let scope = view.scope.unwrap();
+        assert_eq!((scope.tasks_then, scope.tasks_now), (1, 2));
+        assert_eq!((view.risks[0].worst.text.as_str(), view.risks[0].others), ("grave", 1));
+        assert_eq!(view.overall.percentage, 50);
     }
 
     #[test]
@@ -327,7 +514,7 @@ mod tests {
             json!({"id": format!("milestone-{number:03}"), "title": "M", "tasks": tasks})
         }).collect();
         let snapshot = project(&documents);
-        let view = dashboard(&snapshot, None, TODAY);
+        let view = seen(&snapshot, None);
         assert_eq!(view.totals.ready, 5000);
     }
 }

@@ -37,6 +37,9 @@ pub struct Retrospective {
     /// Of the tasks that were both estimated and measured.
     pub estimated: Effort,
     pub actual: Effort,
+    /// What they took of what was thought; none where nothing was measured.
+    pub percent: Option<u32>,
+    pub measured: usize,
     pub tasks: Vec<Outcome>,
     pub kinds: Vec<KindOutcome>,
     pub stopped: Vec<Stop>,
@@ -112,6 +115,9 @@ pub fn retrospective(
     let completed = milestone.completed_at.map(date);
     let late = milestone.due.zip(completed).filter(|(due, completed)| completed > due);
     let measured = || tasks.iter().filter(|task| task.percent.is_some());
+    let estimated: Effort =
+        measured().filter_map(|task| task.estimate).map(Estimate::expected).sum();
+    let actual: Effort = measured().filter_map(|task| task.actual).sum();
     let mut view = Retrospective {
         id: milestone.id,
         title: milestone.title.clone(),
@@ -119,8 +125,10 @@ pub fn retrospective(
         completed,
         due: milestone.due,
         days_late: late.map(|(due, done)| settings.calendar.working_days_between(due, done).max(1)),
-        estimated: measured().filter_map(|t| t.estimate).map(Estimate::expected).sum(),
-        actual: measured().filter_map(|task| task.actual).sum(),
+        percent: measured().next().map(|_| share(actual, estimated)),
+        measured: measured().count(),
+        estimated,
+        actual,
         kinds: kinds(&tasks),
         risks: came_true(&milestone.risks, &told.stopped),
         stopped: told.stopped,

@@ -7,7 +7,7 @@ use super::when::effort;
 use super::{ConditionState, Related, conditions, open_tasks};
 use crate::dependencies::Dependencies;
 use crate::effort::Effort;
-use crate::ids::Node;
+use crate::ids::{MilestoneId, Node};
 use crate::readiness::{Board, Readiness, Reason};
 use crate::snapshot::Snapshot;
 
@@ -52,6 +52,23 @@ pub struct Stuck {
     #[serde(flatten)]
     pub what: Related,
     pub reasons: Vec<Reason>,
+}
+
+impl Waits {
+    /// Only what concerns one milestone, if one is named.
+    #[must_use]
+    pub fn of(mut self, only: Option<MilestoneId>) -> Self {
+        let Some(only) = only else { return self };
+        let concerns = |what: &Related| what.id.milestone() == only;
+        self.milestones.retain(|links| {
+            let near = links.requires.iter().chain(&links.required_by);
+            concerns(&links.what) || near.into_iter().any(concerns)
+        });
+        self.holding.retain(|holding| concerns(&holding.what));
+        self.stuck.retain(|stuck| concerns(&stuck.what));
+        self.stuck_total = self.stuck.len();
+        self
+    }
 }
 
 pub fn waits(snapshot: &Snapshot, today: Date) -> Waits {
