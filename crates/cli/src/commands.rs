@@ -6,6 +6,7 @@ pub mod config;
 pub mod criterion;
 pub mod doctor;
 pub mod edit;
+pub mod health;
 pub mod init;
 pub mod list;
 pub mod merge_driver;

@@ -35,6 +35,12 @@ fn run<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Result<String, Failur
     Err(failed(std::io::Error::other(said)))
 }
 
+/// Which git there is, if any.
+pub fn version() -> Option<String> {
+    let said = run(Path::new("/"), &["version"]).ok()?;
+    Some(said.trim().trim_start_matches("git version ").to_owned())
+}
+
 /// The version of a conflicted file with which both sides of the merge began, while git knows it.
 pub fn merge_base(file: &Path) -> Option<String> {
     let (folder, name) = (file.parent()?, file.file_name()?.to_str()?);

@@ -22,9 +22,9 @@ pub enum Refusal {
     Empty { what: &'static str },
     #[error("{id} is {from}; it cannot become {to}")]
     BadMove { id: Node, from: &'static str, to: &'static str, next: String },
-    #[error("{task} cannot be completed: it {}", reasons(.waiting))]
+    #[error("{task} cannot be completed: {}", reasons(.waiting))]
     PrerequisitesOpen { task: TaskId, waiting: Vec<Reason> },
-    #[error("{task} cannot be started: it {}", reasons(.waiting))]
+    #[error("{task} cannot be started: {}", reasons(.waiting))]
     NotReady { task: TaskId, waiting: Vec<Reason> },
     #[error("{milestone} cannot be completed: {}", open(.tasks, .criteria))]
     Incomplete { milestone: MilestoneId, tasks: Vec<TaskId>, criteria: Vec<u32> },

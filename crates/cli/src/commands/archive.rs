@@ -81,11 +81,13 @@ pub fn run(app: &App, args: &ArchiveArgs) -> Result<(), Failure> {
         archived.retrospectives.push(archive(app, id, args)?);
         archived.milestones.push(id);
     }
+    if archived.milestones.is_empty() {
+        return app.out.show("archived", &archived, |page| {
+            page.say("No milestone is completed; there is nothing to file away.").end();
+        });
+    }
     let names: Vec<String> = archived.milestones.iter().map(ToString::to_string).collect();
     app.out.done("archived", &archived, &names.join("\n"), |page| {
-        if names.is_empty() {
-            page.say("No milestone is completed; there is nothing to file away.").end();
-        }
         for view in &archived.retrospectives {
             page.styled(style::ID, view.id).say(" is filed away.  ").say(&view.title).end();
             render::retrospective::retrospective(page, view);

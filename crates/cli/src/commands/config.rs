@@ -136,7 +136,7 @@ fn set(app: &App, key: &str, value: &str) -> Result<(), Failure> {
     })
 }
 
-fn validate(app: &App) -> Result<(), Failure> {
+pub fn validate(app: &App) -> Result<(), Failure> {
     let config = load(app)?;
     let data = json!({ "valid": true, "warnings": config.warnings });
     app.out.show("config_validation", &data, |page| {

@@ -23,25 +23,25 @@ use crate::render;
 #[command(next_help_heading = "Views")]
 pub struct Views {
     /// What waits on what: the graph, the critical path, what holds up the most
-    #[arg(long)]
+    #[arg(long, conflicts_with = "alone")]
     dependencies: bool,
     /// What gets in each other's way: files, dates
-    #[arg(long)]
+    #[arg(long, conflicts_with = "alone")]
     conflicts: bool,
     /// What is due next, and what becomes ready next
-    #[arg(long)]
+    #[arg(long, conflicts_with = "alone")]
     upcoming: bool,
     /// How fast work goes, and how good the estimates are
-    #[arg(long)]
+    #[arg(long, conflicts_with = "alone")]
     performance: bool,
     /// Who has how much to do, and which paths are wanted by many
-    #[arg(long)]
+    #[arg(long, conflicts_with = "alone")]
     resources: bool,
     /// What was finished, day by day or week by week
-    #[arg(long)]
+    #[arg(long, conflicts_with = "alone")]
     velocity: bool,
     /// All of these after the dashboard
-    #[arg(long)]
+    #[arg(long, conflicts_with = "alone")]
     comprehensive: bool,
     /// Whether everything for a release is done; exits with 1 if not
     #[arg(
@@ -50,8 +50,7 @@ pub struct Views {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "",
-        conflicts_with_all = ["dependencies", "conflicts", "upcoming", "performance", "resources",
-            "velocity", "comprehensive", "release_notes", "watch"]
+        group = "alone"
     )]
     release_ready: Option<String>,
     /// What was completed for a release, as Markdown
@@ -61,12 +60,23 @@ pub struct Views {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "",
-        conflicts_with_all = ["dependencies", "conflicts", "upcoming", "performance", "resources",
-            "velocity", "comprehensive", "watch"]
+        group = "alone"
     )]
     release_notes: Option<String>,
+    /// The machine under the project: disk, memory, load, git, claims
+    #[arg(long, group = "alone")]
+    system_health: bool,
+    /// Checks that pass or fail; exits with 1 if one fails
+    #[arg(long, group = "alone")]
+    health_check: bool,
+    /// Whether every setting can be used
+    #[arg(long, group = "alone")]
+    validate_config: bool,
+    /// All of that for a bug report, without anything that anybody wrote
+    #[arg(long, group = "alone")]
+    diagnostics: bool,
     /// Show it again whenever something changes, until interrupted
-    #[arg(long)]
+    #[arg(long, conflicts_with = "alone")]
     watch: bool,
 }
 
@@ -104,12 +114,23 @@ impl Views {
     }
 }
 
+type View = fn(&App) -> Result<(), Failure>;
+
 pub fn show(app: &App, only: Option<MilestoneId>, views: &Views) -> Result<(), Failure> {
     if let Some(release) = &views.release_ready {
         return ready(app, only, release);
     }
     if let Some(release) = &views.release_notes {
         return notes(app, only, release);
+    }
+    let alone: [(bool, View); 4] = [
+        (views.system_health, super::health::system_health),
+        (views.health_check, super::health::health_check),
+        (views.validate_config, super::config::validate),
+        (views.diagnostics, super::health::diagnostics),
+    ];
+    if let Some((_, view)) = alone.iter().find(|(wanted, _)| *wanted) {
+        return view(app);
     }
     if views.watch {
         return super::watch::repeat(app, || print(app, only, views));

@@ -64,6 +64,14 @@ impl Page {
         self
     }
 
+    /// Lines that are no sentences, such as JSON: each as it is.
+    pub fn lines_as_they_are(&mut self, text: &str) -> &mut Self {
+        for line in text.lines() {
+            self.say(line).end();
+        }
+        self
+    }
+
     pub fn indented(&mut self, text: &str) -> &mut Self {
         for line in text.trim_end().lines() {
             self.say("  ").say(line).end();

@@ -231,10 +231,14 @@ pub fn load(page: &mut Page, view: &Load) {
         ]);
     }
     table.print(page);
+    if view.people.is_empty() {
+        page.say("Nobody holds or is assigned anything.").end();
+    }
     more(page, view.people.len());
     if view.unassigned > 0 {
         page.say(words::count(view.unassigned, "task"))
-            .say(format!(" ({}) nobody's yet.", view.unassigned_work))
+            .say(if view.unassigned == 1 { " is" } else { " are" })
+            .say(format!(" nobody's yet: {} of work.", view.unassigned_work))
             .end();
     }
     if !view.paths.is_empty() {

@@ -81,6 +81,18 @@ pub fn seconds(seconds: u64) -> String {
     }
 }
 
+/// An amount of storage, as people say it.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    let mut whole = bytes;
+    let mut unit = 0;
+    while whole >= 10_000 && unit + 1 < UNITS.len() {
+        whole /= 1024;
+        unit += 1;
+    }
+    format!("{whole} {}", UNITS[unit])
+}
+
 pub fn related(page: &mut Page, heading: &str, all: &[Related]) {
     if all.is_empty() {
         return;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod archive;
 mod changes;
 mod claims;
 mod docs;
@@ -11,4 +12,5 @@ mod floors;
 mod hints;
 mod safety;
 mod screens;
+mod views;
 mod walkthrough;

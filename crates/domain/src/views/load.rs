@@ -53,7 +53,7 @@ pub fn load(snapshot: &Snapshot, today: Date) -> Load {
     let board = Board::new(snapshot, today);
     let horizon = u64::from(HORIZON_DAYS * snapshot.settings.calendar.minutes_per_day());
     let mut people: BTreeMap<String, Share> = BTreeMap::new();
-    let mut paths: BTreeMap<String, WantedPath> = BTreeMap::new();
+    let mut wishes = Vec::new();
     let (mut unassigned, mut unassigned_work) = (0, Effort::default());
     for (id, outline, task) in open_tasks(snapshot).filter(|(.., task)| !task.status.is_closed()) {
         let work = remaining(outline, task);
@@ -61,9 +61,7 @@ pub fn load(snapshot: &Snapshot, today: Date) -> Load {
             Readiness::Held { by } => Some(by),
             _ => None,
         };
-        for path in &task.resources {
-            want(&mut paths, path, id, held.is_some());
-        }
+        wishes.extend(task.resources.iter().map(|path| (path.as_str(), id, held.is_some())));
         let assignee = task.assignee.clone().or_else(|| outline.assignee.clone());
         let Some(name) = held.clone().or(assignee) else {
             unassigned += 1;
@@ -81,9 +79,7 @@ pub fn load(snapshot: &Snapshot, today: Date) -> Load {
         share.percent = u32::try_from(percent).unwrap_or(u32::MAX);
     }
     people.sort_by(|a, b| b.work.cmp(&a.work).then_with(|| a.name.cmp(&b.name)));
-    let mut paths: Vec<_> = paths.into_values().filter(|path| path.tasks.len() > 1).collect();
-    paths.sort_by_key(|path| std::cmp::Reverse(path.tasks.len()));
-    paths.truncate(PATHS_MAX);
+    let paths = wanted(&wishes);
     Load { horizon_days: HORIZON_DAYS, people, unassigned, unassigned_work, paths }
 }
 
@@ -93,14 +89,32 @@ impl Share {
     }
 }
 
-fn want(paths: &mut BTreeMap<String, WantedPath>, path: &str, id: TaskId, held: bool) {
-    let plain = path_parts(path).collect::<Vec<_>>().join("/");
-    let wanted = paths.entry(plain.clone());
-    let wanted = wanted.or_insert(WantedPath { path: plain, tasks: Vec::new(), held_by: None });
-    wanted.tasks.push(id);
-    if held {
-        wanted.held_by = Some(id);
+/// Who wants a folder wants what lies in it.
+fn wanted(wishes: &[(&str, TaskId, bool)]) -> Vec<WantedPath> {
+    let plain = |path: &str| path_parts(path).collect::<Vec<_>>().join("/");
+    let mut paths: BTreeMap<String, WantedPath> = BTreeMap::new();
+    for (path, ..) in wishes {
+        let path = plain(path);
+        let wanted = WantedPath { path: path.clone(), tasks: Vec::new(), held_by: None };
+        paths.entry(path).or_insert(wanted);
     }
+    for (path, id, held) in wishes {
+        let path = plain(path);
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        for end in ends {
+            let Some(wanted) = paths.get_mut(&path[..end]) else { continue };
+            if !wanted.tasks.contains(id) {
+                wanted.tasks.push(*id);
+            }
+            if *held {
+                wanted.held_by = Some(*id);
+            }
+        }
+    }
+    let mut paths: Vec<_> = paths.into_values().filter(|path| path.tasks.len() > 1).collect();
+    paths.sort_by_key(|path| std::cmp::Reverse(path.tasks.len()));
+    paths.truncate(PATHS_MAX);
+    paths
 }
 
 #[cfg(test)]
@@ -115,7 +129,7 @@ mod tests {
         let mut snapshot = project(&[json!({"id": "milestone-001", "title": "M", "tasks": [
             task(1, &json!({"assignee": "ben", "estimate": "3 weeks"})),
             task(2, &json!({"assignee": "ben", "status": "in_progress", "resources": ["src/"]})),
-            task(3, &json!({"resources": ["./src"]})),
+            task(3, &json!({"resources": ["./src/a.rs", "docs"]})),
             task(4, &json!({"status": "completed", "assignee": "ben"})),
         ]})]);
         claim(&mut snapshot, "1.2", "ada", Some(60));
