@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::{RangeBounds, RangeInclusive};
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, DateTime, Weekday};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -104,23 +104,31 @@ impl Calendar {
 
     /// Measures the working time between two moments.
     ///
-    /// Nobody says at which hours people work, so a day holds what a working day holds at most,
-    /// wherever in it they began or ended. What begins and ends on one day was worked on, holiday
-    /// or not.
+    /// What is no longer than a working day may have been one stretch, at whatever hours, and
+    /// counts as it is. For anything longer, nobody says at which hours people work: they are taken
+    /// to lie around one in the afternoon, so that an evening and a night are not counted as work.
     pub fn worked(&self, from: DateTime, until: DateTime) -> Effort {
-        let day = |minutes: i64| u32::try_from(minutes).unwrap_or(0).min(self.minutes_per_day());
-        let minutes = |from: DateTime, until: DateTime| until.duration_since(from).as_mins();
+        let elapsed = u32::try_from(until.duration_since(from).as_mins()).unwrap_or(0);
         let (first, last) = (from.date(), until.date());
-        if first >= last {
-            return Effort::from_minutes(day(minutes(from, until)));
+        if first >= last || elapsed <= self.minutes_per_day() {
+            return Effort::from_minutes(elapsed.min(self.minutes_per_day()));
         }
-        let on = |date: Date, worked: i64| if self.is_working(date) { day(worked) } else { 0 };
-        let morning = |date: Date| date.to_datetime(jiff::civil::Time::midnight());
+        let on = |date: Date, worked: u32| if self.is_working(date) { worked } else { 0 };
         let next = first.tomorrow().unwrap_or(last);
         let between = self.working_days_between(next, last).saturating_mul(self.minutes_per_day());
-        let ends =
-            on(first, minutes(from, morning(next))) + on(last, minutes(morning(last), until));
+        let begun = self.minutes_per_day() - self.worked_by(from.time());
+        let ends = on(first, begun) + on(last, self.worked_by(until.time()));
         Effort::from_minutes(between.saturating_add(ends))
+    }
+
+    /// How much of a working day is over at an hour of it.
+    fn worked_by(&self, hour: Time) -> u32 {
+        const MIDDLE: u32 = 13 * 60;
+        const LAST_HOUR: u32 = 24 * 60;
+        let day = self.minutes_per_day();
+        let morning = MIDDLE.saturating_sub(day / 2).min(LAST_HOUR - day);
+        let minute = u32::from(hour.hour().unsigned_abs()) * 60 + u32::from(hour.minute().unsigned_abs());
+        minute.saturating_sub(morning).min(day)
     }
 
     fn last_worked(&self, date: Date, effort: Effort, towards: Towards) -> Date {
@@ -452,6 +460,32 @@ mod tests {
             }
         }
         date
+    }
+
+    #[test]
+    fn nights_are_not_worked() {
+        let at = |text: &str| text.parse::<DateTime>().unwrap();
+        let hours = |hours_per_day: u8, from: &str, until: &str| {
+            let week = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday];
+            let calendar = Calendar::new(week, hours_per_day, BTreeSet::new()).unwrap();
+            calendar.worked(at(from), at(until)).to_string()
+        };
+        // 2026-11-02 is a Monday.
+        for (from, until, worked) in [
+            ("2026-11-02T09:00", "2026-11-02T12:30", "3h 30m"),
+            ("2026-11-02T07:00", "2026-11-02T23:00", "1d"),
+            ("2026-11-02T16:00", "2026-11-03T10:00", "2h"),
+            ("2026-11-02T20:00", "2026-11-03T02:00", "6h"),
+            ("2026-11-02T12:00", "2026-11-04T12:00", "2d"),
+            ("2026-11-04T16:00", "2026-11-09T10:00", "2h"),
+            ("2026-11-05T10:00", "2026-11-05T12:00", "2h"),
+            ("2026-11-03T12:00", "2026-11-02T12:00", "0h"),
+        ] {
+            assert_eq!(hours(8, from, until), worked, "{from} {until}");
+        }
+        // Who works around the clock has no nights.
+        assert_eq!(hours(24, "2026-11-02T16:00", "2026-11-03T10:00"), "2d 2h");
+        assert_eq!(hours(23, "2026-11-02T23:30", "2026-11-03T23:30"), "2d 7h");
     }
 
     proptest! {

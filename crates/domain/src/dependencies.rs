@@ -15,7 +15,7 @@ use crate::snapshot::{Outline, Snapshot, TaskOutline};
 /// What a node of the graph stands for. A milestone is two: nothing in it begins before its
 /// start, and it is finished when everything in it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
+pub(crate) enum Place {
     Start(MilestoneId),
     Finish(MilestoneId),
     Task(TaskId),
@@ -29,7 +29,7 @@ pub struct Dependencies<'a> {
 }
 
 impl Place {
-    fn node(self) -> Node {
+    pub(crate) fn node(self) -> Node {
         match self {
             Self::Start(id) | Self::Finish(id) => Node::Milestone(id),
             Self::Task(id) => Node::Task(id),
@@ -88,7 +88,7 @@ impl<'a> Dependencies<'a> {
     }
 
     /// The place that is reached when the node is done.
-    fn done(&self, node: Node) -> Option<u32> {
+    pub(crate) fn done(&self, node: Node) -> Option<u32> {
         let (base, outline) = self.slots.get(&node.milestone())?;
         match node {
             Node::Milestone(_) => Some(base + 1),
@@ -96,7 +96,11 @@ impl<'a> Dependencies<'a> {
         }
     }
 
-    fn place(&self, number: u32) -> Place {
+    pub(crate) fn dag(&self) -> &Dag {
+        &self.dag
+    }
+
+    pub(crate) fn place(&self, number: u32) -> Place {
         self.places[number as usize]
     }
 
@@ -193,7 +197,7 @@ impl<'a> Dependencies<'a> {
     }
 
     /// The first working minute, counted from today, in which each place may begin.
-    fn earliest(&self, snapshot: &Snapshot, today: Date) -> Vec<u64> {
+    pub(crate) fn earliest(&self, snapshot: &Snapshot, today: Date) -> Vec<u64> {
         let calendar = &snapshot.settings.calendar;
         let minutes = |date: Option<Date>| {
             let days = date.map_or(0, |date| calendar.working_days_between(today, date));

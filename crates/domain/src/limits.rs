@@ -29,3 +29,22 @@ pub const MEASURED_EFFORT_MIN: crate::effort::Effort = crate::effort::Effort::fr
 
 /// How many milestones that were filed away the past is read from, the newest.
 pub const PAST_MILESTONES_MAX: usize = 50;
+
+/// How many completed tasks it takes before estimates are corrected by what they took.
+pub const CORRECTION_SAMPLES_MIN: u32 = 5;
+
+/// How many of the latest tasks of a kind its correction rests on; three times as many of all.
+pub const CORRECTION_SAMPLES_MAX: usize = 60;
+
+/// No correction makes more of an estimate than three times as much, or less than a third.
+pub const CORRECTION_FACTOR_MAX: f64 = 3.0;
+
+/// How much more, or less, doubt history may add to what estimates state.
+pub const CORRECTION_SPREAD_MIN: f64 = 0.3;
+pub const CORRECTION_SPREAD_MAX: f64 = 3.0;
+
+/// Trials of a forecast; beyond that no date moves.
+pub const TRIALS_MAX: u32 = 100_000;
+
+/// Days in which somebody has to have worked to be counted on from now on.
+pub const ACTIVE_DAYS: i64 = 14;

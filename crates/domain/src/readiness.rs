@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ids::{Node, TaskId};
@@ -32,7 +33,7 @@ pub enum Readiness {
 }
 
 /// One thing that a task waits for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Reason {
     Requires { on: Node, status: String },

@@ -104,7 +104,7 @@ fn conditions(board: &Board<'_>, names: &[String]) -> Vec<ConditionState> {
 }
 
 /// A task is as urgent as it says, or else as its milestone.
-fn urgency(outline: &Outline, task: &TaskOutline) -> Priority {
+pub(crate) fn urgency(outline: &Outline, task: &TaskOutline) -> Priority {
     task.priority.or(outline.priority).unwrap_or(Priority::Medium)
 }
 
