@@ -29,3 +29,12 @@ pub const MEASURED_EFFORT_MIN: crate::effort::Effort = crate::effort::Effort::fr
 
 /// How many milestones that were filed away the past is read from, the newest.
 pub const PAST_MILESTONES_MAX: usize = 50;
+
+/// How many weeks back velocity is told.
+pub const VELOCITY_WEEKS: usize = 12;
+
+/// Rows of a Gantt chart: more than that is no picture.
+pub const GANTT_ROWS_MAX: usize = 60;
+
+/// Boxes of a graph.
+pub const GRAPH_NODES_MAX: usize = 80;
