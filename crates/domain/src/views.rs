@@ -3,6 +3,7 @@
 //! Nothing here renders, and no front end computes: terminal, web and agents read the same figures.
 
 pub mod advice;
+pub mod chart;
 pub mod dashboard;
 pub mod flow;
 pub mod list;

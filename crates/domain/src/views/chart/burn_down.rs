@@ -1,0 +1,341 @@
+//! How much was left at the end of each day, against the pace that the due date asks for.
+
+use std::collections::BTreeMap;
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::effort::{Effort, Estimate};
+use crate::ids::MilestoneId;
+use crate::limits;
+use crate::past::{Standing, Trail};
+use crate::snapshot::{Outline, Snapshot, TaskOutline};
+use crate::status::{MilestoneStatus, TaskStatus};
+
+/// A line needs two points.
+const DAYS_NEEDED: u32 = 2;
+
+/// What lies further back is left out: a clock that was wrong once must not make a chart of ages.
+const DAYS_MAX: i32 = 3_660;
+
+/// A burn-down, or how much history one needs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "history", rename_all = "snake_case")]
+pub enum BurnDown {
+    TooShort { days: u32, needed: u32 },
+    Known(Burning),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Burning {
+    /// The one milestone that is shown; none where it is several.
+    pub milestone: Option<MilestoneId>,
+    pub title: Option<String>,
+    pub today: Date,
+    /// When the last of it is due.
+    pub due: Option<Date>,
+    /// Every day from the first to today, without a gap.
+    pub days: Vec<Day>,
+    pub ideal: Option<Ideal>,
+    /// The last weeks, this one included.
+    pub velocity: Vec<Week>,
+}
+
+/// How things were at the end of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Day {
+    pub day: Date,
+    /// All there was to do, done or not.
+    pub tasks: u32,
+    pub work: Effort,
+    pub tasks_left: u32,
+    pub work_left: Effort,
+    /// Tasks that were blocked or had failed.
+    pub stopped: u32,
+}
+
+/// An even pace: from all that there is to do now, down to nothing on the due date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Ideal {
+    pub from: Date,
+    pub until: Date,
+    pub tasks: u32,
+    pub work: Effort,
+}
+
+/// What was completed in a week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Week {
+    pub monday: Date,
+    pub tasks: u32,
+    /// What the completed tasks were expected to take.
+    pub work: Effort,
+}
+
+impl Burning {
+    pub fn first_day(&self) -> Date {
+        self.days.first().map_or(self.today, |day| day.day)
+    }
+
+    /// The last day there is anything to draw for.
+    pub fn last_day(&self) -> Date {
+        self.due.map_or(self.today, |due| due.max(self.today))
+    }
+
+    pub fn now(&self) -> Option<&Day> {
+        self.days.last()
+    }
+
+    /// The most there ever was to do.
+    pub fn work_max(&self) -> Effort {
+        self.days.iter().map(|day| day.work).max().unwrap_or_default()
+    }
+}
+
+impl Ideal {
+    /// The work that would be left at the end of a day; none before it begins.
+    pub fn work_left(&self, day: Date) -> Option<Effort> {
+        let all = days_between(self.from, self.until).max(1);
+        let left = days_between(day, self.until).max(0);
+        let minutes = i64::from(self.work.minutes()) * left / all;
+        let begun = day >= self.from && day <= self.until;
+        begun.then(|| Effort::from_minutes(u32::try_from(minutes).unwrap_or(u32::MAX)))
+    }
+}
+
+/// The milestones whose trails a burn-down is made of: the one, or all that are worked on.
+pub fn burning(snapshot: &Snapshot, only: Option<MilestoneId>) -> Vec<MilestoneId> {
+    match only {
+        Some(id) => vec![id],
+        None => {
+            let counts = |outline: &&Outline| outline.status != MilestoneStatus::Cancelled;
+            snapshot.open().filter(counts).map(|outline| outline.id).collect()
+        }
+    }
+}
+
+/// The burn-down of all milestones whose trails are given, or of the one that is asked for.
+pub fn burn_down(
+    snapshot: &Snapshot,
+    trails: &BTreeMap<MilestoneId, Trail>,
+    only: Option<MilestoneId>,
+    today: Date,
+) -> BurnDown {
+    let of_interest = |id: &MilestoneId| only.is_none_or(|only| only == *id);
+    let shown: Vec<&Trail> =
+        trails.iter().filter(|(id, _)| of_interest(id)).map(|(_, trail)| trail).collect();
+    let days = days(&shown, today);
+    let known = u32::try_from(days.len()).unwrap_or(u32::MAX);
+    if known < DAYS_NEEDED {
+        return BurnDown::TooShort { days: known, needed: DAYS_NEEDED };
+    }
+    let outline = only.and_then(|id| snapshot.outline(id));
+    let open = |id: &&MilestoneId| {
+        only.is_some() || snapshot.outline(**id).is_some_and(|o| !o.status.is_closed())
+    };
+    let dues = trails.keys().filter(|id| of_interest(id)).filter(open);
+    let due = dues.filter_map(|id| snapshot.outline(*id)?.due).max();
+    BurnDown::Known(Burning {
+        milestone: only,
+        title: outline.map(|outline| outline.title.clone()),
+        today,
+        due,
+        ideal: ideal(&days, outline.and_then(|outline| outline.start), due),
+        days,
+        velocity: velocity(snapshot, only, today),
+    })
+}
+
+/// Days are those of UTC in a trail and may be ahead of ours: what is known now counts for today.
+fn days(trails: &[&Trail], today: Date) -> Vec<Day> {
+    let begins = trails.iter().filter_map(|trail| trail.0.first()).map(|standing| standing.day);
+    let Some(first) = begins.min() else { return Vec::new() };
+    let earliest = today.saturating_sub(DAYS_MAX.days());
+    let mut day = first.clamp(earliest, today);
+    let mut days = Vec::new();
+    loop {
+        let now = day >= today;
+        let standings = trails.iter().filter_map(|trail| match now {
+            true => trail.0.last(),
+            false => trail.at(day),
+        });
+        days.push(sum(day, standings));
+        match day.tomorrow() {
+            Ok(next) if !now => day = next,
+            _ => return days,
+        }
+    }
+}
+
+fn sum<'a>(day: Date, standings: impl Iterator<Item = &'a Standing>) -> Day {
+    let nothing = Effort::default();
+    let empty = Day { day, tasks: 0, work: nothing, tasks_left: 0, work_left: nothing, stopped: 0 };
+    standings.fold(empty, |sum, one| {
+        let left = one.work.minutes().saturating_sub(one.finished.minutes());
+        Day {
+            day,
+            tasks: sum.tasks.saturating_add(one.tasks),
+            work: sum.work.saturating_add(one.work),
+            tasks_left: sum.tasks_left.saturating_add(one.tasks.saturating_sub(one.completed)),
+            work_left: sum.work_left.saturating_add(Effort::from_minutes(left)),
+            stopped: sum.stopped.saturating_add(one.stopped),
+        }
+    })
+}
+
+fn ideal(days: &[Day], start: Option<Date>, due: Option<Date>) -> Option<Ideal> {
+    let (first, now, until) = (days.first()?, days.last()?, due?);
+    let from = start.filter(|start| *start < until).map_or(first.day, |s| s.max(first.day));
+    (from < until).then_some(Ideal { from, until, tasks: now.tasks, work: now.work })
+}
+
+/// What was completed in each of the last weeks, up to this one, none left out; empty where
+/// nothing ever was.
+///
+/// Told by when tasks were completed, as documents say it: a trail begins when a document was
+/// first seen, and what was done before that was not done in that week.
+pub fn velocity(snapshot: &Snapshot, only: Option<MilestoneId>, today: Date) -> Vec<Week> {
+    let shown = snapshot.outlines.values().filter(|o| only.is_none_or(|only| only == o.id));
+    let mut weeks: BTreeMap<Date, Week> = BTreeMap::new();
+    for task in shown.flat_map(|outline| &outline.tasks) {
+        let Some(day) = completed_on(snapshot, task) else { continue };
+        let week = weeks.entry(monday(day.min(today))).or_insert_with_key(|monday| empty(*monday));
+        let effort = task.estimate.map_or(limits::ASSUMED_EFFORT, Estimate::expected);
+        week.tasks += 1;
+        week.work = week.work.saturating_add(effort);
+    }
+    let Some(first) = weeks.keys().next().copied() else { return Vec::new() };
+    let this = monday(today);
+    let back = i64::try_from(limits::VELOCITY_WEEKS).unwrap_or(0) - 1;
+    let mut week = first.max(this.saturating_sub(back.weeks()));
+    let mut shown = Vec::new();
+    while week <= this {
+        shown.push(weeks.get(&week).copied().unwrap_or_else(|| empty(week)));
+        match week.checked_add(1.week()) {
+            Ok(next) => week = next,
+            Err(_) => break,
+        }
+    }
+    shown
+}
+
+fn completed_on(snapshot: &Snapshot, task: &TaskOutline) -> Option<Date> {
+    let at = task.completed_at.filter(|_| task.status == TaskStatus::Completed)?;
+    Some(at.to_zoned(snapshot.settings.zone.clone()).date())
+}
+
+fn empty(monday: Date) -> Week {
+    Week { monday, tasks: 0, work: Effort::default() }
+}
+
+/// The Monday of a day's week; the calendar's own first days have none before them.
+fn monday(day: Date) -> Date {
+    day.saturating_sub(i64::from(day.weekday().to_monday_zero_offset()).days())
+}
+
+pub(super) fn days_between(from: Date, until: Date) -> i64 {
+    (until - from).get_days().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use serde_json::json;
+
+    use super::*;
+    use crate::views::testing::{TODAY, project, task};
+
+    fn standing(day: Date, tasks: u32, completed: u32) -> Standing {
+        let days = |tasks: u32| Effort::from_minutes(tasks * 480);
+        let (work, finished) = (days(tasks), days(completed));
+        Standing { day, tasks, completed, work, finished, stopped: 0 }
+    }
+
+    fn known(burn_down: BurnDown) -> Burning {
+        match burn_down {
+            BurnDown::Known(burning) => burning,
+            BurnDown::TooShort { .. } => panic!("{burn_down:?}"),
+        }
+    }
+
+    fn two() -> (Snapshot, BTreeMap<MilestoneId, Trail>) {
+        let snapshot = project(&[
+            json!({"id": "milestone-001", "title": "A", "due": "2026-11-06"}),
+            json!({"id": "milestone-002", "title": "B", "due": "2026-11-04"}),
+        ]);
+        let day = |day| date(2026, 10, day);
+        let first = vec![standing(day(29), 4, 0), standing(day(31), 5, 2)];
+        let trails = [(MilestoneId(1), first), (MilestoneId(2), vec![standing(day(30), 2, 1)])];
+        (snapshot, trails.map(|(id, trail)| (id, Trail(trail))).into())
+    }
+
+    #[test]
+    fn every_day_has_its_figures_and_a_gap_is_no_change() {
+        let (snapshot, trails) = two();
+        let view = known(burn_down(&snapshot, &trails, None, TODAY));
+        let left: Vec<_> = view.days.iter().map(|day| (day.tasks, day.tasks_left)).collect();
+        assert_eq!(left, [(4, 4), (6, 5), (7, 4), (7, 4), (7, 4)]);
+        assert_eq!((view.first_day(), view.last_day()), (date(2026, 10, 29), date(2026, 11, 6)));
+        assert_eq!(view.now().map(|day| day.work_left.to_string()), Some("4d".into()));
+        let one = known(burn_down(&snapshot, &trails, Some(MilestoneId(2)), TODAY));
+        assert_eq!((one.days.len(), one.due), (4, Some(date(2026, 11, 4))));
+    }
+
+    #[test]
+    fn the_even_pace_ends_with_nothing_on_the_due_date() {
+        let (snapshot, trails) = two();
+        let view = known(burn_down(&snapshot, &trails, None, TODAY));
+        let ideal = view.ideal.unwrap();
+        let on = |day| ideal.work_left(day).map(Effort::minutes);
+        assert_eq!(on(date(2026, 10, 28)), None);
+        assert_eq!(on(date(2026, 10, 29)), Some(7 * 480));
+        assert_eq!(on(TODAY), Some(7 * 480 / 2));
+        assert_eq!((on(date(2026, 11, 6)), on(date(2026, 11, 7))), (Some(0), None));
+    }
+
+    #[test]
+    fn one_day_is_no_line() {
+        let (snapshot, _) = two();
+        let today = Trail(vec![standing(TODAY, 3, 1)]);
+        let trails = BTreeMap::from([(MilestoneId(1), today), (MilestoneId(2), Trail::default())]);
+        for (only, days) in [(None, 1), (Some(MilestoneId(2)), 0)] {
+            let short = BurnDown::TooShort { days, needed: 2 };
+            assert_eq!(burn_down(&snapshot, &trails, only, TODAY), short);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_makes_no_chart_of_ages() {
+        let (snapshot, _) = two();
+        let long_ago = Trail(vec![standing(date(1970, 1, 1), 3, 1)]);
+        let ahead =
+            Trail(vec![standing(date(2026, 11, 1), 1, 0), standing(date(9999, 1, 1), 3, 2)]);
+        let trails = BTreeMap::from([(MilestoneId(1), long_ago)]);
+        let view = known(burn_down(&snapshot, &trails, None, TODAY));
+        assert_eq!(view.days.len(), 3_661);
+        let trails = BTreeMap::from([(MilestoneId(1), ahead)]);
+        let view = known(burn_down(&snapshot, &trails, None, TODAY));
+        assert_eq!(view.days.len(), 2);
+        assert_eq!(view.now().map(|day| day.tasks_left), Some(1));
+    }
+
+    #[test]
+    fn weeks_are_told_by_when_tasks_were_completed() {
+        let done = |at: &str| json!({"status": "completed", "completed_at": at});
+        let snapshot = project(&[json!({"id": "milestone-001", "title": "A", "tasks": [
+            task(1, &done("2026-10-13T12:00:00Z")),
+            task(2, &done("2026-10-26T00:00:00Z")),
+            task(3, &done("2026-11-01T23:00:00Z")),
+            task(4, &json!({"status": "completed"})),
+            task(5, &json!({"status": "in_progress"})),
+        ]})]);
+        let weeks = velocity(&snapshot, None, TODAY);
+        let told: Vec<_> = weeks.iter().map(|w| (w.monday.to_string(), w.tasks)).collect();
+        let day = |day: &str| format!("2026-{day}");
+        let wanted = [("10-12", 1), ("10-19", 0), ("10-26", 2), ("11-02", 0)];
+        assert_eq!(told, wanted.map(|(monday, tasks)| (day(monday), tasks)));
+        assert_eq!(weeks[2].work.to_string(), "2d");
+        assert_eq!(velocity(&snapshot, Some(MilestoneId(2)), TODAY), []);
+    }
+}
