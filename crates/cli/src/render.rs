@@ -2,6 +2,7 @@
 
 pub mod dashboard;
 pub mod events;
+pub mod gates;
 pub mod list;
 pub mod milestone;
 pub mod next;

@@ -153,6 +153,15 @@ words! {
     }
 }
 
+words! {
+    /// What somebody decided about a phase that asks for approval.
+    Decision, "decision" {
+        Approved = "approved",
+        ChangesRequested = "changes_requested",
+        Rejected = "rejected",
+    }
+}
+
 impl MilestoneStatus {
     /// Over: nothing in it is ready, and nothing waits for more of it.
     pub fn is_closed(self) -> bool {

@@ -4,6 +4,7 @@
 
 pub mod advice;
 pub mod dashboard;
+pub mod gates;
 pub mod list;
 pub mod milestone;
 pub mod next;

@@ -238,6 +238,8 @@ impl Change {
             | Event::TaskNoted { .. }
             | Event::CriterionMet { .. }
             | Event::CriterionReopened { .. }
+            | Event::GateDecided { .. }
+            | Event::GateReopened { .. }
             | Event::IdGivenUp { .. } => false,
         })
     }

@@ -101,7 +101,7 @@ fn finished(line: &Line) -> Option<Advice> {
 }
 
 /// A name as a shell takes it for one word, whatever it holds.
-fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     if !name.is_empty() && !name.starts_with('-') && name.chars().all(plain) {
         return name.to_owned();

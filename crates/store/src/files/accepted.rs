@@ -14,7 +14,7 @@ use super::sealed::{seal, unseal};
 use crate::error::StoreError;
 
 /// Another program's memory, or that of another form, is not read.
-const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 2\n").as_bytes();
+const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 3\n").as_bytes();
 
 pub const FOLDER: &str = "data/accepted";
 
@@ -90,6 +90,6 @@ mod tests {
         trail.note(jiff::Timestamp::UNIX_EPOCH, &Milestone::new(MilestoneId(7), "T"));
         accepted.set_trail(&trail);
         let body = postcard::to_stdvec(&accepted).unwrap();
-        assert_eq!((body.len(), crc32fast::hash(&body)), (57, 1_496_225_844));
+        assert_eq!((body.len(), crc32fast::hash(&body)), (58, 3_406_073_663));
     }
 }

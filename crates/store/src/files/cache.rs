@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 const PLACE: &str = "temp/outlines";
 
 /// The first bytes: which program wrote it, and in which form. Another one's is not read.
-const FORM: &[u8] = concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 2\n").as_bytes();
+const FORM: &[u8] = concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 3\n").as_bytes();
 
 /// A file written twice within this time may show the same stamp both times.
 const RACY_NANOS: i128 = 2_000_000_000;
@@ -157,6 +157,8 @@ mod tests {
 
     const TEXT: &str = "id: milestone-007\ntitle: T\nstatus: paused\npriority: high\ndue: 2026-03-01\n\
         duration: 2d\ndependencies: {requires: [milestone-001, task-002-003], conditions: [c]}\n\
+        phases:\n  - {name: design, approval: true, provides: [d]}\n\
+        gates:\n  design: {decision: approved, by: a, at: 2026-02-01T08:00:00Z, reason: r}\n\
         tasks:\n  - {id: task-001, title: A, estimate: 4h, requires: [task-002]}\n  \
         - {id: task-002, title: B, estimate: {optimistic: 1h, likely: 2h, pessimistic: 3h}}\n";
 
