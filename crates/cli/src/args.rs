@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
 use crate::commands::{
-    archive, condition, config, criterion, doctor, edit, init, list, merge_driver, next, plan,
-    schema, show, task, update, watch,
+    archive, condition, config, criterion, doctor, edit, gate, init, list, merge_driver, next,
+    plan, schema, show, task, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -88,6 +88,9 @@ pub enum Verb {
     Task(task::TaskArgs),
     Criterion(criterion::CriterionArgs),
     Condition(condition::ConditionArgs),
+    Approve(gate::ApproveArgs),
+    Reject(gate::RejectArgs),
+    RequestChanges(gate::RequestChangesArgs),
     Update(Box<update::UpdateArgs>),
     Status(update::StatusArgs),
     Archive(archive::ArchiveArgs),

@@ -6,6 +6,7 @@ pub mod config;
 pub mod criterion;
 pub mod doctor;
 pub mod edit;
+pub mod gate;
 pub mod health;
 pub mod init;
 pub mod list;
@@ -37,6 +38,9 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Task(args) => task::run(app, args),
         Verb::Criterion(args) => criterion::run(app, args),
         Verb::Condition(args) => condition::run(app, args),
+        Verb::Approve(args) => gate::approve(app, args),
+        Verb::Reject(args) => gate::reject(app, args),
+        Verb::RequestChanges(args) => gate::request_changes(app, args),
         Verb::Update(args) => update::run(app, &args),
         Verb::Status(args) => update::status(app, &args),
         Verb::Archive(args) => archive::run(app, &args),

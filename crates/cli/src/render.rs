@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod dashboard;
 pub mod events;
+pub mod gates;
 pub mod health;
 pub mod list;
 pub mod milestone;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use milestone_domain::ids::{IdError, MilestoneId, Node, TaskId};
+use milestone_domain::ids::{IdError, MilestoneId, Node, TaskId, TaskName};
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::MilestoneStatus;
 
@@ -21,6 +21,9 @@ impl FromStr for Target {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
+        if let Some(task) = in_milestone(text) {
+            return Ok(task);
+        }
         let rest = text.strip_prefix("milestone-").unwrap_or(text);
         let Some(rest) = rest.strip_prefix("current") else {
             return text.trim().parse().map(Self::Node);
@@ -31,6 +34,20 @@ impl FromStr for Target {
             (_, Some(number)) => Ok(Self::CurrentTask(number)),
             _ => text.parse().map(Self::Node),
         }
+    }
+}
+
+/// A task behind its milestone: `milestone-001/task-003`, `1/3`, `current/3`.
+fn in_milestone(text: &str) -> Option<Target> {
+    let (milestone, task) = text.split_once('/')?;
+    let name = task.parse().or_else(|_| format!("task-{task}").parse::<TaskName>());
+    let TaskName { milestone: None, number } = name.ok()? else { return None };
+    match milestone.parse().ok()? {
+        Target::Node(Node::Milestone(id)) => {
+            Some(Target::Node(Node::Task(TaskId::new(id, number))))
+        }
+        Target::Current => Some(Target::CurrentTask(number)),
+        Target::Node(Node::Task(_)) | Target::CurrentTask(_) => None,
     }
 }
 
@@ -93,6 +110,10 @@ mod tests {
         let read = |text: &str| text.parse::<Target>();
         let task = Target::Node(Node::Task(TaskId::new(MilestoneId(1), 3)));
         let milestone = Target::Node(Node::Milestone(MilestoneId(1)));
+        for text in ["milestone-001/task-003", "1/3", "001/task-3"] {
+            assert_eq!(read(text), Ok(task), "{text}");
+        }
+        assert_eq!(read("current/3"), Ok(Target::CurrentTask(3)));
         for text in ["milestone-001", "001", "1", "milestone-1"] {
             assert_eq!(read(text), Ok(milestone), "{text}");
         }
@@ -102,7 +123,20 @@ mod tests {
         assert_eq!(read("milestone-current"), Ok(Target::Current));
         assert_eq!(read("current"), Ok(Target::Current));
         assert_eq!(read("current.3"), Ok(Target::CurrentTask(3)));
-        for text in ["", "x", "currently", "current.", "1.2.3", "-1", "../1"] {
+        for text in [
+            "",
+            "x",
+            "currently",
+            "current.",
+            "1.2.3",
+            "-1",
+            "../1",
+            "1/",
+            "/3",
+            "1/2/3",
+            "1.2/3",
+            "1/1-3",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::change::put;
-use crate::document::{Milestone, Task};
+use crate::document::{GateDecision, Milestone, Task};
 use crate::event::{Event, Recorded, Stream};
 use crate::ids::TaskName;
 use crate::status::{MilestoneStatus, TaskStatus};
@@ -119,6 +119,16 @@ fn change(milestone: &mut Milestone, recorded: &Recorded) {
             if let Some(criterion) = milestone.criterion_mut(*criterion) {
                 criterion.met = None;
             }
+        }
+        Event::GateDecided { phase, decision, reason } => {
+            if milestone.phase(phase).is_some() {
+                let (by, at) = (recorded.by.clone(), recorded.at);
+                let decided = GateDecision { decision: *decision, by, at, reason: reason.clone() };
+                milestone.gates.insert(phase.clone(), decided);
+            }
+        }
+        Event::GateReopened { phase } => {
+            milestone.gates.remove(phase);
         }
         // A second creation is the same document, taken in by two clones; notes and conditions
         // stand in no document.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -179,6 +180,9 @@ fn merge_field(
         return theirs.cloned();
     }
     let empty = Value::Object(Map::new());
+    if matches!(path.steps(), [section, _] if section == "gates") {
+        return later_decision(ours, theirs);
+    }
     match (base, ours, theirs) {
         (_, Some(Value::Object(ours)), Some(Value::Object(theirs))) => {
             let base = base.filter(|base| base.is_object()).unwrap_or(&empty);
@@ -253,6 +257,23 @@ fn further_along(path: &Path, ours: Option<&Value>, theirs: Option<&Value>) -> O
     }
 }
 
+/// What was decided last about a phase, as a whole, so that nobody's reason stands beside another
+/// one's word. Against a decision that was taken back, an approval gives way: it may be about work
+/// that is open again.
+fn later_decision(ours: Option<&Value>, theirs: Option<&Value>) -> Option<Value> {
+    let at = |decided: &Value| decided["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) => {
+            let order = |decided: &Value| (at(decided), decided.to_string());
+            Some(std::cmp::max_by_key(ours, theirs, |decided| order(decided)).clone())
+        }
+        (Some(only), None) | (None, Some(only)) => {
+            Some(only).filter(|only| only["decision"] != "approved").cloned()
+        }
+        (None, None) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,6 +309,33 @@ mod tests {
         assert_eq!(merged.tree, ours);
         assert_eq!(merged.conflicts[0].path.to_string(), "t");
         assert_eq!(merged.conflicts[0].theirs, Some(json!("c")));
+    }
+
+    #[test]
+    fn of_two_decisions_about_a_phase_the_later_one_counts_whole() {
+        let decided = |word: &str, at: &str, reason: &str| json!({"decision": word, "by": "ada", "at": at, "reason": reason});
+        let tree = |decided: Option<&Value>| match decided {
+            Some(decided) => json!({"gates": {"design": decided, "other": 1}}),
+            None => json!({"gates": {"other": 1}}),
+        };
+        let old = decided("changes_requested", "2026-11-01T10:00:00Z", "no diagram");
+        let no = decided("rejected", "2026-11-02T10:00:00Z", "too dear");
+        let yes = decided("approved", "2026-11-02T10:00:00.5Z", "too dear");
+        let merged = |base: Option<&Value>, ours: Option<&Value>, theirs: Option<&Value>| {
+            let merged = merge(&tree(base), &tree(ours), &tree(theirs));
+            assert_eq!(merged.conflicts, []);
+            merged.tree["gates"].get("design").cloned()
+        };
+        for (ours, theirs, expected) in [
+            (Some(&no), Some(&yes), Some(&yes)),
+            // Taken back on the other side.
+            (None, Some(&yes), None),
+            (None, Some(&no), Some(&no)),
+        ] {
+            assert_eq!(merged(Some(&old), ours, theirs).as_ref(), expected);
+            assert_eq!(merged(Some(&old), theirs, ours).as_ref(), expected);
+        }
+        assert_eq!(merged(None, Some(&no), Some(&yes)), Some(yes.clone()));
     }
 
     #[test]

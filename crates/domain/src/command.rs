@@ -8,7 +8,7 @@ use crate::change::FieldChange;
 use crate::document::{Criterion, Lessons, Milestone, Task};
 use crate::event::{AttemptId, ChangeId};
 use crate::ids::{MilestoneId, TaskId, Uid};
-use crate::status::{MilestoneStatus, TaskStatus};
+use crate::status::{Decision, MilestoneStatus, TaskStatus};
 
 /// Who asks, when, and under which identity the answer is kept.
 #[derive(Debug, Clone)]
@@ -109,6 +109,15 @@ pub enum Command {
         milestone: MilestoneId,
         number: u32,
         evidence: String,
+    },
+    /// Says what becomes of a phase that asks for approval.
+    DecideGate {
+        milestone: MilestoneId,
+        /// A task of the phase, where whoever decides named one.
+        task: Option<u32>,
+        phase: String,
+        decision: Decision,
+        reason: Option<String>,
     },
     SetCondition {
         name: String,

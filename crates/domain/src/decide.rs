@@ -4,6 +4,7 @@ mod amend;
 mod claim;
 mod condition;
 mod criterion;
+mod gate;
 mod milestone;
 mod references;
 mod renumber;
@@ -69,6 +70,10 @@ pub fn decide(
         Command::MeetCriterion { milestone, number, evidence } => {
             criterion::meet(&mut work, *milestone, *number, evidence)?;
         }
+        Command::DecideGate { milestone, task, phase, decision, reason } => {
+            let asked = gate::Asked { task: *task, phase, decision: *decision, reason };
+            gate::decide(&mut work, *milestone, &asked)?;
+        }
         Command::SetCondition { name, reason } => condition::set(&mut work, name, reason.clone())?,
         Command::ClearCondition { name, reason } => {
             condition::clear(&mut work, name, reason.clone())?;
@@ -105,11 +110,17 @@ impl Work<'_> {
         };
         let Stream::Milestone(id) = stream else { return self.events.push(recorded) };
         let document = self.now.documents.remove(&id);
+        let gated = document.as_ref().filter(|document| !document.gates.is_empty()).cloned();
+        let mut lost = Vec::new();
         if let Some(document) = apply(document, &recorded) {
+            lost.extend(gated.into_iter().flat_map(|before| gate::lost(&before, &document)));
             self.now.insert(document);
         }
         let refers = self.refers(id, &recorded.event);
         self.events.push(Recorded { refers, ..recorded });
+        for phase in lost {
+            self.record(stream, Event::GateReopened { phase });
+        }
     }
 
     /// The uids of the other milestones that a document refers to, where its references change.

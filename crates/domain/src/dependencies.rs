@@ -2,6 +2,7 @@
 //! what a slip moves.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use jiff::civil::Date;
 
@@ -13,12 +14,14 @@ use crate::schedule::{Schedule, downstream};
 use crate::snapshot::{Outline, Snapshot, TaskOutline};
 
 /// What a node of the graph stands for. A milestone is two: nothing in it begins before its
-/// start, and it is finished when everything in it is.
+/// start, and it is finished when everything in it is. A phase is one, by its place in the list:
+/// its approval, which later phases wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
     Start(MilestoneId),
     Finish(MilestoneId),
     Task(TaskId),
+    Phase(MilestoneId, u32),
 }
 
 /// All edges of a snapshot: requirements, membership, and conditions that one node alone provides.
@@ -31,7 +34,7 @@ pub struct Dependencies<'a> {
 impl Place {
     pub(crate) fn node(self) -> Node {
         match self {
-            Self::Start(id) | Self::Finish(id) => Node::Milestone(id),
+            Self::Start(id) | Self::Finish(id) | Self::Phase(id, _) => Node::Milestone(id),
             Self::Task(id) => Node::Task(id),
         }
     }
@@ -47,6 +50,8 @@ impl<'a> Dependencies<'a> {
             places.extend(
                 outline.tasks.iter().map(|task| Place::Task(TaskId::new(outline.id, task.number))),
             );
+            let phases = 0..index(outline.phases.len());
+            places.extend(phases.map(|at| Place::Phase(outline.id, at)));
         }
         let mut this = Self { dag: Dag::new(0, &[]), places, slots };
         let edges = this.edges(snapshot);
@@ -72,6 +77,7 @@ impl<'a> Dependencies<'a> {
                 let before = waits(&task.requires, &task.conditions);
                 edges.extend(before.into_iter().map(|node| (node, number)));
             }
+            edges.extend(phase_edges(*base, outline));
         }
         edges
     }
@@ -80,11 +86,28 @@ impl<'a> Dependencies<'a> {
     fn sole_providers(&self, snapshot: &'a Snapshot) -> HashMap<&'a str, u32> {
         let mut providers: HashMap<&str, Vec<u32>> = HashMap::new();
         for (name, node, _) in snapshot.outlines.values().flat_map(Outline::provisions) {
-            providers.entry(name).or_default().extend(self.done(node));
+            providers.entry(name).or_default().extend(self.provided(name, node));
         }
         let set = |name: &str| snapshot.conditions.0.contains_key(name);
         let sole = providers.into_iter().filter(|(name, by)| by.len() == 1 && !set(name));
         sole.map(|(name, by)| (name, by[0])).collect()
+    }
+
+    /// The place that is reached when a condition holds: a phase that provides one is approved
+    /// before its milestone is done.
+    fn provided(&self, condition: &str, by: Node) -> Option<u32> {
+        let providing = |outline: &&Outline| {
+            let mut phases = outline.phases.iter();
+            phases.position(|p| p.approval && p.provides.iter().any(|name| name == condition))
+        };
+        let (base, outline) = self.slots.get(&by.milestone())?;
+        match by {
+            Node::Milestone(_) => match providing(outline) {
+                Some(at) => Some(phases(*base, outline).start + index(at)),
+                None => self.done(by),
+            },
+            Node::Task(_) => self.done(by),
+        }
     }
 
     /// The place that is reached when the node is done.
@@ -120,7 +143,7 @@ impl<'a> Dependencies<'a> {
         milestone: MilestoneId,
     ) -> Option<Vec<Node>> {
         let (base, outline) = self.slots.get(&milestone)?;
-        let own = *base..base + 2 + index(outline.tasks.len());
+        let own = *base..phases(*base, outline).end;
         let known = old.edge_set(milestone);
         own.flat_map(|node| {
             let before = self.dag.predecessors(node).iter().map(move |&other| (other, node));
@@ -137,7 +160,7 @@ impl<'a> Dependencies<'a> {
 
     fn edge_set(&self, milestone: MilestoneId) -> HashSet<(Place, Place)> {
         let Some((base, outline)) = self.slots.get(&milestone) else { return HashSet::new() };
-        let own = *base..base + 2 + index(outline.tasks.len());
+        let own = *base..phases(*base, outline).end;
         own.flat_map(|node| {
             let before = self.dag.predecessors(node).iter().map(move |&other| (other, node));
             let after = self.dag.successors(node).iter().map(move |&other| (node, other));
@@ -160,9 +183,15 @@ impl<'a> Dependencies<'a> {
 
     /// What waits for the node, directly.
     pub fn dependents(&self, node: Node) -> Vec<Node> {
-        let Some(place) = self.done(node) else { return Vec::new() };
-        let mut nodes: Vec<Node> =
-            self.dag.successors(place).iter().map(|&n| self.place(n).node()).collect();
+        let phases = match node {
+            Node::Milestone(id) => {
+                self.slots.get(&id).map(|(base, outline)| phases(*base, outline))
+            }
+            Node::Task(_) => None,
+        };
+        let places = self.done(node).into_iter().chain(phases.into_iter().flatten());
+        let after = places.flat_map(|place| self.dag.successors(place));
+        let mut nodes: Vec<Node> = after.map(|&n| self.place(n).node()).collect();
         nodes.retain(|other| *other != node && *other != Node::Milestone(node.milestone()));
         nodes.sort_unstable();
         nodes.dedup();
@@ -212,6 +241,36 @@ impl<'a> Dependencies<'a> {
         }
         earliest
     }
+}
+
+/// The places of a milestone's phases, behind those of its tasks.
+fn phases(base: u32, outline: &Outline) -> Range<u32> {
+    let first = base + 2 + index(outline.tasks.len());
+    first..first + index(outline.phases.len())
+}
+
+/// An approval comes after the work of its phase and after the approvals before it; later phases
+/// come after it.
+fn phase_edges(base: u32, outline: &Outline) -> Vec<(u32, u32)> {
+    let (start, finish) = (base, base + 1);
+    let mut edges = Vec::new();
+    let mut around: HashMap<&str, (u32, Option<u32>)> = HashMap::new();
+    let mut last = start;
+    for (phase, place) in outline.phases.iter().zip(phases(base, outline)) {
+        around.insert(&phase.name, (last, phase.approval.then_some(place)));
+        edges.extend([(last, place), (place, finish)]);
+        if phase.approval {
+            last = place;
+        }
+    }
+    for (task, number) in outline.tasks.iter().zip(base + 2..) {
+        let own = task.phase.as_deref().and_then(|phase| around.get(phase));
+        if let Some((before, after)) = own {
+            edges.push((*before, number));
+            edges.extend(after.map(|after| (number, after)));
+        }
+    }
+    edges
 }
 
 /// What is left to do of a task; a task nobody estimated is assumed to be a small one.
@@ -285,10 +344,9 @@ impl Plan<'_, '_> {
     pub fn slip(&self, node: Node, by: Effort) -> Vec<(Node, u64)> {
         let Some(place) = self.graph.done(node) else { return Vec::new() };
         let slip = self.schedule.slip(&self.graph.dag, &self.order, place, by.minutes());
-        let finishes = slip
-            .moved
-            .into_iter()
-            .filter(|(place, _)| !matches!(self.graph.place(*place), Place::Start(_)));
+        let finishes = slip.moved.into_iter().filter(|(place, _)| {
+            matches!(self.graph.place(*place), Place::Finish(_) | Place::Task(_))
+        });
         finishes.map(|(place, delay)| (self.graph.place(place).node(), delay)).collect()
     }
 }

@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub use check::DocumentError;
 pub use sections::{
-    CheckItem, Communication, Deliverable, Dependencies, Documentation, External, Feature, Lessons,
-    Phase, PostCompletion, RequiredResources, ReviewProcess, Reviews, Risk, SuccessMetrics,
-    Technical, Testing, Worker,
+    CheckItem, Communication, Deliverable, Dependencies, Documentation, External, Feature,
+    GateDecision, Lessons, Phase, PostCompletion, RequiredResources, ReviewProcess, Reviews, Risk,
+    SuccessMetrics, Technical, Testing, Worker,
 };
 pub use tree::{
     CANONICAL_ORDER, KeyOwner, TASK_ORDER, aliases, by_owner, key_owner, pruned, task_key,
@@ -93,6 +93,9 @@ pub struct Milestone {
     pub resources: Vec<String>,
     #[serde(default)]
     pub phases: Vec<Phase>,
+    /// What was decided about the phases that ask for approval, by their names. The program's.
+    #[serde(default)]
+    pub gates: BTreeMap<String, GateDecision>,
     #[serde(default)]
     pub tasks: Vec<Task>,
     #[serde(default)]
@@ -258,6 +261,23 @@ impl Milestone {
 
     pub fn criterion_mut(&mut self, number: u32) -> Option<&mut Criterion> {
         self.criteria.iter_mut().find(|criterion| criterion.id == Some(number))
+    }
+
+    pub fn phase(&self, name: &str) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.name == name)
+    }
+
+    /// The phase that a person means, however its letters are written if that leaves only one.
+    pub fn phase_meant(&self, text: &str) -> Option<&Phase> {
+        let lower = text.trim().to_lowercase();
+        let mut alike = self.phases.iter().filter(|phase| phase.name.to_lowercase() == lower);
+        let only = alike.next().filter(|_| alike.next().is_none());
+        self.phase(text).or(only)
+    }
+
+    /// The tasks of a phase.
+    pub fn tasks_in(&self, phase: &str) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(move |task| task.phase.as_deref() == Some(phase))
     }
 
     /// The number that the next task gets; one that was ever given is not given again.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::change::FieldChange;
 use crate::document::Evidence;
 use crate::ids::{MilestoneId, TaskId, TaskName, Uid};
-use crate::status::{MilestoneStatus, TaskStatus};
+use crate::status::{Decision, MilestoneStatus, TaskStatus};
 
 /// The version of the event format that this program writes.
 pub const EVENT_VERSION: u32 = 1;
@@ -128,6 +128,16 @@ pub enum Event {
     /// The evidence no longer holds.
     CriterionReopened {
         criterion: u32,
+    },
+    GateDecided {
+        phase: String,
+        decision: Decision,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// What was decided about a phase no longer holds: the phase is not what it was.
+    GateReopened {
+        phase: String,
     },
     ConditionSet {
         name: String,

@@ -373,7 +373,8 @@ impl Run<'_> {
     }
 
     fn histogram(&self, sorted: &[f32]) -> Vec<(Date, u32)> {
-        let day = |minutes: f32| effort(minutes).minutes().div_ceil(self.calendar().minutes_per_day());
+        let day =
+            |minutes: f32| effort(minutes).minutes().div_ceil(self.calendar().minutes_per_day());
         let first = day(why::percentile(sorted, 0));
         let last = day(why::percentile(sorted, 99));
         let width = (last - first + 1).div_ceil(COLUMNS).max(1);
@@ -449,15 +450,15 @@ impl Run<'_> {
         let layout = self.network.laid_out(workers);
         let mut simulation = Simulation::new(self.network, &layout, workers, self.seed);
         let faster = self.what_if(&mut simulation, &layout);
-        let gain = |percent| {
-            (why::percentile(base, percent) - why::percentile(&faster, percent)).max(0.0)
-        };
+        let gain =
+            |percent| (why::percentile(base, percent) - why::percentile(&faster, percent)).max(0.0);
         let (p50_gain, p80_gain) = (effort(gain(50)), effort(gain(80)));
         let then = |percent| self.date(why::percentile(totals, percent) - gain(percent));
         let (p50, p80) = (then(50), then(80));
         let before = self.date(why::percentile(totals, 80));
         // An hour in a month is not worth a word.
-        let worth = p80_gain.max(p50_gain).minutes() * 50 >= effort(why::percentile(totals, 80)).minutes();
+        let worth =
+            p80_gain.max(p50_gain).minutes() * 50 >= effort(why::percentile(totals, 80)).minutes();
         if !worth || p80_gain.max(p50_gain) == Effort::default() {
             return Err(NoGain::Waiting);
         }

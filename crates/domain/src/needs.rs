@@ -35,7 +35,8 @@ pub fn needs(command: &Command) -> Scope {
         Command::ChangeMilestone { milestone, .. }
         | Command::AddCriterion { milestone, .. }
         | Command::Archive { milestone, .. }
-        | Command::MeetCriterion { milestone, .. } => Scope::Milestone(*milestone),
+        | Command::MeetCriterion { milestone, .. }
+        | Command::DecideGate { milestone, .. } => Scope::Milestone(*milestone),
         Command::ChangeTask { task, .. }
         | Command::Claim { task, .. }
         | Command::Release { task, .. }
@@ -85,12 +86,12 @@ fn collect(value: &Value, listed: bool, found: &mut BTreeSet<MilestoneId>) {
 /// Whether a change may close a cycle or break a reference.
 pub fn touches_edges(change: &FieldChange) -> bool {
     let steps = change.path.steps();
-    let edge = |key: &str| matches!(key, "requires" | "conditions" | "provides");
+    let edge = |key: &str| matches!(key, "requires" | "conditions" | "provides" | "phase");
     match steps {
         [] => true,
         [list] | [list, _] if list == "tasks" => true,
         [section, ..] if section == "dependencies" || section == "provides" => true,
-        [section, ..] if section == "deliverables" || section == "archived" => true,
+        [section, ..] if matches!(section.as_str(), "deliverables" | "phases" | "archived") => true,
         [list, _, key, ..] if list == "tasks" => edge(key),
         _ => false,
     }

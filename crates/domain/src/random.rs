@@ -7,15 +7,21 @@ use uuid::Uuid;
 use crate::change::{FieldChange, Path};
 use crate::command::{Closing, Command, Credential};
 pub use crate::dice::Dice;
-use crate::document::{Criterion, Lessons, Milestone, Task, task_key};
+use crate::document::{Criterion, Lessons, Milestone, Phase, Task, task_key};
 use crate::event::AttemptId;
 use crate::ids::{MilestoneId, Node, Reference, TaskId, Uid};
 use crate::snapshot::{Claim, Snapshot};
-use crate::status::{MilestoneStatus, Priority, TaskStatus};
+use crate::status::{Decision, MilestoneStatus, Priority, TaskStatus};
 
 const CONDITIONS: &[&str] = &["schema", "login", "release"];
 const RESOURCES: &[&str] = &["src/auth", "src/auth/login.rs", "src/store", "docs"];
 const WORDS: &[&str] = &["Design", "Build", "Test: all", "Ship # it", "Naïve – “draft”", "- 1"];
+
+/// In their order; one needs quotes in YAML.
+const PHASES: &[&str] = &["design", "spec: all # of it", "build"];
+
+const DECISIONS: &[Decision] =
+    &[Decision::Approved, Decision::Approved, Decision::ChangesRequested, Decision::Rejected];
 
 const MILESTONE_STATUSES: &[MilestoneStatus] = &[
     MilestoneStatus::Planned,
@@ -62,7 +68,7 @@ impl Dice {
 pub fn command(dice: &mut Dice, snapshot: &Snapshot) -> Command {
     let milestone = milestone(dice, snapshot);
     let task = task(dice, snapshot);
-    match dice.below(44) {
+    match dice.below(48) {
         0..=2 => Command::Plan { draft: Box::new(draft(dice, snapshot)) },
         3 => adopt(dice, snapshot),
         4..=7 => Command::Amend { milestone, changes: changes(dice, snapshot, milestone) },
@@ -100,16 +106,11 @@ pub fn command(dice: &mut Dice, snapshot: &Snapshot) -> Command {
         }
         32 => Command::RemoveTask { task },
         33..=34 => Command::MoveTask { task, to: milestone },
-        rest => on_criteria_and_conditions(dice, snapshot, milestone, rest),
+        rest => on_facts(dice, snapshot, milestone, rest),
     }
 }
 
-fn on_criteria_and_conditions(
-    dice: &mut Dice,
-    snapshot: &Snapshot,
-    milestone: MilestoneId,
-    kind: u64,
-) -> Command {
+fn on_facts(dice: &mut Dice, snapshot: &Snapshot, milestone: MilestoneId, kind: u64) -> Command {
     let name = dice.pick(CONDITIONS).copied().unwrap_or_default().to_owned();
     match kind {
         35 => Command::AddCriterion { milestone, draft: Box::new(Criterion::from(dice.word())) },
@@ -120,6 +121,13 @@ fn on_criteria_and_conditions(
         38..=39 => Command::SetCondition { name, reason: reason(dice) },
         40 => Command::ClearCondition { name, reason: reason(dice) },
         41..=42 => Command::Archive { milestone, closing: Box::new(closing(dice)) },
+        43..=46 => Command::DecideGate {
+            milestone,
+            task: dice.percent(5).then(|| dice.count(5)),
+            phase: dice.pick(PHASES).copied().unwrap_or_default().to_owned(),
+            decision: dice.pick(DECISIONS).copied().unwrap_or(Decision::Approved),
+            reason: dice.percent(50).then(|| dice.word()),
+        },
         _ => renumber(dice, snapshot, milestone),
     }
 }
@@ -189,10 +197,21 @@ pub fn draft(dice: &mut Dice, snapshot: &Snapshot) -> Milestone {
     for number in 1..=dice.count(5) {
         draft.tasks.push(new_task(dice, snapshot, number));
     }
+    if dice.percent(40) {
+        draft.phases = PHASES.iter().map(|name| phase(dice, name)).collect();
+        for task in &mut draft.tasks {
+            task.phase = dice.pick(PHASES).map(|name| (*name).to_owned());
+        }
+    }
     for _ in 0..dice.count(3) {
         draft.criteria.push(Criterion::from(dice.word()));
     }
     draft
+}
+
+fn phase(dice: &mut Dice, name: &str) -> Phase {
+    let approval = dice.percent(70);
+    Phase { approval, provides: dice.some(10, CONDITIONS), ..Phase::from(name.to_owned()) }
 }
 
 fn new_task(dice: &mut Dice, snapshot: &Snapshot, number: u32) -> Task {
@@ -250,7 +269,7 @@ fn changes(dice: &mut Dice, snapshot: &Snapshot, id: MilestoneId) -> Vec<FieldCh
 fn field(dice: &mut Dice, snapshot: &Snapshot, milestone: &Milestone) -> (Path, Option<Value>) {
     let root = Path::root();
     let word = dice.word();
-    match dice.below(16) {
+    match dice.below(18) {
         0 => (root.key("title"), Some(json!(word))),
         1 => (root.key("labels"), Some(json!([word]))),
         2 => (root.key("due"), Some(json!("2026-11-05"))),
@@ -269,7 +288,12 @@ fn field(dice: &mut Dice, snapshot: &Snapshot, milestone: &Milestone) -> (Path, 
             (root.key("criteria").key(&number).key("text"), Some(json!(word)))
         }
         8 => (root.key("started_at"), Some(json!("2026-11-05T08:00:00Z"))),
-        9 => (root.key("no such key").key("0"), Some(json!({ "a": word }))),
+        9 => (root.key("gates").key(PHASES[0]).key("decision"), Some(json!("approved"))),
+        10 => {
+            let phases: Vec<Phase> = PHASES[1..].iter().map(|name| phase(dice, name)).collect();
+            (root.key("phases"), Some(json!(phases)))
+        }
+        11 => (root.key("no such key").key("0"), Some(json!({ "a": word }))),
         _ => field_of_task(dice, snapshot, milestone),
     }
 }
@@ -284,7 +308,7 @@ fn field_of_task(
     let number = dice.pick(&numbers).copied().unwrap_or(next);
     let tasks = Path::root().key("tasks");
     let task = tasks.key(&task_key(number));
-    match dice.below(7) {
+    match dice.below(8) {
         0 => (task.key("title"), Some(json!(dice.word()))),
         1 | 2 => {
             let to = dice.pick(TASK_STATUSES).map_or("pending", |status| status.word());
@@ -296,6 +320,7 @@ fn field_of_task(
             (task.key("requires"), (!requires.is_empty()).then(|| json!(requires)))
         }
         4 => (task, None),
+        6 => (task.key("phase"), dice.pick(PHASES).map(|name| json!(name))),
         5 => {
             let id = task_key(next);
             (tasks.key(&id), Some(json!({ "id": id, "title": dice.word(), "status": "pending" })))

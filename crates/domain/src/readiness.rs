@@ -8,9 +8,10 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::document::GateDecision;
 use crate::ids::{Node, TaskId};
 use crate::snapshot::{Outline, Snapshot, TaskOutline};
-use crate::status::{MilestoneStatus, TaskStatus};
+use crate::status::{Decision, MilestoneStatus, TaskStatus};
 
 /// Where a task stands for somebody who looks for work.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,17 +37,46 @@ pub enum Readiness {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Reason {
-    Requires { on: Node, status: String },
-    Missing { on: Node },
-    Cancelled { on: Node },
-    Condition { name: String, provided_by: Vec<Node> },
-    External { name: String },
-    NotBefore { date: Date },
-    Milestone { status: MilestoneStatus, reason: Option<String> },
+    Requires {
+        on: Node,
+        status: String,
+    },
+    Missing {
+        on: Node,
+    },
+    Cancelled {
+        on: Node,
+    },
+    Condition {
+        name: String,
+        provided_by: Vec<Node>,
+    },
+    /// An earlier phase that is not approved.
+    Gate {
+        phase: String,
+        decided: Option<GateDecision>,
+    },
+    External {
+        name: String,
+    },
+    NotBefore {
+        date: Date,
+    },
+    Milestone {
+        status: MilestoneStatus,
+        reason: Option<String>,
+    },
     Archived,
-    Blocked { reason: Option<String> },
-    Failed { reason: Option<String> },
-    Resource { path: String, held_by: TaskId },
+    Blocked {
+        reason: Option<String>,
+    },
+    Failed {
+        reason: Option<String>,
+    },
+    Resource {
+        path: String,
+        held_by: TaskId,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -64,6 +94,17 @@ impl fmt::Display for Reason {
             Self::Condition { name, provided_by } => {
                 write!(f, "waits for the condition {name}, provided by {}", provided_by[0])
             }
+            Self::Gate { phase, decided: Some(decided) }
+                if decided.decision != Decision::Approved =>
+            {
+                let said = match decided.decision {
+                    Decision::Rejected => "which was rejected",
+                    _ => "where changes were requested",
+                };
+                let reason = because(&decided.reason);
+                write!(f, "waits for the approval of phase {phase}, {said}{reason}")
+            }
+            Self::Gate { phase, .. } => write!(f, "waits for the approval of phase {phase}"),
             Self::External { name } => write!(f, "waits for {name} (external)"),
             Self::NotBefore { date } => write!(f, "not before {date}"),
             Self::Milestone { status, reason } => {
@@ -187,6 +228,10 @@ impl<'a> Board<'a> {
         let nodes = task.requires.iter().map(|reference| reference.node(outline.id));
         let mut reasons: Vec<_> = nodes.filter_map(|node| self.unmet(node)).collect();
         reasons.extend(self.unmet_conditions(&task.conditions));
+        reasons.extend(outline.closed_gate(task).map(|phase| Reason::Gate {
+            phase: phase.name.clone(),
+            decided: phase.decided.clone(),
+        }));
         reasons
     }
 

@@ -12,6 +12,8 @@ pub enum Refusal {
     Unknown { node: Node, nearest: Option<Node> },
     #[error("{milestone} has no criterion {number}")]
     UnknownCriterion { milestone: MilestoneId, number: u32, known: u32 },
+    #[error("{milestone} has no phase {phase}: {}", phases_there_are(.known))]
+    UnknownPhase { milestone: MilestoneId, phase: String, known: Vec<String> },
     #[error("{path} is no field of {milestone}: {message}")]
     BadField { milestone: MilestoneId, path: String, message: String },
     #[error("{path} of {milestone} is written by the program only")]
@@ -26,8 +28,28 @@ pub enum Refusal {
     PrerequisitesOpen { task: TaskId, waiting: Vec<Reason> },
     #[error("{task} cannot be started: {}", reasons(.waiting))]
     NotReady { task: TaskId, waiting: Vec<Reason> },
-    #[error("{milestone} cannot be completed: {}", open(.tasks, .criteria))]
-    Incomplete { milestone: MilestoneId, tasks: Vec<TaskId>, criteria: Vec<u32> },
+    #[error("{milestone} cannot be completed: {}", open(.tasks, .criteria, .gates))]
+    Incomplete {
+        milestone: MilestoneId,
+        tasks: Vec<TaskId>,
+        criteria: Vec<u32>,
+        /// The phases that wait for approval.
+        gates: Vec<String>,
+    },
+    #[error("phase {phase} of {milestone} asks for no approval; there is nothing to decide")]
+    NoGate { milestone: MilestoneId, phase: String },
+    #[error("{task} is {}, not of phase {phase}", of_phase(.own.as_deref()))]
+    NotInPhase { task: TaskId, phase: String, own: Option<String> },
+    #[error("phase {phase} of {milestone} cannot be approved: {}", open(.tasks, &[], .gates))]
+    PhaseOpen {
+        milestone: MilestoneId,
+        phase: String,
+        tasks: Vec<TaskId>,
+        /// The phases before it that wait for approval.
+        gates: Vec<String>,
+    },
+    #[error("{milestone} is {status}; its phases are decided about while it is open")]
+    Closed { milestone: MilestoneId, status: &'static str },
     #[error("{milestone} is not completed or cancelled; only then is it archived")]
     NotClosed { milestone: MilestoneId },
     #[error("{task} is held by {by}")]
@@ -70,6 +92,7 @@ impl Refusal {
         match self {
             Self::Unknown { .. } => "unknown_id",
             Self::UnknownCriterion { .. } => "unknown_criterion",
+            Self::UnknownPhase { .. } => "unknown_phase",
             Self::BadField { .. } => "bad_field",
             Self::ProgramKey { .. } => "program_key",
             Self::TooLong { .. } => "too_long",
@@ -78,6 +101,10 @@ impl Refusal {
             Self::PrerequisitesOpen { .. } => "prerequisites_open",
             Self::NotReady { .. } => "not_ready",
             Self::Incomplete { .. } => "incomplete",
+            Self::NoGate { .. } => "no_gate",
+            Self::NotInPhase { .. } => "not_in_phase",
+            Self::PhaseOpen { .. } => "phase_open",
+            Self::Closed { .. } => "closed",
             Self::NotClosed { .. } => "not_closed",
             Self::Held { .. } => "held",
             Self::StaleFence { .. } => "stale_fence",
@@ -95,11 +122,14 @@ impl Refusal {
 
     pub fn class(&self) -> RefusalClass {
         match self {
-            Self::Unknown { .. } | Self::UnknownCriterion { .. } => RefusalClass::NotFound,
+            Self::Unknown { .. } | Self::UnknownCriterion { .. } | Self::UnknownPhase { .. } => {
+                RefusalClass::NotFound
+            }
             Self::BadField { .. }
             | Self::ProgramKey { .. }
             | Self::TooLong { .. }
             | Self::Empty { .. }
+            | Self::NotInPhase { .. }
             | Self::BadLease { .. } => RefusalClass::Usage,
             Self::Held { .. } | Self::StaleFence { .. } => RefusalClass::Conflict,
             Self::Unreadable { .. } => RefusalClass::Unreadable,
@@ -107,6 +137,9 @@ impl Refusal {
             | Self::PrerequisitesOpen { .. }
             | Self::NotReady { .. }
             | Self::Incomplete { .. }
+            | Self::NoGate { .. }
+            | Self::PhaseOpen { .. }
+            | Self::Closed { .. }
             | Self::NotClosed { .. }
             | Self::Cycle { .. }
             | Self::NeededBy { .. }
@@ -126,6 +159,7 @@ impl Refusal {
             }
             Self::Unknown { nearest: None, .. } => "see `milestone list`".into(),
             Self::UnknownCriterion { milestone, .. }
+            | Self::UnknownPhase { milestone, .. }
             | Self::BadField { milestone, .. }
             | Self::ProgramKey { milestone, .. } => format!("see `milestone show {milestone}`"),
             Self::TooLong { .. } | Self::Empty { .. } => "give a text within the bounds".into(),
@@ -133,13 +167,26 @@ impl Refusal {
             Self::PrerequisitesOpen { .. } | Self::NotReady { .. } => {
                 "see `milestone next` for what can be done now".into()
             }
-            Self::Incomplete { milestone, tasks, .. } if tasks.is_empty() => {
+            Self::Incomplete { milestone, tasks, gates, .. }
+                if tasks.is_empty() && gates.is_empty() =>
+            {
                 format!(
                     "give the evidence: `milestone criterion met {milestone} N --evidence TEXT`"
                 )
             }
-            Self::Incomplete { milestone, .. } => {
+            Self::Incomplete { milestone, .. } | Self::PhaseOpen { milestone, .. } => {
                 format!("see what is open: `milestone show {milestone}`")
+            }
+            Self::NoGate { milestone, .. } => {
+                format!(
+                    "to ask for one, write `approval: true` there: `milestone edit {milestone}`"
+                )
+            }
+            Self::NotInPhase { task, .. } => {
+                format!("see its phases: `milestone show {}`", task.milestone)
+            }
+            Self::Closed { milestone, .. } => {
+                format!("reopen it first: `milestone update {milestone} --status in_progress`")
             }
             Self::NotClosed { milestone } => {
                 format!("complete it first: `milestone update {milestone} --status completed`")
@@ -191,8 +238,16 @@ fn fence_now(fence: Option<u64>) -> String {
     fence.map(|fence| format!(" (its fence is {fence})")).unwrap_or_default()
 }
 
+fn phases_there_are(known: &[String]) -> String {
+    if known.is_empty() { "it has none".into() } else { format!("it has {}", list(known)) }
+}
+
+fn of_phase(phase: Option<&str>) -> String {
+    phase.map_or_else(|| "of no phase".into(), |phase| format!("of phase {phase}"))
+}
+
 /// Long lists are cut: the first few say enough, `show` says the rest.
-fn open(tasks: &[TaskId], criteria: &[u32]) -> String {
+fn open(tasks: &[TaskId], criteria: &[u32], gates: &[String]) -> String {
     const SHOWN: usize = 5;
     let mut parts = Vec::new();
     let cut = |count: usize| match count.checked_sub(SHOWN) {
@@ -206,6 +261,10 @@ fn open(tasks: &[TaskId], criteria: &[u32]) -> String {
     if !criteria.is_empty() {
         let shown = list(&criteria[..criteria.len().min(SHOWN)]);
         parts.push(format!("criteria without evidence: {shown}{}", cut(criteria.len())));
+    }
+    if !gates.is_empty() {
+        let shown = list(&gates[..gates.len().min(SHOWN)]);
+        parts.push(format!("phases without approval: {shown}{}", cut(gates.len())));
     }
     parts.join("; ")
 }

@@ -7,13 +7,13 @@ use jiff::civil::Date;
 use jiff::fmt::serde::timestamp::second::optional as seconds;
 use serde::{Deserialize, Serialize};
 
-use crate::document::{External, Milestone, Risk, Task};
+use crate::document::{External, GateDecision, Milestone, Phase, Risk, Task};
 use crate::effort::{Effort, Estimate};
 use crate::event::AttemptId;
 use crate::ids::{MilestoneId, Node, Reference, TaskId, Uid};
 use crate::progress::Progress;
 use crate::settings::Settings;
-use crate::status::{Level, MilestoneStatus, Priority, TaskStatus};
+use crate::status::{Decision, Level, MilestoneStatus, Priority, TaskStatus};
 
 /// How much of a project a command reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,6 +156,8 @@ pub struct Outline {
     pub provides: Vec<String>,
     /// Conditions that its finished deliverables provide already.
     pub delivered: Vec<String>,
+    /// In the order in which they follow one another.
+    pub phases: Vec<PhaseOutline>,
     pub tasks: Vec<TaskOutline>,
     pub criteria_open: u32,
     pub criteria_met: u32,
@@ -204,6 +206,47 @@ pub struct TaskOutline {
     pub completed_at: Option<Timestamp>,
 }
 
+/// A phase, as far as the ones after it are concerned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhaseOutline {
+    pub name: String,
+    /// Whether the phases after it wait for its approval.
+    pub approval: bool,
+    pub decided: Option<GateDecision>,
+    /// Conditions that hold while it is approved; without approval, once the milestone is
+    /// completed.
+    pub provides: Vec<String>,
+    pub tasks_open: u32,
+    /// A task of it was completed after the decision.
+    pub worked_on_since: bool,
+}
+
+impl PhaseOutline {
+    pub fn of(milestone: &Milestone, phase: &Phase) -> Self {
+        let decided = milestone.gates.get(&phase.name).filter(|_| phase.approval).cloned();
+        let open = milestone.tasks_in(&phase.name).filter(|task| !task.status.is_closed());
+        let completed = milestone.tasks_in(&phase.name).filter_map(|task| task.completed_at).max();
+        Self {
+            name: phase.name.clone(),
+            approval: phase.approval,
+            provides: phase.provides.clone(),
+            tasks_open: u32::try_from(open.count()).unwrap_or(u32::MAX),
+            worked_on_since: decided.as_ref().is_some_and(|decided| completed > Some(decided.at)),
+            decided,
+        }
+    }
+
+    /// Whether the phases after it need not wait. An approval counts for nothing while the work is
+    /// open: two branches may have approved a phase and reopened a task of it.
+    pub fn is_passed(&self) -> bool {
+        !self.approval || (self.is_approved() && self.tasks_open == 0)
+    }
+
+    pub fn is_approved(&self) -> bool {
+        self.decided.as_ref().is_some_and(|decided| decided.decision == Decision::Approved)
+    }
+}
+
 impl Outline {
     pub fn of(milestone: &Milestone) -> Self {
         let Progress { percentage, tasks_completed, tasks_total } = Progress::of(milestone);
@@ -237,6 +280,7 @@ impl Outline {
             external: external.map(|external| external.name.clone()).collect(),
             provides: milestone.provides.iter().chain(promised(false)).cloned().collect(),
             delivered: promised(true).cloned().collect(),
+            phases: milestone.phases.iter().map(|p| PhaseOutline::of(milestone, p)).collect(),
             tasks: milestone.tasks.iter().map(TaskOutline::of).collect(),
             criteria_open: u32::try_from(milestone.criteria.len() - met).unwrap_or(u32::MAX),
             criteria_met: u32::try_from(met).unwrap_or(u32::MAX),
@@ -260,7 +304,15 @@ impl Outline {
         self.tasks.get(self.position(number)?)
     }
 
-    /// The conditions that it and its tasks provide: by whom, and whether already.
+    /// The first phase before a task's own that is not approved and has to be. A task of no phase
+    /// waits for none.
+    pub fn closed_gate(&self, task: &TaskOutline) -> Option<&PhaseOutline> {
+        let own = task.phase.as_ref()?;
+        let own = self.phases.iter().position(|phase| phase.name == *own)?;
+        self.phases[..own].iter().find(|phase| !phase.is_passed())
+    }
+
+    /// The conditions that it, its phases and its tasks provide: by whom, and whether already.
     pub fn provisions(&self) -> impl Iterator<Item = (&str, Node, bool)> {
         let node = Node::Milestone(self.id);
         let completed = self.status == MilestoneStatus::Completed;
@@ -271,7 +323,11 @@ impl Outline {
             let done = task.status == TaskStatus::Completed;
             task.provides.iter().map(move |name| (name.as_str(), node, done))
         });
-        own.chain(delivered).chain(tasks)
+        let phases = self.phases.iter().flat_map(move |phase| {
+            let holds = if phase.approval { phase.is_passed() } else { completed };
+            phase.provides.iter().map(move |name| (name.as_str(), node, holds))
+        });
+        own.chain(delivered).chain(phases).chain(tasks)
     }
 
     pub fn progress(&self) -> Progress {

@@ -153,6 +153,15 @@ words! {
     }
 }
 
+words! {
+    /// What somebody decided about a phase that asks for approval.
+    Decision, "decision" {
+        Approved = "approved",
+        ChangesRequested = "changes_requested",
+        Rejected = "rejected",
+    }
+}
+
 impl Level {
     /// To hold risks against one another: high counts three times as much as low.
     pub fn weight(self) -> u32 {

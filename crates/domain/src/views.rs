@@ -6,6 +6,7 @@ pub mod advice;
 pub mod chart;
 pub mod dashboard;
 pub mod flow;
+pub mod gates;
 pub mod list;
 pub mod load;
 pub mod milestone;

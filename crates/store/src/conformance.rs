@@ -8,6 +8,7 @@
 pub mod claims;
 pub mod commits;
 pub mod events;
+pub mod gates;
 pub mod random;
 pub mod reading;
 
@@ -66,6 +67,9 @@ macro_rules! behaviours {
             commits::an_edge_change_makes_another_edge_decision_stale
             commits::a_change_of_tasks_elsewhere_makes_nothing_stale
             commits::writers_at_once_lose_nothing
+            gates::gates_hold_back_later_phases
+            gates::an_approval_falls_with_what_was_approved
+            gates::a_task_reopened_elsewhere_makes_an_approval_stale
             events::events_come_in_order_and_once
             events::filters_choose_events
             events::pages_follow_one_another

@@ -241,6 +241,8 @@ impl Change {
             | Event::TaskNoted { .. }
             | Event::CriterionMet { .. }
             | Event::CriterionReopened { .. }
+            | Event::GateDecided { .. }
+            | Event::GateReopened { .. }
             | Event::IdGivenUp { .. } => false,
         })
     }

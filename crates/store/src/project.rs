@@ -151,7 +151,12 @@ impl Project {
                 match self.take_in(&noticed, actor) {
                     Ok(()) | Err(Error::Store(StoreError::Stale)) => {}
                     Err(Error::Refused(refusal)) => {
-                        let problem = refused_edit(&noticed, &refusal);
+                        let problem = refused_edit(&noticed, &refusal, refusal.next());
+                        refused.push((noticed, problem));
+                    }
+                    // A text that cannot be written to faithfully hides no other milestone.
+                    Err(Error::Store(error @ StoreError::Unfaithful { .. })) => {
+                        let problem = refused_edit(&noticed, &error, error.next());
                         refused.push((noticed, problem));
                     }
                     Err(Error::Store(error)) => return Err(error),
@@ -200,7 +205,7 @@ impl Project {
         }
         match self.store.commit(&all) {
             Ok(()) => Ok(true),
-            Err(StoreError::Stale) => Ok(false),
+            Err(StoreError::Stale | StoreError::Unfaithful { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -229,7 +234,9 @@ impl Project {
                     let change = Change::new(&snapshot, context.change, events);
                     change.documents.into_values().for_each(|document| snapshot.insert(document));
                 }
-                Err(refusal) => snapshot.problems.push(refused_edit(noticed, &refusal)),
+                Err(refusal) => {
+                    snapshot.problems.push(refused_edit(noticed, &refusal, refusal.next()));
+                }
             }
         }
         snapshot
@@ -501,15 +508,15 @@ fn taking_in(noticed: &Noticed) -> Option<Command> {
     }
 }
 
-fn refused_edit(noticed: &Noticed, refusal: &Refusal) -> Problem {
+fn refused_edit(noticed: &Noticed, why: &dyn std::fmt::Display, next: String) -> Problem {
     Problem {
         milestone: Some(noticed.milestone),
         file: noticed.file.clone(),
         line: None,
         column: None,
         kind: ProblemKind::RefusedEdit,
-        message: format!("an edit in this file does not count yet: {refusal}"),
-        next: refusal.next(),
+        message: format!("an edit in this file does not count yet: {why}"),
+        next,
     }
 }
 

@@ -32,8 +32,9 @@ fn refusals() -> Vec<Refusal> {
         },
         Refusal::PrerequisitesOpen { task: task(2), waiting: waiting.clone() },
         Refusal::NotReady { task: task(2), waiting },
-        Refusal::Incomplete { milestone: M, tasks: vec![task(1)], criteria: vec![1] },
-        Refusal::Incomplete { milestone: M, tasks: vec![], criteria: vec![1, 2] },
+        incomplete(vec![task(1)], vec![1], vec!["design".into()]),
+        incomplete(vec![], vec![1, 2], vec![]),
+        incomplete(vec![], vec![1], vec!["design".into(), "specification".into()]),
         Refusal::NotClosed { milestone: M },
         Refusal::Held { task: task(1), by: "ada".into(), fence: Some(2), seconds_left: Some(60) },
         Refusal::Held { task: task(1), by: "ada".into(), fence: None, seconds_left: None },
@@ -47,6 +48,25 @@ fn refusals() -> Vec<Refusal> {
         Refusal::DueBeforeStart { start: date(2026, 12, 2), due: date(2026, 12, 1) },
         Refusal::NumbersUsedUp { what: "task" },
         Refusal::Unreadable { milestone: M, message: "3:1: no mapping".into() },
+    ]
+}
+
+fn incomplete(tasks: Vec<TaskId>, criteria: Vec<u32>, gates: Vec<String>) -> Refusal {
+    Refusal::Incomplete { milestone: M, tasks, criteria, gates }
+}
+
+fn refusals_about_phases() -> Vec<Refusal> {
+    let phase = || "design".to_owned();
+    let known = vec![phase(), "specification".into()];
+    let gates = vec!["research".into()];
+    vec![
+        Refusal::UnknownPhase { milestone: M, phase: "desing".into(), known },
+        Refusal::UnknownPhase { milestone: M, phase: phase(), known: vec![] },
+        Refusal::NoGate { milestone: M, phase: phase() },
+        Refusal::NotInPhase { task: task(1), phase: phase(), own: Some("build".into()) },
+        Refusal::NotInPhase { task: task(1), phase: phase(), own: None },
+        Refusal::PhaseOpen { milestone: M, phase: phase(), tasks: vec![task(1)], gates },
+        Refusal::Closed { milestone: M, status: "completed" },
     ]
 }
 
@@ -105,7 +125,8 @@ fn own() -> Vec<Failure> {
 }
 
 fn all() -> Vec<Failure> {
-    let refused = refusals().into_iter().map(Failure::Refused);
+    let refusals = refusals().into_iter().chain(refusals_about_phases());
+    let refused = refusals.map(Failure::Refused);
     refused.chain(store_errors().into_iter().map(Failure::Store)).chain(own()).collect()
 }
 
@@ -145,8 +166,9 @@ fn no_next_step_removes_overwrites_or_forces() {
 #[test]
 fn the_samples_are_all_there_is() {
     let codes = |codes: Vec<&'static str>| codes.into_iter().collect::<BTreeSet<_>>();
-    let refused = codes(refusals().iter().map(known_refusal).collect());
-    assert_eq!(refused.len(), 22);
+    let refusals = [refusals(), refusals_about_phases()].concat();
+    let refused = codes(refusals.iter().map(known_refusal).collect());
+    assert_eq!(refused.len(), 27);
     let store = codes(store_errors().iter().map(known_store_error).collect());
     assert_eq!(store.len(), 13);
 }
@@ -155,6 +177,7 @@ fn known_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Unknown { .. }
         | Refusal::UnknownCriterion { .. }
+        | Refusal::UnknownPhase { .. }
         | Refusal::BadField { .. }
         | Refusal::ProgramKey { .. }
         | Refusal::TooLong { .. }
@@ -163,6 +186,10 @@ fn known_refusal(refusal: &Refusal) -> &'static str {
         | Refusal::PrerequisitesOpen { .. }
         | Refusal::NotReady { .. }
         | Refusal::Incomplete { .. }
+        | Refusal::NoGate { .. }
+        | Refusal::NotInPhase { .. }
+        | Refusal::PhaseOpen { .. }
+        | Refusal::Closed { .. }
         | Refusal::NotClosed { .. }
         | Refusal::Held { .. }
         | Refusal::StaleFence { .. }

@@ -59,6 +59,12 @@ fn sentence(milestone: Option<MilestoneId>, event: &Event) -> String {
         Event::CriterionReopened { criterion } => {
             format!("{home}: criterion {criterion} is open again")
         }
+        Event::GateDecided { phase, decision, reason } => {
+            format!("{home}: phase {phase}: {}{}", spoken(decision.word()), because(reason))
+        }
+        Event::GateReopened { phase } => {
+            format!("{home}: what was decided about phase {phase} no longer holds")
+        }
         Event::ConditionSet { name, reason } => format!("{name} holds{}", because(reason)),
         Event::ConditionCleared { name, reason } => {
             format!("{name} no longer holds{}", because(reason))

@@ -15,6 +15,7 @@ pub fn milestone(page: &mut Page, view: &MilestoneView) {
         page.gap().indented(description);
     }
     task::list(page, "Goals", &view.document.goals);
+    super::gates::phases(page, &view.phases);
     tasks(page, &view.tasks);
     criteria(page, &view.document.criteria);
     risks(page, &view.document.risks);
@@ -184,6 +185,8 @@ fn rest(page: &mut Page, document: &Milestone) {
         "duration",
         "goals",
         "dependencies",
+        "phases",
+        "gates",
         "tasks",
         "criteria",
         "risks",

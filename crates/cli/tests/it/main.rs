@@ -9,6 +9,7 @@ mod docs;
 mod edits;
 mod environment;
 mod floors;
+mod gates;
 mod hints;
 mod safety;
 mod screens;

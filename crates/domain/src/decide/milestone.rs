@@ -10,6 +10,7 @@ use crate::event::{Event, Stream};
 use crate::ids::{MilestoneId, Node};
 use crate::limits;
 use crate::refusal::Refusal;
+use crate::snapshot::PhaseOutline;
 use crate::status::MilestoneStatus;
 
 pub(super) fn plan(work: &mut Work<'_>, draft: &Milestone) -> Result<(), Refusal> {
@@ -24,6 +25,7 @@ pub(super) fn plan(work: &mut Work<'_>, draft: &Milestone) -> Result<(), Refusal
         uid: Some(work.context.change.uid()),
         created: Some(draft.created.unwrap_or(work.context.today)),
         progress: None,
+        gates: std::collections::BTreeMap::new(),
         ..draft.clone()
     };
     create(work, &document)?;
@@ -111,10 +113,12 @@ pub(super) fn check_complete(milestone: &Milestone) -> Result<(), Refusal> {
     let tasks: Vec<_> = open.map(|task| milestone.task_id(task)).collect();
     let unmet = milestone.criteria.iter().filter(|criterion| criterion.met.is_none());
     let criteria: Vec<_> = unmet.filter_map(|criterion| criterion.id).collect();
-    if tasks.is_empty() && criteria.is_empty() {
+    let phases = milestone.phases.iter().map(|phase| PhaseOutline::of(milestone, phase));
+    let gates: Vec<_> = phases.filter(|phase| !phase.is_passed()).map(|phase| phase.name).collect();
+    if tasks.is_empty() && criteria.is_empty() && gates.is_empty() {
         return Ok(());
     }
-    Err(Refusal::Incomplete { milestone: milestone.id, tasks, criteria })
+    Err(Refusal::Incomplete { milestone: milestone.id, tasks, criteria, gates })
 }
 
 pub(super) fn archive(

@@ -1,5 +1,6 @@
 //! What `decide` says to every kind of command, and what it never says.
 
+mod gates;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod property;

@@ -1,5 +1,6 @@
 //! The smaller parts of a document; most come from long planning forms and are optional.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::text_or_mapping::text_or_mapping;
 use crate::effort::Effort;
 use crate::ids::Reference;
-use crate::status::{ExternalStatus, Level, Priority};
+use crate::status::{Decision, ExternalStatus, Level, Priority};
 
 /// What must be there before the milestone can start.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -74,8 +75,12 @@ pub struct Phase {
     pub activities: Vec<CheckItem>,
     #[serde(default)]
     pub deliverables: Vec<String>,
+    /// Whether the phases after it wait until somebody has approved what it left behind.
     #[serde(default)]
     pub approval: bool,
+    /// Conditions that hold while it is approved.
+    #[serde(default)]
+    pub provides: Vec<String>,
 }
 
 text_or_mapping!(Phase, name, {
@@ -85,7 +90,17 @@ text_or_mapping!(Phase, name, {
     activities: Vec::new(),
     deliverables: Vec::new(),
     approval: false,
+    provides: Vec::new(),
 });
+
+/// The latest word on a phase that asks for approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GateDecision {
+    pub decision: Decision,
+    pub by: String,
+    pub at: Timestamp,
+    pub reason: Option<String>,
+}
 
 /// A file or result that must be left behind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

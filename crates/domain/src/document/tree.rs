@@ -58,6 +58,7 @@ pub const CANONICAL_ORDER: &[&str] = &[
     "provides",
     "resources",
     "phases",
+    "gates",
     "tasks",
     "criteria",
     "deliverables",
@@ -126,6 +127,7 @@ pub fn aliases(key: &str, in_task: bool) -> &'static [&'static str] {
 
 pub fn key_owner(path: &Path) -> KeyOwner {
     let program = match path.steps() {
+        [section, ..] if section == "gates" => true,
         [key] => matches!(
             key.as_str(),
             "id" | "uid" | "format" | "started_at" | "completed_at" | "retired_tasks"

@@ -106,9 +106,10 @@ fn reasons(known: &Known<'_>, board: &Board<'_>, node: Node) -> Vec<Reason> {
             Readiness::Waiting { reasons } => reasons,
             Readiness::Ready { .. } | Readiness::Held { .. } | Readiness::Closed => Vec::new(),
         },
-        Node::Milestone(id) => {
-            known.snapshot.outline(id).map_or(Vec::new(), |outline| board.milestone_reasons(outline))
-        }
+        Node::Milestone(id) => known
+            .snapshot
+            .outline(id)
+            .map_or(Vec::new(), |outline| board.milestone_reasons(outline)),
     }
 }
 
@@ -129,6 +130,8 @@ fn has_an_end(known: &Known<'_>, network: &Network, reason: &Reason) -> bool {
         | Reason::Milestone { .. }
         | Reason::Archived
         | Reason::Blocked { .. }
-        | Reason::Failed { .. } => false,
+        | Reason::Failed { .. }
+        // Nobody knows how long an approval takes.
+        | Reason::Gate { .. } => false,
     }
 }

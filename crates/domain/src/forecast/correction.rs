@@ -138,7 +138,8 @@ impl Corrections {
         let stated = stated_spread(estimate);
         let all = Spread { below: stated * correction.below, above: stated * correction.above };
         // What history shows of a task's straying includes what its milestone shares.
-        let own = |all: f64| (all * all - self.together * self.together).max(all * all / 4.0).sqrt();
+        let own =
+            |all: f64| (all * all - self.together * self.together).max(all * all / 4.0).sqrt();
         Lognormal { spread: all.map(own), ..corrected }
     }
 

@@ -251,7 +251,7 @@ fn is_open(snapshot: &Snapshot, place: Place) -> bool {
     let open = milestone.is_some_and(|outline| !outline.archived && !outline.status.is_closed());
     let task = match place {
         Place::Task(id) => snapshot.task(id).is_some_and(|task| !task.status.is_closed()),
-        Place::Start(_) | Place::Finish(_) => true,
+        Place::Start(_) | Place::Finish(_) | Place::Phase(..) => true,
     };
     open && task
 }
@@ -262,9 +262,8 @@ fn pressing(snapshot: &Snapshot, node: Node) -> (Priority, Option<Date>) {
         Node::Task(id) => snapshot.task(id).zip(outline),
         Node::Milestone(_) => None,
     };
-    let (urgent, due) = own.map_or((None, None), |(task, outline)| {
-        (Some(urgency(outline, task)), task.due)
-    });
+    let (urgent, due) =
+        own.map_or((None, None), |(task, outline)| (Some(urgency(outline, task)), task.due));
     let urgent = urgent.or_else(|| outline?.priority).unwrap_or(Priority::Medium);
     (urgent, due.or_else(|| outline?.due))
 }
@@ -299,7 +298,7 @@ impl<'a> Builder<'a> {
         let id = place.node();
         let outline = known.snapshot.outline(id.milestone());
         let left = outline.and_then(|outline| match place {
-            Place::Start(_) => None,
+            Place::Start(_) | Place::Phase(..) => None,
             Place::Finish(_) => {
                 self.finish(known.corrections, outline, node);
                 let alone = outline.tasks.is_empty().then_some(outline.duration).flatten()?;
@@ -312,7 +311,8 @@ impl<'a> Builder<'a> {
                 Some((kind, left(known, id, kind, task)))
             }
         });
-        let work = left.map(|(kind, left)| self.work(known.corrections, id.milestone(), kind, left));
+        let work =
+            left.map(|(kind, left)| self.work(known.corrections, id.milestone(), kind, left));
         let held = matches!(place, Place::Task(id) if is_held(known.snapshot, id));
         Item { node: id, earliest: if held { 0 } else { earliest }, work, held }
     }

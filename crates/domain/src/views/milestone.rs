@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 
+use super::gates::{PhaseLine, phases};
 use super::when::{Clock, Pace, When};
 use super::{ClaimState, ConditionState, Reach, Related, conditions};
 use crate::dependencies::Dependencies;
@@ -25,6 +26,7 @@ pub struct MilestoneView {
     pub waits: Vec<Reason>,
     pub requires: Vec<Related>,
     pub conditions: Vec<ConditionState>,
+    pub phases: Vec<PhaseLine>,
     pub tasks: Vec<TaskLine>,
     /// Only with [`Reach::Project`].
     pub schedule: Option<MilestoneSchedule>,
@@ -98,6 +100,7 @@ pub fn milestone(
         waits: if outline.status.is_closed() { vec![] } else { board.milestone_reasons(outline) },
         requires: Related::all(snapshot, &outline.requires, outline),
         conditions: conditions(&board, &outline.conditions),
+        phases: phases(outline, document),
         tasks: tasks.collect(),
         schedule,
         problems: problems.cloned().collect(),

@@ -413,14 +413,14 @@ mod tests {
         assert_eq!((view.days_late, view.added.len()), (Some(2), 1));
         assert_eq!(view.kinds[1].percent, 233);
         let stop = &view.stopped[0];
-        assert_eq!((stop.task.number, stop.lasted.to_string()), (2, "2d".into()));
+        assert_eq!((stop.task.number, stop.lasted.to_string()), (2, "1d".into()));
         assert_eq!(view.reworked[0].times, 1);
         assert_eq!(view.risks.len(), 1);
         assert_eq!(
             view.insights.improve,
             [
                 "it was done 2 working days after its due date",
-                "task-001-002 (T2) was blocked for 2d: the provider's API changed",
+                "task-001-002 (T2) was blocked for 1d: the provider's API changed",
                 "task-001-001 (T1) was reopened once after it was completed",
                 "1 task came in after the work had begun",
                 "the risk \"The payment provider may change its API\" seems to have come true: \

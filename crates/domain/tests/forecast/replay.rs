@@ -179,12 +179,12 @@ impl Replay {
             ..Question::default()
         };
         let today = day(now);
-        let said = forecast(&self.snapshot, &question, moment(now, team.morning), today).finish.unwrap();
+        let said =
+            forecast(&self.snapshot, &question, moment(now, team.morning), today).finish.unwrap();
         let taken = minutes(lived.done() - now);
         let after = [said.after.p50, said.after.p80, said.after.p95];
         let within = after.map(|limit| taken <= f64::from(limit.minutes()));
-        let scored =
-            if half_way { &mut self.score.half_way } else { &mut self.score.begun };
+        let scored = if half_way { &mut self.score.half_way } else { &mut self.score.begun };
         scored.within(within);
         scored.forecast.push(error(f64::from(after[0].minutes()), taken));
         if half_way {

@@ -307,6 +307,9 @@ impl Change {
                 }
                 Event::CriterionMet { criterion: number, .. }
                 | Event::CriterionReopened { criterion: number } => paths.push(criterion(*number)),
+                Event::GateDecided { phase, .. } | Event::GateReopened { phase } => {
+                    paths.push(Path::root().key("gates").key(phase));
+                }
                 Event::TaskAdded { task: name, .. } | Event::TaskRemoved { task: name, .. } => {
                     paths.push(task(name.number));
                 }

@@ -287,6 +287,30 @@ fn hostile_documents_hide_themselves_and_nothing_else() {
     }
 }
 
+/// A document that reads as one and cannot be written to faithfully: what was edited in it does not
+/// count, and is named; everything else goes on.
+#[test]
+fn a_text_that_cannot_be_written_to_hides_no_other_milestone() {
+    let temp = tempfile::tempdir().unwrap();
+    let (project, root, _) = two(temp.path());
+    let file = root.join("active/milestone-001.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    // An anchor on a key is YAML, and no edit keeps it.
+    let odd = text.replacen("    status: pending", "    &a status: completed", 1);
+    fs::write(&file, &odd).unwrap();
+    let old = fs::File::options().write(true).open(&file).unwrap();
+    old.set_modified(std::time::SystemTime::now() - Duration::from_mins(1)).unwrap();
+    assert_ne!(odd, text);
+    for _ in 0..2 {
+        let snapshot = all(&project);
+        assert_eq!(snapshot.documents[&M2].title, "Two");
+        assert!(!of(&snapshot.problems, M1).is_empty());
+    }
+    project.execute(&change_task(M2, 1, TaskStatus::Completed), "ada").unwrap();
+    assert!(project.execute(&change_task(M1, 1, TaskStatus::Completed), "ada").is_err());
+    assert_eq!(fs::read_to_string(&file).unwrap(), odd, "untouched");
+}
+
 /// Any bytes at all: a document and a piece of it, changed at random.
 #[test]
 fn random_bytes_are_never_a_crash() {

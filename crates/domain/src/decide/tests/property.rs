@@ -13,7 +13,7 @@ use crate::needs::needs;
 use crate::random::{Dice, command};
 use crate::readiness::Board;
 use crate::snapshot::{Claim, Scope, Snapshot};
-use crate::status::TaskStatus;
+use crate::status::{Decision, TaskStatus};
 
 const COMMANDS: u32 = 80;
 
@@ -87,6 +87,11 @@ fn judge_document(document: &Milestone, said: &str) {
     let again = Milestone::from_tree(document.tree(), document.archived).unwrap();
     assert_eq!(difference(&document.tree(), &again.tree()), [], "{said}");
     assert!(document.tasks.iter().all(|task| task.progress.unwrap_or(0) <= 100), "{said}");
+    for (name, decided) in &document.gates {
+        assert!(document.phase(name).is_some_and(|phase| phase.approval), "{said}");
+        let open = document.tasks_in(name).any(|task| !task.status.is_closed());
+        assert!(!open || decided.decision != Decision::Approved, "{said}");
+    }
 }
 
 fn judge_event(

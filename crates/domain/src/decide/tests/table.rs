@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::snapshot::{Problem, ProblemKind, Snapshot};
 use crate::status::{MilestoneStatus, TaskStatus};
 
-const M1: MilestoneId = MilestoneId(1);
+pub(super) const M1: MilestoneId = MilestoneId(1);
 const M2: MilestoneId = MilestoneId(2);
 
 /// milestone-001: Design, Build (requires Design; touches src), Ship (waits for "approved").
@@ -38,7 +38,7 @@ fn project() -> Snapshot {
     given(Snapshot::default(), &plans)
 }
 
-fn given(mut snapshot: Snapshot, commands: &[Command]) -> Snapshot {
+pub(super) fn given(mut snapshot: Snapshot, commands: &[Command]) -> Snapshot {
     for (command, change) in commands.iter().zip(1000..) {
         let events = answer(&snapshot, command, change);
         keep(&mut snapshot, &events.unwrap_or_else(|refusal| panic!("{command:?}: {refusal}")));
@@ -46,11 +46,11 @@ fn given(mut snapshot: Snapshot, commands: &[Command]) -> Snapshot {
     snapshot
 }
 
-fn t(number: u32) -> TaskId {
+pub(super) fn t(number: u32) -> TaskId {
     TaskId::new(M1, number)
 }
 
-fn to(number: u32, to: TaskStatus) -> Command {
+pub(super) fn to(number: u32, to: TaskStatus) -> Command {
     with(number, to, Credential::default())
 }
 
@@ -58,11 +58,11 @@ fn with(number: u32, to: TaskStatus, credential: Credential) -> Command {
     Command::ChangeTask { task: t(number), to, reason: None, credential }
 }
 
-fn milestone_to(to: MilestoneStatus) -> Command {
+pub(super) fn milestone_to(to: MilestoneStatus) -> Command {
     Command::ChangeMilestone { milestone: M1, to, reason: None }
 }
 
-fn claim(task: TaskId) -> Command {
+pub(super) fn claim(task: TaskId) -> Command {
     Command::Claim { task, attempt: attempt(1), lease_seconds: 60 }
 }
 
@@ -74,7 +74,7 @@ fn shown(fence: u64, number: u128) -> Credential {
     Credential { fence: Some(fence), attempt: Some(attempt(number)) }
 }
 
-fn amend(path: &str, after: Option<Value>) -> Command {
+pub(super) fn amend(path: &str, after: Option<Value>) -> Command {
     let path: Path = path.parse().unwrap();
     Command::Amend { milestone: M1, changes: vec![FieldChange { path, before: None, after }] }
 }
@@ -91,7 +91,7 @@ fn clear(name: &str) -> Command {
     Command::ClearCondition { name: name.into(), reason: None }
 }
 
-fn archive(force: Option<&str>) -> Command {
+pub(super) fn archive(force: Option<&str>) -> Command {
     let force = force.map(str::to_owned);
     Command::Archive { milestone: M1, closing: Box::new(Closing { force, ..Closing::default() }) }
 }
@@ -100,11 +100,11 @@ fn note(text: &str, credential: Credential) -> Command {
     Command::Note { task: t(1), text: text.into(), credential }
 }
 
-fn draft(title: &str) -> Milestone {
+pub(super) fn draft(title: &str) -> Milestone {
     Milestone::new(MilestoneId(0), title)
 }
 
-fn plan(draft: Milestone) -> Command {
+pub(super) fn plan(draft: Milestone) -> Command {
     Command::Plan { draft: Box::new(draft) }
 }
 
@@ -123,10 +123,10 @@ fn all_done() -> Vec<Command> {
     vec![to(1, Completed), to(2, Completed), set("approved"), to(3, Completed), meet(1)]
 }
 
-struct Case(Snapshot, Command, &'static str);
+pub(super) struct Case(pub Snapshot, pub Command, pub &'static str);
 
 /// Asks, and compares kinds of events, or the code of the refusal.
-fn check(Case(snapshot, command, expect): &Case) -> Option<Refusal> {
+pub(super) fn check(Case(snapshot, command, expect): &Case) -> Option<Refusal> {
     match answer(snapshot, command, 1) {
         Ok(events) => {
             assert_eq!(kinds(&events), *expect, "{command:?}");
@@ -233,16 +233,19 @@ macro_rules! variants {
 }
 
 variants! {
-    Unknown, UnknownCriterion, BadField, ProgramKey, TooLong, Empty, BadMove, PrerequisitesOpen,
-    NotReady, Incomplete, NotClosed, Held, StaleFence, Cycle, NeededBy, Archived,
+    Unknown, UnknownCriterion, UnknownPhase, BadField, ProgramKey, TooLong, Empty, BadMove,
+    PrerequisitesOpen, NotReady, Incomplete, NoGate, NotInPhase, PhaseOpen, Closed, NotClosed, Held, StaleFence, Cycle, NeededBy, Archived,
     ConditionProvided, ConditionNotSet, BadLease, DueBeforeStart, NumbersUsedUp, Unreadable,
 }
 
 #[test]
 fn every_refusal_is_reached() {
     let mut reached = BTreeSet::new();
-    for case in
-        refused_for_what_is_named().iter().chain(&refused_by_rules()).chain(&refused_claims())
+    for case in refused_for_what_is_named()
+        .iter()
+        .chain(&refused_by_rules())
+        .chain(&refused_claims())
+        .chain(&super::gates::refused())
     {
         let refusal = check(case).unwrap_or_else(|| panic!("{:?} is allowed", case.1));
         reached.insert(variant(&refusal));
