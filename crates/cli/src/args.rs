@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
 use crate::commands::{
-    archive, condition, config, criterion, doctor, edit, init, list, merge_driver, next, plan,
-    schema, show, task, update, watch,
+    archive, condition, config, criterion, doctor, edit, init, integrate, list, merge_driver, next,
+    plan, schema, show, task, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -95,6 +95,7 @@ pub enum Verb {
     Watch(watch::WatchArgs),
     Config(config::ConfigArgs),
     Schema(schema::SchemaArgs),
+    Integrate(integrate::IntegrateArgs),
     #[command(hide = true)]
     MergeDriver(merge_driver::MergeDriverArgs),
 }

@@ -7,6 +7,7 @@ pub mod criterion;
 pub mod doctor;
 pub mod edit;
 pub mod init;
+pub mod integrate;
 pub mod list;
 pub mod merge_driver;
 pub mod next;
@@ -42,6 +43,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Watch(args) => watch::run(app, &args),
         Verb::Config(args) => config::run(app, args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Integrate(args) => integrate::run(app, &args),
         Verb::MergeDriver(args) => merge_driver::run(&args),
     }
 }

@@ -32,6 +32,10 @@ pub enum Failure {
         command: String,
         retry: String,
     },
+    /// Files would be changed, and nobody was there to agree to it.
+    NotAgreed {
+        command: String,
+    },
     CheckFailed {
         command: String,
         output: String,
@@ -154,6 +158,14 @@ impl Failure {
                 Exit::Rule,
                 format!("read it; if you agree to run it, say so in a terminal: `{retry}`"),
             ),
+            Self::NotAgreed { command } => (
+                "not_agreed",
+                Exit::Rule,
+                format!(
+                    "see the difference with `{command} --dry-run`; agree to it with \
+                     `{command} --yes`"
+                ),
+            ),
             Self::CheckFailed { .. } => (
                 "check_failed",
                 Exit::Failed,
@@ -201,6 +213,7 @@ impl Failure {
             Self::Untrusted { command, .. } => {
                 format!("this command came with the document and was never agreed to: {command}")
             }
+            Self::NotAgreed { .. } => "nothing was changed: nobody agreed to it".into(),
             Self::CheckFailed { command, output } if output.is_empty() => {
                 format!("the check failed: {command}")
             }

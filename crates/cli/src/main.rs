@@ -7,6 +7,7 @@ mod editing;
 mod errors;
 mod git;
 mod identity;
+mod integration;
 mod output;
 mod render;
 mod target;

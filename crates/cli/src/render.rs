@@ -2,6 +2,7 @@
 
 pub mod dashboard;
 pub mod events;
+pub mod integration;
 pub mod list;
 pub mod milestone;
 pub mod next;
