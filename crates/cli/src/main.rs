@@ -3,6 +3,7 @@
 mod app;
 mod args;
 mod commands;
+mod completing;
 mod editing;
 mod errors;
 mod git;

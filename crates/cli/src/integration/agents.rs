@@ -41,6 +41,8 @@ enum Form {
 pub struct Importing {
     pub place: &'static str,
     pub line: &'static str,
+    /// A file that may have named `AGENTS.md` already as one to be read.
+    pub unless_named_in: Option<&'static str>,
     /// An agent that reads `AGENTS.md` where this file is missing must not lose it to ours.
     pub made_if_missing: bool,
 }
@@ -113,20 +115,30 @@ impl Agent {
         }
     }
 
-    /// Where the agent must be led to `AGENTS.md`, which the others read by themselves.
+    /// Where the agent must be led to `AGENTS.md`, which the others read by themselves. The first
+    /// one that is there is enough.
     pub fn importing(self) -> &'static [Importing] {
         match self {
             Self::Claude => &[
-                Importing { place: "CLAUDE.md", line: "@AGENTS.md", made_if_missing: false },
+                Importing {
+                    place: "CLAUDE.md",
+                    line: "@AGENTS.md",
+                    unless_named_in: None,
+                    made_if_missing: false,
+                },
                 Importing {
                     place: ".claude/CLAUDE.md",
                     line: "@../AGENTS.md",
+                    unless_named_in: None,
                     made_if_missing: false,
                 },
             ],
-            Self::Gemini => {
-                &[Importing { place: "GEMINI.md", line: "@./AGENTS.md", made_if_missing: true }]
-            }
+            Self::Gemini => &[Importing {
+                place: "GEMINI.md",
+                line: "@./AGENTS.md",
+                unless_named_in: Some(".gemini/settings.json"),
+                made_if_missing: true,
+            }],
             _ => &[],
         }
     }

@@ -162,9 +162,7 @@ pub fn agents(
         planned.push(section(repository, AGENTS_FILE, needed.then_some(SECTION))?);
     }
     for agent in agents {
-        for importing in agent.importing() {
-            planned.extend(import(repository, importing, remove)?);
-        }
+        planned.extend(imports(repository, *agent, remove)?);
     }
     // What is not there and is not to be there is not worth a word.
     let silent = |planned: &Planned| remove && planned.state == State::Current;
@@ -188,20 +186,32 @@ pub fn told(repository: &Repository, agent: Agent) -> Result<Vec<Planned>> {
 }
 
 /// Leads an agent to `AGENTS.md` that reads another file where there is one.
-fn import(repository: &Repository, importing: &Importing, remove: bool) -> Result<Option<Planned>> {
-    let Importing { place, line, made_if_missing } = *importing;
-    let there = text_of(repository, place)?;
-    let text = match &there {
-        Ok(Some(text)) => text.as_str(),
-        Ok(None) if made_if_missing => "",
-        Ok(None) => return Ok(None),
-        Err(_) => return section(repository, place, (!remove).then_some(line)).map(Some),
-    };
-    let by_hand = marked::find_section(text) == Section::Missing && text.contains(line);
-    if by_hand {
-        return Ok(None);
+fn imports(repository: &Repository, agent: Agent, remove: bool) -> Result<Vec<Planned>> {
+    let mut planned = Vec::new();
+    for importing in agent.importing() {
+        let Importing { place, line, .. } = *importing;
+        if remove {
+            planned.push(section(repository, place, None)?);
+            continue;
+        }
+        // Whoever wrote the line by hand needs no second one.
+        let by_hand =
+            |text: &str| marked::find_section(text) == Section::Missing && text.contains(line);
+        match text_of(repository, place)? {
+            Ok(None) if !importing.made_if_missing => continue,
+            Ok(None) if is_named(repository, importing.unless_named_in)? => {}
+            Ok(Some(text)) if by_hand(&text) => {}
+            _ => planned.push(section(repository, place, Some(line))?),
+        }
+        break;
     }
-    section(repository, place, (!remove).then_some(line)).map(Some)
+    Ok(planned)
+}
+
+fn is_named(repository: &Repository, settings: Option<&str>) -> Result<bool> {
+    let Some(settings) = settings else { return Ok(false) };
+    let text = text_of(repository, settings)?.ok().flatten();
+    Ok(text.is_some_and(|text| text.contains(AGENTS_FILE)))
 }
 
 /// Writes what was planned: nothing, if anything is no longer as it was when it was looked at.

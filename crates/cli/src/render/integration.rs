@@ -3,6 +3,7 @@
 use super::page::Page;
 use super::style;
 use super::table::{Table, cell};
+use super::words::count;
 use crate::commands::integrate::{Listed, Told};
 use crate::integration::agents::Agent;
 use crate::integration::planned::{Planned, State};
@@ -23,7 +24,9 @@ pub fn diff(page: &mut Page, diff: &str) {
 
 pub fn files(page: &mut Page, files: &[Planned], dry_run: bool) {
     page.gap();
-    for planned in files {
+    let (current, rest): (Vec<_>, Vec<_>) =
+        files.iter().partition(|planned| planned.state == State::Current);
+    for planned in rest {
         let (style, word) = match (planned.state, dry_run) {
             (State::Created, false) => (style::GOOD, "written"),
             (State::Created, true) => (style::GOOD, "would be written"),
@@ -31,14 +34,16 @@ pub fn files(page: &mut Page, files: &[Planned], dry_run: bool) {
             (State::Updated, true) => (style::GOOD, "would be changed"),
             (State::Removed, false) => (style::GOOD, "removed"),
             (State::Removed, true) => (style::GOOD, "would be removed"),
-            (State::Current, _) => (style::DIM, "as it should be"),
-            (State::Kept, _) => (style::WARN, "left alone"),
+            (State::Current | State::Kept, _) => (style::WARN, "left alone"),
         };
         page.say(&planned.path).say(": ").styled(style, word);
         if let Some(because) = planned.because {
             page.say(", because ").say(because);
         }
         page.end();
+    }
+    if !current.is_empty() {
+        page.say(count(current.len(), "file")).say(" as it should be.").end();
     }
     if files.is_empty() {
         page.say("There is nothing of ours to take out.").end();
