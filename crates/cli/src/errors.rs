@@ -158,14 +158,9 @@ impl Failure {
                 Exit::Rule,
                 format!("read it; if you agree to run it, say so in a terminal: `{retry}`"),
             ),
-            Self::NotAgreed { command } => (
-                "not_agreed",
-                Exit::Rule,
-                format!(
-                    "see the difference with `{command} --dry-run`; agree to it with \
-                     `{command} --yes`"
-                ),
-            ),
+            Self::NotAgreed { command } => {
+                ("not_agreed", Exit::Rule, format!("see the difference: `{command} --dry-run`"))
+            }
             Self::CheckFailed { .. } => (
                 "check_failed",
                 Exit::Failed,
@@ -213,7 +208,9 @@ impl Failure {
             Self::Untrusted { command, .. } => {
                 format!("this command came with the document and was never agreed to: {command}")
             }
-            Self::NotAgreed { .. } => "nothing was changed: nobody agreed to it".into(),
+            Self::NotAgreed { .. } => {
+                "nothing was changed, because nobody agreed to it; `--yes` agrees beforehand".into()
+            }
             Self::CheckFailed { command, output } if output.is_empty() => {
                 format!("the check failed: {command}")
             }

@@ -53,6 +53,9 @@ fn name(command: &Command) -> &str {
     command.get_display_name().unwrap_or_else(|| command.get_name())
 }
 
+/// How pages write an apostrophe that can be copied.
+const APOSTROPHE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+
 fn page(command: &Command) -> String {
     let man = Man::new(command.clone())
         .title(name(command).to_uppercase())
@@ -74,7 +77,8 @@ fn page(command: &Command) -> String {
         let help = help.to_string().replace("Examples:\n", "");
         page.extend(as_it_stands("EXAMPLES", &help).into_bytes());
     }
-    String::from_utf8_lossy(&page).into_owned()
+    // What every section brings for itself is said once, for all of them.
+    format!("{APOSTROPHE}{}", String::from_utf8_lossy(&page).replace(APOSTROPHE, ""))
 }
 
 /// A section whose lines stay as they are.

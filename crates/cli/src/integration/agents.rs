@@ -15,7 +15,7 @@ use super::told::{COMMANDS, Told};
 pub enum Agent {
     /// Claude Code
     Claude,
-    /// OpenAI Codex
+    /// Codex
     Codex,
     /// Gemini CLI
     Gemini,

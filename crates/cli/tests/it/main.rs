@@ -9,6 +9,8 @@ mod edits;
 mod environment;
 mod floors;
 mod hints;
+mod integrate;
 mod safety;
 mod screens;
+mod shells;
 mod walkthrough;
