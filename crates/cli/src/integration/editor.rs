@@ -60,19 +60,32 @@ fn document(app: &App, id: MilestoneId, remove: bool) -> Result<Option<Planned>,
     Ok(Some(planned))
 }
 
+/// What some editors put before everything else.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// A text as what stands before its first line, and the rest.
+fn first_line_on(text: &str) -> (&str, &str) {
+    match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => (BYTE_ORDER_MARK, rest),
+        None => ("", text),
+    }
+}
+
 /// `None` where a document has such a line, ours or another.
 fn with_line(text: &str) -> Option<String> {
-    if text.lines().any(|line| line.starts_with(ANY_SCHEMA_LINE)) {
+    if text.lines().any(|line| line.contains(ANY_SCHEMA_LINE)) {
         return None;
     }
-    let end = if text.lines().count() > 0 && text.contains("\r\n") { "\r\n" } else { "\n" };
-    Some(format!("# {SCHEMA_LINE}{end}{text}"))
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let (mark, rest) = first_line_on(text);
+    Some(format!("{mark}# {SCHEMA_LINE}{end}{rest}"))
 }
 
 fn without_line(text: &str) -> Option<String> {
+    let (mark, text) = first_line_on(text);
     let (first, rest) = text.split_once('\n')?;
     let ours = first.trim_end_matches('\r').strip_prefix("# ") == Some(SCHEMA_LINE);
-    ours.then(|| rest.to_owned())
+    ours.then(|| format!("{mark}{rest}"))
 }
 
 /// Writes the documents of a plan, each through the project, as an editor's save.
@@ -104,9 +117,10 @@ mod tests {
 
     #[test]
     fn the_line_comes_and_goes_without_a_trace() {
-        for text in ["id: milestone-001\n", "# mine\r\nid: milestone-001\r\n", "---\nid: 1"] {
+        for text in ["id: 1\n", "# mine\r\nid: 1\r\n", "---\nid: 1", "\u{feff}id: 1\n"] {
             let with = with_line(text).unwrap();
-            assert!(with.starts_with("# yaml-language-server: $schema=../schema/"));
+            assert!(with.contains("# yaml-language-server: $schema=../schema/"));
+            assert_eq!(with.starts_with('\u{feff}'), text.starts_with('\u{feff}'));
             assert_eq!(with_line(&with), None);
             assert_eq!(without_line(&with).as_deref(), Some(text));
             assert_eq!(without_line(text), None);
