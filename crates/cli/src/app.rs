@@ -37,6 +37,9 @@ pub struct App {
 }
 
 pub fn main() -> ExitCode {
+    if let Some(answered) = crate::completing::answer() {
+        return answered;
+    }
     std::panic::set_hook(Box::new(report_bug));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -185,7 +188,7 @@ pub fn mention(snapshot: &Snapshot) {
     }
 }
 
-fn chosen_root() -> Option<PathBuf> {
+pub fn chosen_root() -> Option<PathBuf> {
     env::var_os("MILESTONE_ROOT").filter(|root| !root.is_empty()).map(PathBuf::from)
 }
 

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
 use crate::commands::{
-    archive, condition, config, criterion, doctor, edit, gate, init, list, merge_driver, next,
-    plan, schema, show, task, update, watch,
+    archive, completions, condition, config, criterion, doctor, edit, gate, init, integrate, list,
+    man, merge_driver, next, plan, schema, show, task, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -98,6 +98,9 @@ pub enum Verb {
     Watch(watch::WatchArgs),
     Config(config::ConfigArgs),
     Schema(schema::SchemaArgs),
+    Integrate(integrate::IntegrateArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
     #[command(hide = true)]
     MergeDriver(merge_driver::MergeDriverArgs),
 }

@@ -1,6 +1,7 @@
 //! One file a command: what it takes, and what it asks of the project.
 
 pub mod archive;
+pub mod completions;
 pub mod condition;
 pub mod config;
 pub mod criterion;
@@ -9,7 +10,9 @@ pub mod edit;
 pub mod gate;
 pub mod health;
 pub mod init;
+pub mod integrate;
 pub mod list;
+pub mod man;
 pub mod merge_driver;
 pub mod next;
 pub mod plan;
@@ -48,6 +51,9 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Watch(args) => watch::run(app, &args),
         Verb::Config(args) => config::run(app, args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Integrate(args) => integrate::run(app, &args),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(app, &args),
         Verb::MergeDriver(args) => merge_driver::run(&args),
     }
 }

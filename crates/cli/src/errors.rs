@@ -32,6 +32,10 @@ pub enum Failure {
         command: String,
         retry: String,
     },
+    /// Files would be changed, and nobody was there to agree to it.
+    NotAgreed {
+        command: String,
+    },
     CheckFailed {
         command: String,
         output: String,
@@ -156,6 +160,9 @@ impl Failure {
                 Exit::Rule,
                 format!("read it; if you agree to run it, say so in a terminal: `{retry}`"),
             ),
+            Self::NotAgreed { command } => {
+                ("not_agreed", Exit::Rule, format!("see the difference: `{command} --dry-run`"))
+            }
             Self::CheckFailed { .. } => (
                 "check_failed",
                 Exit::Failed,
@@ -205,6 +212,9 @@ impl Failure {
             Self::ClaimLost { task } => format!("the claim on {task} is no longer yours"),
             Self::Untrusted { command, .. } => {
                 format!("this command came with the document and was never agreed to: {command}")
+            }
+            Self::NotAgreed { .. } => {
+                "nothing was changed, because nobody agreed to it; `--yes` agrees beforehand".into()
             }
             Self::CheckFailed { command, output } if output.is_empty() => {
                 format!("the check failed: {command}")

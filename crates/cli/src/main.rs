@@ -3,10 +3,12 @@
 mod app;
 mod args;
 mod commands;
+mod completing;
 mod editing;
 mod errors;
 mod git;
 mod identity;
+mod integration;
 mod output;
 mod render;
 mod target;

@@ -138,6 +138,18 @@ impl Output {
         }
         say(&page);
     }
+
+    /// Whether a person says yes. Asks only where somebody can answer.
+    pub fn asks(self, question: &Page) -> bool {
+        if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return false;
+        }
+        say(question);
+        let _ = io::stderr().flush();
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
 }
 
 /// Text as it is, for other programs: YAML, a schema.

@@ -5,6 +5,7 @@ pub mod dashboard;
 pub mod events;
 pub mod gates;
 pub mod health;
+pub mod integration;
 pub mod list;
 pub mod milestone;
 pub mod next;

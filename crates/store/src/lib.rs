@@ -15,6 +15,7 @@ pub mod planted;
 #[cfg(all(test, feature = "planted-bugs"))]
 mod planted_tests;
 mod project;
+pub mod repository;
 #[cfg(any(test, feature = "conformance"))]
 pub mod simulation;
 pub mod yaml;

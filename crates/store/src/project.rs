@@ -317,7 +317,13 @@ impl Project {
                 return Ok(Outcome { events, snapshot });
             }
             let mut change = Change::new(&snapshot, context.change, events);
-            change.texts.extend(text.map(|(id, text)| (id, text.to_owned())));
+            if let Some((id, text)) = text {
+                change.texts.insert(id, text.to_owned());
+                // Comments and layout are no events, and are kept all the same.
+                if let Some(same) = snapshot.documents.get(&id) {
+                    change.documents.entry(id).or_insert_with(|| same.clone());
+                }
+            }
             match self.store.commit(&change) {
                 // What somebody saved in the same instant is for the next reading: it may not be
                 // whole yet, and this change is kept whatever becomes of that.

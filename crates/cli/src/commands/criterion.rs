@@ -1,6 +1,5 @@
 //! `milestone criterion`: what must be true at the end, and the evidence.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
@@ -15,7 +14,6 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::errors::Failure;
-use crate::output;
 use crate::render::style;
 use crate::target::Target;
 use crate::trust::Trust;
@@ -161,19 +159,11 @@ fn agree(app: &App, root: &Path, command: &str, yes: bool, retry: String) -> Res
     trust.map_or(Ok(()), |trust| trust.add(TRUST_KIND, command))
 }
 
-/// Asks only where somebody can answer.
 fn asked(app: &App, command: &str) -> bool {
-    if app.out.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return false;
-    }
     let mut page = app.out.page();
     page.say("This command came with the document:").end().indented(command);
     page.say("Run it, now and later, in this project? [y/N] ");
-    output::say(&page);
-    let _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    let read = std::io::stdin().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    app.out.asks(&page)
 }
 
 /// Runs a check at the root of the repository, and gives the end of what it said.

@@ -34,13 +34,18 @@ enum Of {
 
 pub fn run(args: &SchemaArgs) -> Result<(), Failure> {
     let schema = match args.of {
-        Of::Milestone => schemars::schema_for!(Milestone).to_value(),
+        Of::Milestone => milestone(),
         Of::Config => config(),
         Of::Event => schemars::schema_for!(Recorded).to_value(),
     };
     let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     // A schema is JSON for other programs, with or without --json.
     output::raw(&format!("{text}\n"))
+}
+
+/// The schema of a milestone's document.
+pub fn milestone() -> Value {
+    schemars::schema_for!(Milestone).to_value()
 }
 
 /// Every setting has a name of one or two steps, and what it takes is checked when it is read.

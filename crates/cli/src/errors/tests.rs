@@ -110,6 +110,7 @@ fn own() -> Vec<Failure> {
             command: "cargo test".into(),
             retry: "milestone criterion check milestone-001 1".into(),
         },
+        Failure::NotAgreed { command: "milestone integrate claude".into() },
         Failure::CheckFailed { command: "cargo test".into(), output: "1 failed".into() },
         Failure::NoCheck { milestone: M, number: 1 },
         Failure::EditKept {

@@ -31,6 +31,19 @@ fn an_edit_is_taken_over_with_its_comments() {
 }
 
 #[test]
+fn an_edit_of_comments_alone_is_kept() {
+    let project = project();
+    let ran = edit(&project, "1i# first\n");
+    assert!(ran.stderr.contains("Only the layout was changed"), "{ran:?}");
+    let text = fs::read_to_string(project.document(1)).unwrap();
+    assert!(text.starts_with("# first\n# ours\n"), "{text}");
+    project.ok(&["update", "1", "--priority", "high"]);
+    let text = fs::read_to_string(project.document(1)).unwrap();
+    assert!(text.starts_with("# first\n# ours\n") && text.contains("priority: high"), "{text}");
+    assert!(project.ok(&["doctor"]).contains("as it should be"));
+}
+
+#[test]
 fn a_refused_edit_is_kept_and_gone_on_with() {
     let project = project();
     let refused = edit(&project, "s/title: A/title: B\\nrequires: [/");

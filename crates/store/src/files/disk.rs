@@ -13,7 +13,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
@@ -339,17 +339,65 @@ impl Disk {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let place = format!("data/draft-{}-{number}", std::process::id());
+        self.write_new(&place, bytes)?;
+        Ok(place)
+    }
+
+    fn write_new(&self, place: &str, bytes: &[u8]) -> io::Result<File> {
         // One that a killed process of the same number left behind is in nobody's way.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let file = match self.open(&place, flags) {
+        let file = match self.open(place, flags) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.discard(&place);
-                self.open(&place, flags)
+                self.discard(place);
+                self.open(place, flags)
             }
             other => other,
         };
-        file?.write_all(bytes).inspect_err(|_| self.discard(&place))?;
-        Ok(place)
+        let mut file = file?;
+        file.write_all(bytes).inspect_err(|_| self.discard(place))?;
+        Ok(file)
+    }
+
+    /// Replaces a file for which there is no `data/` to prepare it in: the draft stands beside it.
+    /// What may read and run the file stays as it was.
+    pub fn replace_beside(&self, place: &str, bytes: &[u8]) -> Result<()> {
+        let (folder, name) = place.rsplit_once('/').unwrap_or((".", place));
+        let draft = format!("{folder}/.{name}.milestone-{}", std::process::id());
+        let replace = || {
+            let file = self.write_new(&draft, bytes)?;
+            if let Ok(stat) = self.stat(place) {
+                rustix::fs::fchmod(&file, Mode::from_raw_mode(stat.st_mode & 0o777))?;
+            }
+            file.sync_all()?;
+            self.move_to(&draft, place)
+        };
+        replace().map_err(|error| {
+            self.discard(&draft);
+            self.failed("write", place, error)
+        })
+    }
+
+    /// What stands at a place: nothing, a file, or something else, which is never followed.
+    pub fn kind(&self, place: &str) -> Result<Option<FileType>> {
+        match self.stat(place) {
+            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(self.failed("look at", place, error)),
+        }
+    }
+
+    /// Removes a folder if nothing is in it; answers whether it is gone.
+    pub fn remove_empty_folder(&self, place: &str) -> Result<bool> {
+        let remove = || -> io::Result<()> {
+            let (folder, name) = self.within(place)?;
+            Ok(rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?)
+        };
+        match remove() {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(error) if is_absent(&error) => Ok(true),
+            Err(error) => Err(self.failed("remove", place, error)),
+        }
     }
 
     /// A draft that came to nothing; should it stay, `doctor` sweeps it.
@@ -426,7 +474,7 @@ impl Disk {
 }
 
 fn is_folder(stat: &Stat) -> bool {
-    rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir()
+    FileType::from_raw_mode(stat.st_mode).is_dir()
 }
 
 fn is_absent(error: &io::Error) -> bool {

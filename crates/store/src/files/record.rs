@@ -88,6 +88,12 @@ impl Files {
         Ok(())
     }
 
+    fn new_text(&self, wanted: &Milestone) -> Result<String> {
+        let schema = self.disk.kind(text::SCHEMA_PLACE)?.is_some();
+        let write = if schema { text::write_with_schema_line } else { text::write };
+        Ok(write(wanted, self.settings.document_progress))
+    }
+
     fn write_document(
         &self,
         change: &Change,
@@ -102,7 +108,7 @@ impl Files {
         let written = change.texts.get(&id);
         let (mut clean, mut pending) = (false, Vec::new());
         let text = match (&there, written) {
-            (None, None) => text::write(wanted, self.settings.document_progress),
+            (None, None) => self.new_text(wanted)?,
             (None, Some(text)) => text::saying(&place, text, wanted)?,
             (Some((_, archived, there)), written) => {
                 let accepted = &memory.accepted;

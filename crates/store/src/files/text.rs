@@ -88,6 +88,17 @@ fn names(item: &Value, id: &str) -> bool {
     said == id || (number(&said).is_some() && number(&said) == number(id))
 }
 
+/// Where the schema of documents stands in a project whose editors use one.
+pub const SCHEMA_PLACE: &str = "schema/milestone.schema.json";
+
+/// The comment by which editors find it, in a document of any folder.
+pub const SCHEMA_LINE: &str = "yaml-language-server: $schema=../schema/milestone.schema.json";
+
+/// A new document's text, for a project whose editors use the schema.
+pub fn write_with_schema_line(milestone: &Milestone, with_progress: bool) -> String {
+    format!("# {SCHEMA_LINE}\n{}", write(milestone, with_progress))
+}
+
 /// A new document's text.
 pub fn write(milestone: &Milestone, with_progress: bool) -> String {
     let progress = with_progress.then(|| Progress::of(milestone).shown());
