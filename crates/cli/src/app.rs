@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
-use milestone_domain::event::AttemptId;
+use milestone_domain::event::{AttemptId, Event};
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
@@ -144,10 +144,12 @@ impl App {
 
     pub fn execute(&self, command: &Command) -> Result<Outcome, Failure> {
         let result = self.opened()?.project.execute(command, self.actor());
-        result.map_err(|error| match error {
+        let outcome = result.map_err(|error| match error {
             Error::Refused(refusal @ Refusal::Held { .. }) => self.held(refusal),
             error => error.into(),
-        })
+        })?;
+        mention_lost_approvals(&outcome);
+        Ok(outcome)
     }
 
     /// A claim is known by its fence and not by a name, which several agents may share.
@@ -171,6 +173,17 @@ fn open(root: Root) -> Result<Opened, Failure> {
     let files = Files::open(root.folder(), settings, config.lock_wait());
     let project = Project::new(Box::new(files), zone);
     Ok(Opened { project, root, config })
+}
+
+/// Whoever reopens a task hardly thinks of the approval that falls with it.
+fn mention_lost_approvals(outcome: &Outcome) {
+    for recorded in &outcome.events {
+        if let Event::GateReopened { phase } = &recorded.event {
+            let of = recorded.stream;
+            let said = format!("what was decided about phase {phase} of {of} no longer holds");
+            crate::output::warn(&format!("{said}: it is not what it was"));
+        }
+    }
 }
 
 /// Says that something is wrong, where what is asked for does not show it.

@@ -258,13 +258,15 @@ fn further_along(path: &Path, ours: Option<&Value>, theirs: Option<&Value>) -> O
 }
 
 /// What was decided last about a phase, as a whole, so that nobody's reason stands beside another
-/// one's word. Against a decision that was taken back, an approval gives way: it may be about work
+/// one's word; of the same second, the one that is no approval. Against a decision that was taken back, an approval gives way: it may be about work
 /// that is open again.
 fn later_decision(ours: Option<&Value>, theirs: Option<&Value>) -> Option<Value> {
     let at = |decided: &Value| decided["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
     match (ours, theirs) {
         (Some(ours), Some(theirs)) => {
-            let order = |decided: &Value| (at(decided), decided.to_string());
+            let order = |decided: &Value| {
+                (at(decided), decided["decision"] != "approved", decided.to_string())
+            };
             Some(std::cmp::max_by_key(ours, theirs, |decided| order(decided)).clone())
         }
         (Some(only), None) | (None, Some(only)) => {
@@ -328,6 +330,7 @@ mod tests {
         };
         for (ours, theirs, expected) in [
             (Some(&no), Some(&yes), Some(&yes)),
+            (Some(&decided("approved", "2026-11-02T10:00:00Z", "fine")), Some(&no), Some(&no)),
             // Taken back on the other side.
             (None, Some(&yes), None),
             (None, Some(&no), Some(&no)),

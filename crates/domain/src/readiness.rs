@@ -94,17 +94,17 @@ impl fmt::Display for Reason {
             Self::Condition { name, provided_by } => {
                 write!(f, "waits for the condition {name}, provided by {}", provided_by[0])
             }
-            Self::Gate { phase, decided: Some(decided) }
-                if decided.decision != Decision::Approved =>
-            {
-                let said = match decided.decision {
-                    Decision::Rejected => "which was rejected",
-                    _ => "where changes were requested",
-                };
-                let reason = because(&decided.reason);
-                write!(f, "waits for the approval of phase {phase}, {said}{reason}")
-            }
-            Self::Gate { phase, .. } => write!(f, "waits for the approval of phase {phase}"),
+            Self::Gate { phase, decided } => match decided {
+                Some(GateDecision { decision: Decision::ChangesRequested, reason, .. }) => {
+                    write!(f, "waits for changes of phase {phase}{}", because(reason))
+                }
+                Some(GateDecision { decision: Decision::Rejected, reason, .. }) => {
+                    write!(f, "waits for phase {phase}, which was rejected{}", because(reason))
+                }
+                Some(GateDecision { decision: Decision::Approved, .. }) | None => {
+                    write!(f, "waits for the approval of phase {phase}")
+                }
+            },
             Self::External { name } => write!(f, "waits for {name} (external)"),
             Self::NotBefore { date } => write!(f, "not before {date}"),
             Self::Milestone { status, reason } => {

@@ -4,6 +4,7 @@ use anstyle::Style;
 use milestone_domain::document::GateDecision;
 use milestone_domain::readiness::spoken;
 use milestone_domain::status::Decision;
+use milestone_domain::views::advice::quoted;
 use milestone_domain::views::gates::{Decided, GateStanding, GateState, PhaseLine};
 
 use super::page::Page;
@@ -32,14 +33,19 @@ pub fn phases(page: &mut Page, lines: &[PhaseLine]) {
     table.print(page);
     for gate in lines.iter().filter_map(|line| line.gate.as_ref()) {
         reason(page, gate);
-        if let Some(advice) = gate.advice() {
-            page.styled(style::HINT, "next").say(": ").say(advice.text);
-            advice.command.iter().for_each(|command| {
-                page.say(": ").styled(style::ID, command);
-            });
-            page.end();
-        }
+        next(page, gate);
     }
+}
+
+/// What is to be done about a phase: shorter than elsewhere, because its line stands above.
+fn next(page: &mut Page, gate: &GateState) {
+    let phase = quoted(&gate.phase);
+    let text = match gate.standing {
+        GateStanding::Ready => format!("milestone approve {} {phase}", gate.milestone),
+        GateStanding::SentBack => format!("reopen a task of phase {}, or add one", gate.phase),
+        GateStanding::Working | GateStanding::Approved => return,
+    };
+    page.styled(style::HINT, "next").say(": ").say(text).end();
 }
 
 /// How a phase stands that asks for approval.
@@ -63,7 +69,7 @@ fn said(decided: &GateDecision) -> String {
 fn reason(page: &mut Page, gate: &GateState) {
     let decided = gate.decided.as_ref().filter(|_| gate.standing != GateStanding::Ready);
     if let Some((by, reason)) = decided.and_then(|d| Some((&d.by, d.reason.as_ref()?))) {
-        page.say(&gate.phase).say(": ").say(by).say(": ").lines(reason);
+        page.say(by).say(" on ").say(&gate.phase).say(": ").lines(reason);
     }
 }
 
@@ -83,6 +89,5 @@ pub fn decided(page: &mut Page, view: &Decided, already: bool) {
     page.say("The phases after it wait. Reopen the tasks that are to be done over, or add one:")
         .end();
     page.say("  milestone task reopen TASK").end();
-    let phase = milestone_domain::views::advice::quoted(phase);
-    page.say(format!("  milestone task add {milestone} TITLE --phase {phase}")).end();
+    page.say(format!("  milestone task add {milestone} TITLE --phase {}", quoted(phase))).end();
 }

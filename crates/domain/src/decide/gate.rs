@@ -27,7 +27,7 @@ pub(super) fn decide(
     if decision != Decision::Approved {
         // Whoever is to do it over must know what was wrong.
         let reason = reason.as_deref().unwrap_or_default();
-        checked_text("the reason", reason, limits::TEXT_CHARS_MAX)?;
+        checked_text("a reason", reason, limits::TEXT_CHARS_MAX)?;
     }
     let milestone = work.writable(id)?;
     let phase = named(milestone, asked.phase)?;

@@ -116,7 +116,7 @@ fn later_phases_wait_for_an_approval() {
     for (waiting, said) in [
         (workflow(), "waits for the approval of phase Design"),
         (designed(), "waits for the approval of phase Design"),
-        (sent_back, "waits for the approval of phase Design, where changes were requested: why"),
+        (sent_back, "waits for changes of phase Design: why"),
     ] {
         for task in [2, 3] {
             check(&Case(waiting.clone(), claim(t(task)), "not_ready"));
