@@ -1,12 +1,17 @@
 //! What people see. Front ends compute nothing: everything here comes from a view.
 
+pub mod chart;
 pub mod dashboard;
 pub mod events;
+pub mod glyphs;
 pub mod list;
+pub mod mermaid;
 pub mod milestone;
 pub mod next;
 pub mod page;
+pub mod scale;
 pub mod style;
+pub mod svg;
 pub mod table;
 pub mod task;
 pub mod words;

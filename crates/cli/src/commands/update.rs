@@ -9,6 +9,7 @@ use milestone_domain::status::MilestoneStatus;
 use milestone_domain::views::dashboard::dashboard;
 
 use crate::app::App;
+use crate::commands::chart::{self, ChartArgs};
 use crate::editing::{MilestoneChange, MilestoneFields, amend_milestone};
 use crate::errors::Failure;
 use crate::output;
@@ -43,6 +44,8 @@ pub struct UpdateArgs {
     unset: Vec<String>,
     #[command(flatten)]
     fields: MilestoneFields,
+    #[command(flatten)]
+    chart: ChartArgs,
 }
 
 /// Show where things stand, and what to do about it
@@ -53,11 +56,15 @@ pub struct UpdateArgs {
 Examples:
   milestone status
   milestone status current
+  milestone status --chart gantt
+  milestone status 1 --chart burn-down --format svg --out burn-down.svg
   milestone status --json")]
 pub struct StatusArgs {
     /// Only this milestone
     #[arg(value_name = "ID")]
     id: Option<Target>,
+    #[command(flatten)]
+    chart: ChartArgs,
 }
 
 pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
@@ -69,7 +76,7 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
                 "name it: `milestone update ID ...`",
             ));
         }
-        return show(app, None);
+        return show(app, None, &args.chart);
     };
     let change = MilestoneChange {
         title: args.title.clone(),
@@ -88,7 +95,7 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
         }
         output::say(page.end());
         // The change is made: that it cannot be shown any more must not say it is not.
-        return show(app, Some(id)).or_else(|failure| match failure {
+        return show(app, Some(id), &args.chart).or_else(|failure| match failure {
             Failure::Store(error) => {
                 output::warn(&format!("{id} is changed; the dashboard cannot be shown: {error}"));
                 Ok(())
@@ -100,15 +107,18 @@ pub fn run(app: &App, args: &UpdateArgs) -> Result<(), Failure> {
             failure => Err(failure),
         });
     }
-    show(app, Some(id))
+    show(app, Some(id), &args.chart)
 }
 
 pub fn status(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     let id = args.id.map(|id| id.milestone(app)).transpose()?;
-    show(app, id)
+    show(app, id, &args.chart)
 }
 
-fn show(app: &App, only: Option<MilestoneId>) -> Result<(), Failure> {
+fn show(app: &App, only: Option<MilestoneId>, chart: &ChartArgs) -> Result<(), Failure> {
+    if chart.any() {
+        return chart::run(app, only, chart);
+    }
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
     if let Some(id) = only.filter(|id| snapshot.outline(*id).is_none()) {
         return Err(super::show::missing(&snapshot, Node::Milestone(id)));
