@@ -172,3 +172,6 @@ pub fn left_out(milestones: usize, tasks: usize) -> Option<String> {
     let counted: Vec<String> = counted.map(|(count, what)| words::count(count, what)).collect();
     (!counted.is_empty()).then(|| format!("Left out: {}.", counted.join(" and ")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,9 @@ pub use graph::graph;
 /// Points around every picture.
 const EDGE: i64 = 24;
 
+/// Points from the top of a text to the line it stands on, the largest letters included.
+const LINE: i64 = 20;
+
 /// Points that a character takes on average in a text of the usual size; wide ones take two.
 const CHARACTER: i64 = 7;
 
@@ -97,13 +100,18 @@ impl Svg {
         self.add(format_args!("<text x=\"{x}\" y=\"{y}\" class=\"{class}\"{anchor}>{text}</text>"));
     }
 
-    /// A text cut to so many points. All of it is shown to who points at it.
-    fn cut_text(&mut self, at: (i64, i64), room: i64, class: &str, text: &str) {
+    /// A text cut to so many points: by what letters take on average, and by force where they are
+    /// wider. All of it is shown to who points at it.
+    fn cut_text(&mut self, (x, y): (i64, i64), room: i64, class: &str, text: &str) {
         let shown = cut(Glyphs::Unicode, &clean(text), columns(room));
-        let (x, y) = at;
         let (shown, all) = (escaped(&shown), escaped(text));
         let title = if shown == all { String::new() } else { format!("<title>{all}</title>") };
-        self.add(format_args!("<text x=\"{x}\" y=\"{y}\" class=\"{class}\">{shown}{title}</text>"));
+        self.add(format_args!(
+            "<svg x=\"{x}\" y=\"{}\" width=\"{room}\" height=\"{}\">\
+             <text y=\"{LINE}\" class=\"{class}\">{shown}{title}</text></svg>",
+            y - LINE,
+            LINE * 3 / 2
+        ));
     }
 
     fn rect(
@@ -150,8 +158,7 @@ impl Svg {
 
     /// What a picture shows, and in smaller letters what there is to say about it.
     fn heading(&mut self, room: i64, title: &str, said: &str) {
-        // Its letters are larger than others.
-        self.cut_text((EDGE, EDGE + 16), room * 4 / 5, "ink head", title);
+        self.cut_text((EDGE, EDGE + 16), room, "ink head", title);
         self.cut_text((EDGE, EDGE + 38), room, "soft", said);
     }
 

@@ -76,8 +76,8 @@ struct Days {
     today: usize,
     names: usize,
     width: usize,
-    /// Columns of the longest short id, with what a task's stands further in.
-    ids: usize,
+    /// Columns of the longest short id of a milestone, and of a task.
+    ids: (usize, usize),
     glyphs: Glyphs,
 }
 
@@ -88,7 +88,11 @@ impl Days {
         let width = all - names;
         let length = i64::try_from(width).unwrap_or(i64::MAX);
         let scale = Scale::new(view.from, view.until, length);
-        let ids = view.rows.iter().map(|bar| indent(bar) + short(bar.id).len()).max().unwrap_or(0);
+        let longest = |milestones: bool| {
+            let ids = view.rows.iter().filter(|bar| is_milestone(bar) == milestones);
+            ids.map(|bar| short(bar.id).len()).max().unwrap_or(0)
+        };
+        let ids = (longest(true), longest(false));
         let today = column(scale.start(view.today));
         Self { scale, today, names, width, ids, glyphs: page.glyphs() }
     }
@@ -103,8 +107,9 @@ impl Days {
 
     fn name(&self, page: &mut Page, bar: &Bar) {
         let (sign, sign_style) = sign(self.glyphs, bar.stage);
-        let id = format!("{:<width$}", short(bar.id), width = self.ids - indent(bar));
-        let room = self.names.saturating_sub(self.ids + 4);
+        let width = if is_milestone(bar) { self.ids.0 } else { self.ids.1 };
+        let id = format!("{:<width$}", short(bar.id));
+        let room = self.names.saturating_sub(indent(bar) + width + 4);
         let title = fitted(self.glyphs, &bar.title, room);
         let title_style = if is_milestone(bar) { style::HEAD } else { style::PLAIN };
         page.spaces(indent(bar));

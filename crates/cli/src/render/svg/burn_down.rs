@@ -19,6 +19,11 @@ const BOTTOM: i64 = HEIGHT - 78;
 const DAYS_END: i64 = 740;
 const WEEKS: i64 = 800;
 
+/// Amounts from one line to the next, in minutes of working time: round ones only.
+const STEPS: [i64; 14] =
+    [15, 60, 120, 240, 480, 960, 2_400, 4_800, 9_600, 24_000, 48_000, 96_000, 240_000, 480_000];
+const LINES_MAX: i64 = 6;
+
 pub fn burn_down(view: &BurnDown) -> String {
     match view {
         BurnDown::TooShort { days, needed } => {
@@ -57,16 +62,19 @@ fn known(view: &Burning) -> String {
 struct Plot<'a> {
     view: &'a Burning,
     scale: Scale,
-    /// The amount at its upper edge, in minutes.
+    /// From one line to the next, in minutes, and the amount at the upper edge.
+    step: i64,
     top: i64,
 }
 
 impl<'a> Plot<'a> {
     fn of(view: &'a Burning) -> Self {
         let ideal = view.ideal.map(|ideal| ideal.work).unwrap_or_default();
-        let most = i64::from(view.work_max().max(ideal).minutes()).max(60);
+        let most = i64::from(view.work_max().max(ideal).minutes()).max(1);
         let scale = Scale::new(view.first_day(), view.last_day(), DAYS_END - LEFT);
-        Self { view, scale, top: most + most / 12 }
+        let fits = |step: &&i64| most <= **step * LINES_MAX;
+        let step = STEPS.iter().find(fits).copied().unwrap_or(most);
+        Self { view, scale, step, top: (most + step - 1) / step * step }
     }
 
     fn y(&self, effort: Effort) -> i64 {
@@ -78,11 +86,11 @@ impl<'a> Plot<'a> {
     }
 
     fn axes(&self, svg: &mut Svg) {
-        for part in 0..=4_u32 {
-            let minutes = u32::try_from(self.top).unwrap_or(u32::MAX) / 4 * part;
-            let effort = Effort::from_minutes(minutes / 30 * 30);
+        for line in 0..=self.top / self.step {
+            let minutes = u32::try_from(line * self.step).unwrap_or(u32::MAX);
+            let effort = Effort::from_minutes(minutes);
             let y = self.y(effort);
-            svg.line((LEFT, y), (DAYS_END, y), if part == 0 { "axis" } else { "grid" });
+            svg.line((LEFT, y), (DAYS_END, y), if line == 0 { "axis" } else { "grid" });
             svg.text((LEFT - 8, y + 4), Anchor::End, "soft small", &amount(effort));
         }
         for tick in self.scale.ticks(72) {
@@ -123,7 +131,10 @@ impl<'a> Plot<'a> {
             let x = LEFT + self.scale.end(due);
             let class = if due < self.view.today { "late" } else { "critical-ink" };
             svg.diamond((x, BOTTOM), 6, class);
-            svg.text((x, BOTTOM - 12), Anchor::End, "soft small", &format!("due {due}"));
+            // Beside the word at today, if that is near.
+            let near = (x - today).abs() < 90;
+            let (x, anchor) = if near { (today + 22, Anchor::Start) } else { (x, Anchor::End) };
+            svg.text((x, TOP - 14), anchor, "soft small", &format!("due {due}"));
         }
     }
 }
@@ -147,7 +158,7 @@ fn weeks(svg: &mut Svg, view: &Burning) {
         return;
     }
     let count = int(view.velocity.len());
-    let (step, last) = (room / count.max(5), count - 1);
+    let (step, last) = (room / count.max(8), count - 1);
     for (at, week) in (0..).zip(&view.velocity) {
         let height = i64::from(week.tasks) * (BOTTOM - TOP - 24) / most;
         let (x, y) = (WEEKS + at * step, BOTTOM - height);
@@ -159,12 +170,11 @@ fn weeks(svg: &mut Svg, view: &Burning) {
             svg.text(middle, Anchor::Middle, "soft small", &week.tasks.to_string());
         }
     }
-    if let Some(first) = view.velocity.first() {
+    // Both labels need their room.
+    if let Some(first) = view.velocity.first().filter(|_| count * step > 110) {
         let label = first.monday.strftime("%b %-d").to_string();
         svg.text((WEEKS, BOTTOM + 20), Anchor::Start, "soft small", &label);
     }
-    if count > 1 {
-        let end = WEEKS + count * step;
-        svg.text((end, BOTTOM + 20), Anchor::End, "soft small", "this week");
-    }
+    let middle = WEEKS + last * step + step / 2;
+    svg.text((middle, BOTTOM + 20), Anchor::Middle, "soft small", "this week");
 }

@@ -40,8 +40,8 @@ pub fn gantt(view: &Gantt) -> String {
         height - EDGE,
         &[
             (Sign::Box("done"), "done"),
-            (Sign::Box("doing"), "to do"),
-            (Sign::Box("doing critical"), "critical: any delay delays everything"),
+            (Sign::Box("doing pale"), "to do"),
+            (Sign::Box("doing pale critical"), "critical: any delay delays everything"),
             (Sign::Box("stopped"), "stopped"),
             (Sign::Diamond("ink"), "due"),
             (Sign::Diamond("late"), "due, and missed"),
@@ -105,7 +105,6 @@ impl Rows<'_> {
         let begin = EDGE + indent + 20 + int(id.len()) * 8 + 8;
         let class = if is_milestone(bar) { "ink bold" } else { "ink" };
         let room = LEFT - begin - 12;
-        let room = if is_milestone(bar) { room * 13 / 14 } else { room };
         svg.cut_text((begin, y + 18), room, class, &bar.title);
         match bar.span {
             Some(span) => self.bar(svg, y, bar, span),

@@ -9,9 +9,9 @@ use crate::render::chart::{cycle, left_out, short};
 use crate::render::words;
 
 const TOP: i64 = 92;
-const BOX: (i64, i64) = (220, 62);
+const BOX: (i64, i64) = (236, 62);
 /// From one layer to the next, and from one box to the one below it.
-const STEP: (i64, i64) = (BOX.0 + 84, BOX.1 + 22);
+const STEP: (i64, i64) = (BOX.0 + 72, BOX.1 + 20);
 /// A long edge needs less room than a box.
 const PASSAGE: i64 = 26;
 const WIDTH_MIN: i64 = 760;
@@ -58,7 +58,9 @@ fn summary(view: &GraphView) -> String {
     let ready = view.nodes.iter().filter(|node| node.ready).count();
     let mut said = match view.milestone {
         Some(_) => {
-            format!("{}, {ready} ready.", words::count(view.nodes.len(), "task and neighbour"))
+            let outside = view.nodes.iter().filter(|node| node.outside).count();
+            let own = words::count(view.nodes.len() - outside, "task");
+            format!("{own} and {} around, {ready} ready.", words::count(outside, "neighbour"))
         }
         None => format!("{}, {ready} ready.", words::count(view.nodes.len(), "milestone")),
     };
@@ -175,10 +177,9 @@ fn draw(svg: &mut Svg, node: &GraphNode, (x, y): (i64, i64)) {
     let border = if node.critical { "critical" } else { "axis" };
     svg.rect((x, y), BOX, 8, border, None);
     svg.dot(x + 16, y + 19, node.stage);
-    svg.text((x + 30, y + 23), Anchor::Start, "soft", &short(node.id));
-    let begin = x + 30 + int(short(node.id).len()) * 8 + 6;
-    svg.cut_text((begin, y + 23), (x + BOX.0 - begin - 10) * 13 / 14, "ink bold", &node.title);
-    let mut said = spoken(node.status);
+    let room = BOX.0 - 40;
+    svg.cut_text((x + 30, y + 23), room, "ink bold", &node.title);
+    let mut said = format!("{} · {}", short(node.id), spoken(node.status));
     if node.percent > 0 && node.stage != Stage::Done {
         said += &format!(" {}%", node.percent);
     }
@@ -189,7 +190,7 @@ fn draw(svg: &mut Svg, node: &GraphNode, (x, y): (i64, i64)) {
         said += &format!(", waits for {condition}");
     }
     let class = if node.stage == Stage::Stopped { "late small" } else { "soft small" };
-    svg.cut_text((x + 16, y + 42), (BOX.0 - 30) * 7 / 6, class, &said);
+    svg.cut_text((x + 16, y + 42), BOX.0 - 30, class, &said);
     if node.percent > 0 {
         let all = BOX.0 - 32;
         svg.rect((x + 16, y + BOX.1 - 11), (all, 4), 2, "todo", None);
