@@ -1,6 +1,7 @@
 //! One file a command: what it takes, and what it asks of the project.
 
 pub mod archive;
+pub mod chart;
 pub mod completions;
 pub mod condition;
 pub mod config;

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write};
 use serde::Serialize;
 
 use crate::errors::{Entry, Failure};
+use crate::render::glyphs::Glyphs;
 use crate::render::page::Page;
 use crate::render::style;
 
@@ -18,6 +19,7 @@ pub struct Output {
     pub json: bool,
     terminal: bool,
     width: Option<usize>,
+    glyphs: Glyphs,
 }
 
 #[derive(Serialize)]
@@ -36,11 +38,13 @@ impl Output {
     pub fn new(json: bool) -> Self {
         let terminal = io::stdout().is_terminal();
         let size = if terminal { terminal_size::terminal_size() } else { None };
-        Self { json, terminal, width: size.map(|(width, _)| usize::from(width.0)) }
+        let width = size.map(|(width, _)| usize::from(width.0));
+        let glyphs = Glyphs::of(terminal, |name| std::env::var(name).ok());
+        Self { json, terminal, width, glyphs }
     }
 
     pub fn page(self) -> Page {
-        Page::new(self.width)
+        Page::new(self.width).drawn_with(self.glyphs)
     }
 
     /// A view: the same facts as JSON, or as a page for people.

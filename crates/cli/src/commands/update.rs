@@ -54,6 +54,8 @@ Examples:
   milestone status current
   milestone status --comprehensive
   milestone status --watch
+  milestone status --chart gantt
+  milestone status 1 --chart burn-down --format svg --out burn-down.svg
   milestone status --json")]
 pub struct StatusArgs {
     /// Only this milestone

@@ -14,12 +14,13 @@ use milestone_domain::views::upcoming::{Upcoming, upcoming};
 use milestone_domain::views::waits::{Waits, waits};
 use serde::Serialize;
 
+use super::chart::ChartArgs;
 use crate::app::App;
 use crate::errors::Failure;
 use crate::output;
 use crate::render;
 
-#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Views")]
 pub struct Views {
     /// What waits on what: the graph, the critical path, what holds up the most
@@ -78,6 +79,8 @@ pub struct Views {
     /// Show it again whenever something changes, until interrupted
     #[arg(long, conflicts_with = "alone")]
     watch: bool,
+    #[command(flatten)]
+    chart: ChartArgs,
 }
 
 /// What was asked for, each under its name; what was not asked for is not there.
@@ -139,6 +142,9 @@ pub fn show(app: &App, only: Option<MilestoneId>, views: &Views) -> Result<(), F
 }
 
 fn print(app: &App, only: Option<MilestoneId>, views: &Views) -> Result<(), Failure> {
+    if views.chart.any() {
+        return super::chart::run(app, only, &views.chart);
+    }
     let snapshot = app.read(&Scope::Past(limits::PAST_MILESTONES_MAX))?;
     if let Some(id) = only.filter(|id| snapshot.outline(*id).is_none()) {
         return Err(super::show::missing(&snapshot, Node::Milestone(id)));

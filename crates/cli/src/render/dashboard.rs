@@ -7,7 +7,9 @@ use milestone_domain::views::dashboard::{Dashboard, Line, Pair, Step};
 use milestone_domain::views::flow::{By, Flow, Known};
 use milestone_domain::views::next::HeldTask;
 
-use super::chart::{bar, spark};
+use super::chart::bars::bar;
+use super::chart::spark::spark;
+use super::glyphs::Glyphs;
 use super::page::Page;
 use super::table::{Cell, Table, cell};
 use super::{milestone, style, words};
@@ -23,7 +25,7 @@ pub fn dashboard(page: &mut Page, view: &Dashboard) {
     if !view.milestones.is_empty() {
         page.gap();
         let mut table = Table::new(&HEAD);
-        view.milestones.iter().for_each(|line| table.row(line_of(line)));
+        view.milestones.iter().for_each(|line| table.row(line_of(page.glyphs(), line)));
         table.print(page);
     }
     critical_path(page, view);
@@ -47,7 +49,7 @@ pub fn dashboard(page: &mut Page, view: &Dashboard) {
 
 const HEAD: [&str; 7] = ["ID", "DONE", "TASKS", "READY", "DUE", "PACE", "TITLE"];
 
-fn line_of(line: &Line) -> Vec<Cell> {
+fn line_of(glyphs: Glyphs, line: &Line) -> Vec<Cell> {
     let row = &line.row;
     let (_, pace) = words::pace(row.pace);
     let (status_style, status) = words::milestone_status(row.status);
@@ -65,7 +67,10 @@ fn line_of(line: &Line) -> Vec<Cell> {
     let ready = if row.ready == 0 { String::new() } else { row.ready.to_string() };
     vec![
         cell(style::ID, row.id),
-        cell(status_style, format!("{} {:>3}%", bar(progress.percentage, 8), progress.percentage)),
+        cell(
+            status_style,
+            format!("{} {:>3}%", bar(glyphs, progress.percentage, 8), progress.percentage),
+        ),
         cell(style::PLAIN, tasks),
         cell(style::GOOD, ready),
         cell(style::PLAIN, row.due.map(|due| due.to_string()).unwrap_or_default()),
@@ -77,7 +82,7 @@ fn line_of(line: &Line) -> Vec<Cell> {
 fn summary(page: &mut Page, view: &Dashboard) {
     let progress = view.overall;
     if progress.tasks_total > 0 {
-        page.styled(style::GOOD, bar(progress.percentage, 30))
+        page.styled(style::GOOD, bar(page.glyphs(), progress.percentage, 30))
             .styled(style::HEAD, format!(" {}%", progress.percentage))
             .say("  ")
             .say(format!("{} of {} tasks done", progress.tasks_completed, progress.tasks_total))
@@ -92,12 +97,15 @@ fn summary(page: &mut Page, view: &Dashboard) {
         fact("earliest", format!("{finish}, if everything ready is worked on at once"));
     }
     if view.overall.tasks_completed > 0 {
-        fact("velocity", velocity(&view.flow));
+        fact("velocity", velocity(page.glyphs(), &view.flow));
     }
     if view.burn_down.len() > 1 {
         let left: Vec<u32> = view.burn_down.iter().map(|left| left.tasks).collect();
         let last = left.last().copied().unwrap_or(0);
-        fact("left", format!("{}  {}", spark(&left), words::count(last as usize, "task")));
+        fact(
+            "left",
+            format!("{}  {}", spark(page.glyphs(), &left), words::count(last as usize, "task")),
+        );
     }
     if let Some(scope) = view.scope.filter(|scope| scope.tasks_then != scope.tasks_now) {
         let change = i64::from(scope.tasks_now) - i64::from(scope.tasks_then);
@@ -108,7 +116,7 @@ fn summary(page: &mut Page, view: &Dashboard) {
 }
 
 /// What is usually finished, or how much has to be before that can be said.
-pub fn velocity(flow: &Flow) -> String {
+pub fn velocity(glyphs: Glyphs, flow: &Flow) -> String {
     let unit = match flow.by {
         By::Day => "day",
         By::Week => "week",
@@ -116,7 +124,12 @@ pub fn velocity(flow: &Flow) -> String {
     let done: Vec<u32> = flow.spans.iter().map(|span| span.completed).collect();
     match &flow.velocity {
         Known::Known { value } => {
-            format!("{}  {} tasks a {unit}, {} of work", spark(&done), value.tasks, value.work)
+            format!(
+                "{}  {} tasks a {unit}, {} of work",
+                spark(glyphs, &done),
+                value.tasks,
+                value.work
+            )
         }
         Known::TooLittle { have, needed } => {
             let so_far = words::count(*have, "whole day");

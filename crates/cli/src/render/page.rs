@@ -8,14 +8,26 @@ use std::fmt::{Display, Write as _};
 
 use anstyle::Style;
 
+use super::glyphs::Glyphs;
+
+/// What a text that is not for a terminal is laid out for.
+const COLUMNS: usize = 80;
+
 pub struct Page {
     text: String,
     width: Option<usize>,
+    glyphs: Glyphs,
 }
 
 impl Page {
     pub fn new(width: Option<usize>) -> Self {
-        Self { text: String::new(), width }
+        Self { text: String::new(), width, glyphs: Glyphs::Unicode }
+    }
+
+    /// A page on which lines and bars are drawn with these.
+    #[must_use]
+    pub fn drawn_with(self, glyphs: Glyphs) -> Self {
+        Self { glyphs, ..self }
     }
 
     pub fn text(&self) -> &str {
@@ -24,6 +36,15 @@ impl Page {
 
     pub fn width(&self) -> Option<usize> {
         self.width
+    }
+
+    /// The width for what has to have one.
+    pub fn columns(&self) -> usize {
+        self.width.unwrap_or(COLUMNS)
+    }
+
+    pub fn glyphs(&self) -> Glyphs {
+        self.glyphs
     }
 
     pub fn say(&mut self, text: impl Display) -> &mut Self {
@@ -79,7 +100,7 @@ impl Page {
         self
     }
 
-    pub(super) fn spaces(&mut self, count: usize) {
+    pub fn spaces(&mut self, count: usize) {
         self.text.extend(std::iter::repeat_n(' ', count));
     }
 }

@@ -9,7 +9,7 @@ use milestone_domain::views::load::Load;
 use milestone_domain::views::upcoming::{Due, Upcoming};
 use milestone_domain::views::waits::{Links, Waits};
 
-use super::chart::bar;
+use super::chart::bars::bar;
 use super::dashboard::{LINES_MAX, more, pairs, path, velocity as said_velocity};
 use super::page::Page;
 use super::table::{Table, cell};
@@ -147,7 +147,7 @@ pub fn due(page: &mut Page, lines: &[Due], today: Date) {
 
 pub fn velocity(page: &mut Page, flow: &Flow) {
     page.heading("Velocity");
-    page.say(said_velocity(flow)).end();
+    page.say(said_velocity(page.glyphs(), flow)).end();
     let most = flow.spans.iter().map(|span| span.completed).max().unwrap_or(0).max(1);
     let mut table = Table::new(&["FROM", "DONE", "", "WORK"]);
     for span in &flow.spans {
@@ -155,7 +155,7 @@ pub fn velocity(page: &mut Page, flow: &Flow) {
         table.row(vec![
             cell(style::PLAIN, span.starts),
             cell(style::PLAIN, span.completed),
-            cell(style::GOOD, bar(percent, 24)),
+            cell(style::GOOD, bar(page.glyphs(), percent, 24)),
             cell(style::DIM, span.work),
         ]);
     }
@@ -172,7 +172,7 @@ pub fn performance(page: &mut Page, flow: &Flow) {
     let mut fact = |name: &str, tone: Style, said: String| {
         table.row(vec![cell(style::DIM, name), cell(tone, said)]);
     };
-    fact("throughput", style::PLAIN, said_velocity(flow));
+    fact("throughput", style::PLAIN, said_velocity(page.glyphs(), flow));
     let (tone, cycle) = match &flow.cycle {
         Known::Known { value } => (
             style::PLAIN,
@@ -223,7 +223,7 @@ pub fn load(page: &mut Page, view: &Load) {
         let tone = if share.percent > 100 { style::WARN } else { style::GOOD };
         table.row(vec![
             cell(style::PLAIN, &share.name),
-            cell(tone, bar(share.percent, 10)),
+            cell(tone, bar(page.glyphs(), share.percent, 10)),
             cell(tone, format!("{} %", share.percent)),
             cell(style::PLAIN, share.work),
             cell(style::PLAIN, share.tasks),

@@ -2,8 +2,9 @@
 
 use anstyle::Style;
 use std::fmt::Display;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
+use super::glyphs::Glyphs;
 use super::page::{Page, clean};
 use super::style;
 
@@ -61,7 +62,8 @@ fn print_row(page: &mut Page, cells: &[&Cell], widths: &[usize]) {
     for (number, (cell, width)) in cells.iter().zip(widths).enumerate().take(last + 1) {
         let room = page.width().map_or(usize::MAX, |all| all.saturating_sub(at).max(8));
         let is_last_column = number + 1 == widths.len();
-        let text = if is_last_column { cut(&cell.text, room) } else { cell.text.clone() };
+        let text =
+            if is_last_column { cut(page.glyphs(), &cell.text, room) } else { cell.text.clone() };
         let shown = text.width();
         if text.is_empty() {
             // Nothing to colour.
@@ -76,21 +78,18 @@ fn print_row(page: &mut Page, cells: &[&Cell], widths: &[usize]) {
     page.end();
 }
 
-fn cut(text: &str, room: usize) -> String {
+/// As much of a text as fits, and a sign that there was more.
+pub fn cut(glyphs: Glyphs, text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
     }
-    let mut kept = String::new();
-    let mut width = 0;
-    for c in text.chars() {
-        width += c.width().unwrap_or(0);
-        if width >= room {
-            break;
-        }
-        kept.push(c);
+    let more = glyphs.pick("…", "~");
+    // Signs that belong together may be wider or narrower than the sum of them.
+    let mut kept: String = text.chars().take(room).collect();
+    while !kept.is_empty() && kept.width() + more.width() > room {
+        kept.pop();
     }
-    kept.push('…');
-    kept
+    kept + more
 }
 
 #[cfg(test)]

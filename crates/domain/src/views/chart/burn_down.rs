@@ -38,6 +38,8 @@ pub struct Burning {
     /// Every day from the first to today, without a gap.
     pub days: Vec<Day>,
     pub ideal: Option<Ideal>,
+    /// The work that would be left today at that pace.
+    pub ideal_work_left: Option<Effort>,
     /// The last weeks, this one included.
     pub velocity: Vec<Week>,
 }
@@ -136,12 +138,14 @@ pub fn burn_down(
     };
     let dues = trails.keys().filter(|id| of_interest(id)).filter(open);
     let due = dues.filter_map(|id| snapshot.outline(*id)?.due).max();
+    let ideal = ideal(&days, outline.and_then(|outline| outline.start), due);
     BurnDown::Known(Burning {
         milestone: only,
         title: outline.map(|outline| outline.title.clone()),
         today,
         due,
-        ideal: ideal(&days, outline.and_then(|outline| outline.start), due),
+        ideal,
+        ideal_work_left: ideal.and_then(|ideal| ideal.work_left(today)),
         days,
         velocity: velocity(snapshot, only, today),
     })
