@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod dashboard;
 pub mod events;
+pub mod forecast;
 pub mod gates;
 pub mod glyphs;
 pub mod health;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
+use milestone_domain::forecast::{Forecast, Question, forecast};
 use milestone_domain::ids::{MilestoneId, Node};
 use milestone_domain::limits;
 use milestone_domain::snapshot::{Scope, Snapshot};
@@ -41,6 +42,17 @@ pub struct Views {
     /// What was finished, day by day or week by week
     #[arg(long, conflicts_with = "alone")]
     velocity: bool,
+    /// When it will be done, how sure that is, and what decides it
+    #[arg(long, conflicts_with = "alone")]
+    forecast: bool,
+    /// The forecast with so many people and agents at work
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "forecast",
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
+    workers: Option<u32>,
     /// All of these after the dashboard
     #[arg(long, conflicts_with = "alone")]
     comprehensive: bool,
@@ -89,6 +101,8 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     dashboard: Option<Dashboard>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<Forecast>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     dependencies: Option<Waits>,
     #[serde(skip_serializing_if = "Option::is_none")]
     critical_path: Option<Vec<Step>>,
@@ -113,6 +127,7 @@ impl Views {
             || self.performance
             || self.resources
             || self.velocity
+            || self.forecast
             || self.comprehensive
     }
 }
@@ -158,6 +173,9 @@ fn print(app: &App, only: Option<MilestoneId>, views: &Views) -> Result<(), Fail
         if let Some(view) = &report.dashboard {
             render::dashboard::dashboard(page, view);
         }
+        if let Some(view) = &report.forecast {
+            render::forecast::forecast(page, view);
+        }
         if let Some(waits) = &report.dependencies {
             render::reports::waits(page, waits, report.critical_path.as_deref().unwrap_or(&[]));
         }
@@ -185,11 +203,16 @@ fn report(
     only: Option<MilestoneId>,
     views: &Views,
 ) -> Result<Report, Failure> {
-    let today = app.today()?;
+    let context = app.opened()?.project.context(app.actor());
+    let today = context.today;
     let all = views.comprehensive;
     let view = overview(app, snapshot, only)?;
     let of_interest = |id: Node| only.is_none_or(|only| id.milestone() == only);
     let mut report = Report::default();
+    if all || views.forecast {
+        let question = Question { only, workers: views.workers, ..Question::default() };
+        report.forecast = Some(forecast(snapshot, &question, context.now, today));
+    }
     if all || views.dependencies {
         report.dependencies = Some(waits(snapshot, today).of(only));
         report.critical_path = Some(view.critical_path.clone());

@@ -47,7 +47,7 @@ pub fn dashboard(page: &mut Page, view: &Dashboard) {
     advice(page, view);
 }
 
-const HEAD: [&str; 7] = ["ID", "DONE", "TASKS", "READY", "DUE", "PACE", "TITLE"];
+const HEAD: [&str; 8] = ["ID", "DONE", "TASKS", "READY", "DUE", "PACE", "P80", "TITLE"];
 
 fn line_of(glyphs: Glyphs, line: &Line) -> Vec<Cell> {
     let row = &line.row;
@@ -75,6 +75,7 @@ fn line_of(glyphs: Glyphs, line: &Line) -> Vec<Cell> {
         cell(style::GOOD, ready),
         cell(style::PLAIN, row.due.map(|due| due.to_string()).unwrap_or_default()),
         cell(pace_style, pace),
+        cell(style::PLAIN, line.expected.map(|date| date.to_string()).unwrap_or_default()),
         cell(style::PLAIN, format!("{state}{}{critical}", row.title)),
     ]
 }
@@ -95,6 +96,14 @@ fn summary(page: &mut Page, view: &Dashboard) {
     };
     if let Some(finish) = view.finish.filter(|_| !view.critical_path.is_empty()) {
         fact("earliest", format!("{finish}, if everything ready is worked on at once"));
+    }
+    if let Some(finish) = &view.forecast.finish {
+        let workers = super::forecast::workers(&view.forecast);
+        fact(
+            "expected",
+            format!("{} (P50)  {} (P80)  {} (P95)", finish.p50, finish.p80, finish.p95),
+        );
+        fact("", workers);
     }
     if view.overall.tasks_completed > 0 {
         fact("velocity", velocity(page.glyphs(), &view.flow));

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Pace;
 use super::dashboard::{Dashboard, Line};
+use super::gates::GateState;
 use crate::status::MilestoneStatus;
 
 /// How many lines of one sort; the rest is in the sections above them.
@@ -37,6 +38,7 @@ pub(super) fn advise(view: &Dashboard) -> Vec<Advice> {
         let text = format!("the claim of {} on {} has ended: take it over", task.by, task.id);
         advice(text, format!("milestone task claim {}", task.id))
     }));
+    lines.extend(view.gates.iter().filter_map(GateState::advice).take(OF_ONE_SORT_MAX));
     lines.extend(view.milestones.iter().filter_map(late).take(OF_ONE_SORT_MAX));
     lines.extend(view.milestones.iter().filter_map(finished).take(OF_ONE_SORT_MAX));
     lines.extend(view.blocked.iter().take(OF_ONE_SORT_MAX).map(|blocked| {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::advice::{Advice, advise};
 use super::flow::{Flow, flow};
+use super::gates::{GateState, waiting};
 use super::list::{Row, rows};
 use super::next::HeldTask;
 pub use super::pairs::Pair;
@@ -17,6 +18,7 @@ use super::when::Clock;
 use super::{ClaimState, ConditionState, open_tasks, pairs};
 use crate::dependencies::{Dependencies, Plan};
 use crate::effort::Effort;
+use crate::forecast::{Forecast, Question, forecast};
 use crate::ids::{MilestoneId, Node, TaskId};
 use crate::past::Trail;
 use crate::progress::Progress;
@@ -26,6 +28,10 @@ use crate::status::{MilestoneStatus, TaskStatus};
 
 /// How many days of what was left are shown.
 const BURN_DOWN_DAYS: i64 = 28;
+
+/// How much may be drawn for the forecast of a dashboard.
+const TRIALS_TIMES_TASKS: u32 = 1_000_000;
+const TRIALS_MIN: u32 = 200;
 
 const A_DAY: Effort = Effort::from_minutes(8 * 60);
 
@@ -42,6 +48,10 @@ pub struct Dashboard {
     pub scope: Option<ScopeChange>,
     /// When everything open can be done at the earliest; none while there is a cycle.
     pub finish: Option<Date>,
+    /// When it is to be expected.
+    pub forecast: Forecast,
+    /// Phases that wait for somebody to approve them.
+    pub gates: Vec<GateState>,
     pub critical_path: Vec<Step>,
     pub held: Vec<HeldTask>,
     pub lapsed: Vec<HeldTask>,
@@ -91,6 +101,8 @@ pub struct Line {
     pub row: Row,
     /// When its work can be done at the earliest.
     pub finish: Option<Date>,
+    /// When it is done with odds of four in five.
+    pub expected: Option<Date>,
     pub criteria_open: u32,
 }
 
@@ -156,8 +168,13 @@ pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, moment: Moment<
     conflicts.retain(|pair| only.is_none_or(|only| pair.concerns(only)));
     let problems = snapshot.problems.iter();
     let problems = problems.filter(|p| only.is_none() || p.milestone.is_none_or(of_interest));
+    let question = Question { only, trials: trials(snapshot), ..Question::default() };
+    let forecast = forecast(snapshot, &question, moment.now, today);
+    let mut gates = waiting(snapshot);
+    gates.retain(|gate| of_interest(gate.milestone));
     let mut dashboard = Dashboard {
         today,
+        gates,
         overall: overall(shown()),
         flow: flow(snapshot, moment.now, today),
         burn_down: burn_down(moment),
@@ -165,8 +182,9 @@ pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, moment: Moment<
         due: due(snapshot, only, today),
         risks: risks(shown()),
         totals: totals(snapshot, shown(), &tasks),
-        milestones: lines(snapshot, shown(), plan.as_ref(), &clock),
+        milestones: lines(snapshot, shown(), plan.as_ref(), &clock, &forecast),
         finish: plan.as_ref().map(|plan| clock.finish(plan.total().minutes().into())),
+        forecast,
         critical_path: plan.as_ref().map(|p| steps(snapshot, p, &clock, only)).unwrap_or_default(),
         held: tasks.held,
         lapsed: tasks.lapsed,
@@ -179,6 +197,13 @@ pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, moment: Moment<
     };
     dashboard.advice = advise(&dashboard);
     dashboard
+}
+
+/// A large project's dates hang less on luck, and its dashboard is to be quick, too.
+fn trials(snapshot: &Snapshot) -> u32 {
+    let tasks: usize = snapshot.open().map(|outline| outline.tasks.len()).sum();
+    let trials = TRIALS_TIMES_TASKS / u32::try_from(tasks.max(1)).unwrap_or(u32::MAX);
+    trials.clamp(TRIALS_MIN, Question::default().trials)
 }
 
 /// What one walk over all tasks finds.
@@ -248,13 +273,16 @@ fn lines<'a>(
     shown: impl Iterator<Item = &'a Outline>,
     plan: Option<&Plan<'_, '_>>,
     clock: &Clock<'_>,
+    forecast: &Forecast,
 ) -> Vec<Line> {
+    let expected: BTreeMap<MilestoneId, Date> =
+        forecast.milestones.iter().map(|line| (line.id, line.finish.p80)).collect();
     let line = |row: Row| {
         let window = plan.and_then(|plan| plan.window(Node::Milestone(row.id)));
         let criteria_open = snapshot.outline(row.id).map_or(0, |outline| outline.criteria_open);
         let finish =
             window.filter(|_| !row.status.is_closed()).map(|w| clock.finish(w.early_finish));
-        Line { row, finish, criteria_open }
+        Line { expected: expected.get(&row.id).copied(), row, finish, criteria_open }
     };
     rows(snapshot, shown, clock.today).into_iter().map(line).collect()
 }
