@@ -19,7 +19,9 @@ pub struct Repository {
 pub enum Found {
     Nothing,
     File(Vec<u8>),
-    /// A link, a folder, a pipe: nothing that can be read and replaced as a file.
+    /// A link, and where it says that it leads.
+    Link(String),
+    /// A folder, a pipe: nothing that can be read and replaced as a file.
     Other,
 }
 
@@ -39,6 +41,7 @@ impl Repository {
             Some(kind) if kind.is_file() => {
                 Ok(self.disk.read(place)?.map_or(Found::Nothing, Found::File))
             }
+            Some(kind) if kind.is_symlink() => Ok(Found::Link(self.disk.link_target(place)?)),
             Some(_) => Ok(Found::Other),
         }
     }
@@ -100,7 +103,9 @@ mod tests {
         assert!(refused(repository.write("folder/below/file", b"ours")));
         assert!(refused(repository.look("folder/file").map(drop)));
         assert!(refused(repository.remove("folder/file")));
-        assert_eq!(repository.look("link").unwrap(), Found::Other);
+        assert!(
+            matches!(repository.look("link").unwrap(), Found::Link(to) if to.ends_with("file"))
+        );
         assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "theirs");
     }
 

@@ -14,11 +14,11 @@ use crate::output;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  echo 'source <(milestone completions bash)' >> ~/.bashrc
-  echo 'source <(milestone completions zsh)' >> ~/.zshrc
-  echo 'milestone completions fish | source' > ~/.config/fish/completions/milestone.fish
-  echo 'eval (milestone completions elvish | slurp)' >> ~/.config/elvish/rc.elv
-  milestone completions powershell >> $PROFILE")]
+  source <(milestone completions bash)         # in ~/.bashrc
+  source <(milestone completions zsh)          # in ~/.zshrc, after compinit
+  milestone completions fish | source          # in ~/.config/fish/config.fish
+  eval (milestone completions elvish | slurp)  # in ~/.config/elvish/rc.elv
+  milestone completions powershell | Out-String | Invoke-Expression  # $PROFILE")]
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]

@@ -70,7 +70,7 @@ impl ValueEnum for Whom {
             Self::Agent(agent) => agent.to_possible_value(),
             Self::Editor => Some(
                 clap::builder::PossibleValue::new("editor")
-                    .help("Editors with the YAML language server: VS Code, Neovim, ..."),
+                    .help("Editors with the YAML language server"),
             ),
         }
     }

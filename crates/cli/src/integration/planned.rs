@@ -92,7 +92,8 @@ fn text_of(
 ) -> Result<std::result::Result<Option<String>, &'static str>> {
     Ok(match repository.look(place)? {
         Found::Nothing => Ok(None),
-        Found::Other => Err("it is a link or a folder, and no file"),
+        Found::Link(_) => Err("it is a link, and links are not followed"),
+        Found::Other => Err("it is no file"),
         Found::File(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| "it is not UTF-8"),
     })
 }
@@ -185,7 +186,8 @@ pub fn told(repository: &Repository, agent: Agent) -> Result<Vec<Planned>> {
     files.iter().map(|(place, text)| file(repository, place, Some(text))).collect()
 }
 
-/// Leads an agent to `AGENTS.md` that reads another file where there is one.
+/// Leads an agent to `AGENTS.md` that reads another file where there is one; a link to it does
+/// that already.
 fn imports(repository: &Repository, agent: Agent, remove: bool) -> Result<Vec<Planned>> {
     let mut planned = Vec::new();
     for importing in agent.importing() {
@@ -197,6 +199,9 @@ fn imports(repository: &Repository, agent: Agent, remove: bool) -> Result<Vec<Pl
         // Whoever wrote the line by hand needs no second one.
         let by_hand =
             |text: &str| marked::find_section(text) == Section::Missing && text.contains(line);
+        if matches!(repository.look(place)?, Found::Link(to) if to.ends_with(AGENTS_FILE)) {
+            break;
+        }
         match text_of(repository, place)? {
             Ok(None) if !importing.made_if_missing => continue,
             Ok(None) if is_named(repository, importing.unless_named_in)? => {}
@@ -225,7 +230,7 @@ pub fn write(repository: &Repository, planned: &[Planned]) -> Result<()> {
         let now = match repository.look(place)? {
             Found::Nothing => None,
             Found::File(bytes) => Some(bytes),
-            Found::Other => return Err(StoreError::Stale),
+            Found::Link(_) | Found::Other => return Err(StoreError::Stale),
         };
         if now.as_deref() != change.before.as_ref().map(String::as_bytes) {
             return Err(StoreError::Stale);

@@ -43,7 +43,8 @@ pub fn files(page: &mut Page, files: &[Planned], dry_run: bool) {
         page.end();
     }
     if !current.is_empty() {
-        page.say(count(current.len(), "file")).say(" as it should be.").end();
+        let rest = if current.len() == 1 { "is as it should be" } else { "are as they should be" };
+        page.say(count(current.len(), "file")).say(" ").say(rest).say(".").end();
     }
     if files.is_empty() {
         page.say("There is nothing of ours to take out.").end();

@@ -65,7 +65,7 @@ fn all_agents_are_told_and_forgotten_without_a_trace() {
 
     // A second time, there is nothing to agree to.
     let again = project.ok(&integrate(&AGENTS));
-    assert_eq!(again, "39 files as it should be.\n");
+    assert_eq!(again, "39 files are as they should be.\n");
     assert_eq!(tree(&project.project()), told);
 
     // What others still use stays.
@@ -174,6 +174,11 @@ fn what_leads_to_the_section_already_is_enough() {
     project.ok(&integrate(&["claude", "gemini", "--yes"]));
     assert_eq!(fs::read_to_string(file("CLAUDE.md")).unwrap(), "@AGENTS.md\n");
     assert!(!file("GEMINI.md").exists());
+    fs::remove_file(file("CLAUDE.md")).unwrap();
+    symlink("AGENTS.md", file("CLAUDE.md")).unwrap();
+    assert_eq!(project.ok(&integrate(&["claude"])), "7 files are as they should be.\n");
+    project.ok(&integrate(&["claude", "gemini", "--remove", "--yes"]));
+    assert!(file("CLAUDE.md").is_symlink());
 }
 
 #[test]
@@ -228,7 +233,7 @@ fn editors_are_led_to_the_schema_and_documents_stay_what_they_are() {
     let schema: serde_json::Value = serde_json::from_slice(&fs::read(schema).unwrap()).unwrap();
     assert!(schema["properties"]["tasks"].is_object());
     assert_eq!(project.ok(&["watch", "--since", "start", "--once", "--json"]), events);
-    assert_eq!(project.ok(&integrate(&["editor"])), "4 files as it should be.\n");
+    assert_eq!(project.ok(&integrate(&["editor"])), "4 files are as they should be.\n");
 
     // New documents get the line, edits of any kind keep it, and nothing is wrong.
     project.ok(&["plan", "Four"]);

@@ -386,6 +386,16 @@ impl Disk {
         }
     }
 
+    /// What a link says, without going there.
+    pub fn link_target(&self, place: &str) -> Result<String> {
+        let read = || -> io::Result<String> {
+            let (folder, name) = self.within(place)?;
+            let target = rustix::fs::readlinkat(folder, name, Vec::new())?;
+            Ok(target.to_string_lossy().into_owned())
+        };
+        read().map_err(|error| self.failed("read", place, error))
+    }
+
     /// Removes a folder if nothing is in it; answers whether it is gone.
     pub fn remove_empty_folder(&self, place: &str) -> Result<bool> {
         let remove = || -> io::Result<()> {
