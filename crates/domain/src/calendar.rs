@@ -127,7 +127,8 @@ impl Calendar {
         const LAST_HOUR: u32 = 24 * 60;
         let day = self.minutes_per_day();
         let morning = MIDDLE.saturating_sub(day / 2).min(LAST_HOUR - day);
-        let minute = u32::from(hour.hour().unsigned_abs()) * 60 + u32::from(hour.minute().unsigned_abs());
+        let minute =
+            u32::from(hour.hour().unsigned_abs()) * 60 + u32::from(hour.minute().unsigned_abs());
         minute.saturating_sub(morning).min(day)
     }
 

@@ -98,8 +98,10 @@ impl Lognormal {
         let at = |share: f64| figure(moved * self.at(-normal_quantile(unfinished * (1.0 - share))));
         let [few, median, most] = [0.2, 0.5, 0.8].map(at);
         let deviations = normal_quantile(0.8);
-        let spread =
-            Spread { below: (median / few).ln() / deviations, above: (most / median).ln() / deviations };
+        let spread = Spread {
+            below: (median / few).ln() / deviations,
+            above: (most / median).ln() / deviations,
+        };
         Self { median, spread: spread.map(|side| side.max(SPREAD_MIN)) }
     }
 }
@@ -211,7 +213,9 @@ mod tests {
     fn three_points_are_a_tenth_the_mean_and_nine_tenths() {
         let work = Lognormal::of(points(120, 240, 960));
         assert!((work.median - 340.0).abs() < 1e-9);
-        assert!((work.quantile(0.1) - 120.0).abs() < 1.0 && (work.quantile(0.9) - 960.0).abs() < 5.0);
+        assert!(
+            (work.quantile(0.1) - 120.0).abs() < 1.0 && (work.quantile(0.9) - 960.0).abs() < 5.0
+        );
     }
 
     #[test]

@@ -262,9 +262,8 @@ fn pressing(snapshot: &Snapshot, node: Node) -> (Priority, Option<Date>) {
         Node::Task(id) => snapshot.task(id).zip(outline),
         Node::Milestone(_) => None,
     };
-    let (urgent, due) = own.map_or((None, None), |(task, outline)| {
-        (Some(urgency(outline, task)), task.due)
-    });
+    let (urgent, due) =
+        own.map_or((None, None), |(task, outline)| (Some(urgency(outline, task)), task.due));
     let urgent = urgent.or_else(|| outline?.priority).unwrap_or(Priority::Medium);
     (urgent, due.or_else(|| outline?.due))
 }
@@ -312,7 +311,8 @@ impl<'a> Builder<'a> {
                 Some((kind, left(known, id, kind, task)))
             }
         });
-        let work = left.map(|(kind, left)| self.work(known.corrections, id.milestone(), kind, left));
+        let work =
+            left.map(|(kind, left)| self.work(known.corrections, id.milestone(), kind, left));
         let held = matches!(place, Place::Task(id) if is_held(known.snapshot, id));
         Item { node: id, earliest: if held { 0 } else { earliest }, work, held }
     }

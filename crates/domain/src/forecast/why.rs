@@ -7,7 +7,7 @@ use super::simulation::{Block, LANES, Row, Simulation};
 pub(super) const TRACED_TRIALS: u32 = 512;
 
 /// Trials of each "what if".
-pub(super) const WHAT_IF_TRIALS: u32 = 1_024;
+pub(super) const WHAT_IF_TRIALS: u32 = 768;
 
 /// In how many trials each node was a link of the chain that decided the end.
 pub(super) struct Chains {
@@ -48,13 +48,7 @@ impl Chains {
 /// The step that a step waited for: one that it requires, or else the work that kept its worker.
 ///
 /// A start is the very number that some finish was, so equal means the same and not by chance.
-fn waited_for(
-    layout: &Layout,
-    finish: &[Row],
-    lane: usize,
-    step: u32,
-    began: f32,
-) -> Option<u32> {
+fn waited_for(layout: &Layout, finish: &[Row], lane: usize, step: u32, began: f32) -> Option<u32> {
     if began <= 0.0 {
         return None;
     }
