@@ -7,6 +7,7 @@
     clippy::print_stdout,
     reason = "the figures are the output of a benchmark"
 )]
+#![expect(clippy::unwrap_used, reason = "a history that cannot be made has failed")]
 
 #[path = "../tests/forecast/history.rs"]
 mod history;
@@ -78,7 +79,9 @@ fn show(team: &str, what: &str, scored: &Scored) {
 
 fn measure() {
     let snapshot = thousand_tasks();
-    println!("\n1,000 tasks in 40 milestones with 2,000 edges, median of {RUNS} runs in ms");
+    println!(
+        "\n1,000 tasks in 40 milestones with 2,000 edges, in ms: median and fastest of {RUNS} runs"
+    );
     for (workers, trials) in [(1, 10_000), (4, 10_000), (16, 10_000), (4, 2_000)] {
         let question = Question { workers: Some(workers), trials, ..Question::default() };
         let mut taken: Vec<f64> = (0..RUNS)
@@ -90,7 +93,8 @@ fn measure() {
             })
             .collect();
         taken.sort_by(f64::total_cmp);
-        println!("{trials:>6} trials, {workers:>2} workers {:8.1}", taken[RUNS / 2]);
+        let (median, fastest) = (taken[RUNS / 2], taken[0]);
+        println!("{trials:>6} trials, {workers:>2} workers {median:8.1} {fastest:8.1}");
     }
 }
 

@@ -510,3 +510,298 @@ fn effort(minutes: f32) -> Effort {
 fn effort_of(minutes: u64) -> Effort {
     Effort::from_minutes(u32::try_from(minutes).unwrap_or(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::views::testing::{TODAY, claim, project, task};
+
+    fn now() -> Timestamp {
+        "2026-11-02T08:00:00Z".parse().unwrap()
+    }
+
+    fn milestone(number: u32, more: &Value, tasks: &[Value]) -> Value {
+        let mut document = json!({"id": format!("milestone-{number:03}"),
+            "title": format!("Milestone {number}"), "tasks": tasks});
+        document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        document
+    }
+
+    fn ask(snapshot: &Snapshot, workers: u32) -> Forecast {
+        let question = Question { workers: Some(workers), ..Question::default() };
+        forecast(snapshot, &question, now(), TODAY)
+    }
+
+    fn one(tasks: &[Value]) -> Snapshot {
+        project(&[milestone(1, &json!({}), tasks)])
+    }
+
+    fn said(forecast: &Forecast) -> Vec<String> {
+        forecast.assumptions.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn one_task_takes_what_its_estimate_says() {
+        let points = json!({"optimistic": "4h", "likely": "1d", "pessimistic": "3d"});
+        let answer = ask(&one(&[task(1, &json!({"estimate": points}))]), 1);
+        let Quantiles { p50, p80, p95, after } = answer.finish.unwrap();
+        // A tenth and nine tenths at 4 and 24 hours, the middle at (4 + 32 + 24) / 6 = 10 hours;
+        // somewhat wider for what nobody knows about these estimates.
+        assert!((560..640).contains(&after.p50.minutes()), "{after:?}");
+        assert!((1_050..1_250).contains(&after.p80.minutes()), "{after:?}");
+        assert_eq!((p50, p80), (date(2026, 11, 3), date(2026, 11, 4)));
+        assert!(p95 >= p80);
+        assert_eq!(answer.milestones[0].finish, answer.finish.unwrap());
+        assert_eq!(answer.histogram.iter().map(|(_, count)| count).sum::<u32>(), 2_000);
+        assert_eq!(answer.corrections.missing, 5);
+        assert_eq!(answer.no_gain, Some(NoGain::EnoughForAll));
+    }
+
+    #[test]
+    fn what_can_be_done_side_by_side_needs_workers_and_what_cannot_does_not() {
+        let apart: Vec<Value> = (1..=8).map(|number| task(number, &json!({}))).collect();
+        let alone = ask(&one(&apart), 1);
+        let effect = alone.one_more_worker.clone().unwrap();
+        assert_eq!((effect.workers, alone.no_gain), (2, None));
+        assert!(effect.p80 < alone.finish.unwrap().p80 && effect.days_gained >= 3, "{effect:?}");
+        let chain: Vec<Value> = (1..=8)
+            .map(|number| match number {
+                1 => task(1, &json!({})),
+                _ => task(number, &json!({"requires": [format!("task-{:03}", number - 1)]})),
+            })
+            .collect();
+        let chained = ask(&one(&chain), 1);
+        assert_eq!((chained.one_more_worker, chained.no_gain), (None, Some(NoGain::Waiting)));
+        // The same work in the same luck: a chain takes one worker as long as anything else.
+        let (a, b) = (alone.finish.unwrap().after.p50, chained.finish.unwrap().after.p50);
+        assert_eq!(a, b);
+    }
+
+    #[test]
+    fn the_task_of_the_greatest_doubt_drives_the_date() {
+        let vague = json!({"title": "Vague", "estimate":
+            {"optimistic": "1d", "likely": "3d", "pessimistic": "20d"}});
+        let small = json!({"estimate": {"optimistic": "4h", "likely": "5h", "pessimistic": "6h"}});
+        let aside = json!({"estimate": "1h"});
+        let snapshot = one(&[task(1, &small), task(2, &vague), task(3, &aside)]);
+        let answer = ask(&snapshot, 3);
+        let driver = &answer.drivers[0];
+        assert_eq!((driver.title.as_str(), driver.percent >= 95), ("Vague", true));
+        assert!(driver.doubt.minutes() > 480, "{driver:?}");
+        assert!(!answer.drivers.iter().any(|driver| driver.title == "Task 3"));
+    }
+
+    #[test]
+    fn a_start_that_is_far_away_decides_the_date() {
+        let first = milestone(1, &json!({"start": "2026-12-07"}), &[task(1, &json!({}))]);
+        let snapshot = project(&[first, milestone(2, &json!({}), &[task(1, &json!({}))])]);
+        let answer = ask(&snapshot, 2);
+        assert!(answer.finish.unwrap().p50 >= date(2026, 12, 7));
+        let first = &answer.drivers[0];
+        assert_eq!((first.id, first.held_by_date), (Node::Milestone(MilestoneId(1)), true));
+        assert_eq!(answer.milestones[0].id, MilestoneId(2));
+        assert_eq!(answer.no_gain, Some(NoGain::EnoughForAll));
+    }
+
+    #[test]
+    fn one_milestone_has_what_it_waits_for_and_nothing_else() {
+        let days = |days: u32| [task(1, &json!({"estimate": format!("{days}d")}))];
+        let snapshot = project(&[
+            milestone(1, &json!({}), &days(10)),
+            milestone(2, &json!({"dependencies": {"requires": ["milestone-001"]}}), &days(10)),
+            milestone(3, &json!({"team_size": 4}), &days(100)),
+        ]);
+        let only = |number| Question { only: Some(MilestoneId(number)), ..Question::default() };
+        let second = forecast(&snapshot, &only(2), now(), TODAY);
+        let after = second.finish.unwrap().after.p50.minutes();
+        assert!((17 * 480..26 * 480).contains(&after), "{after}");
+        assert_eq!(second.milestones.len(), 1);
+        assert_eq!(second.workers.source, WorkersSource::Assumed);
+        let third = forecast(&snapshot, &only(3), now(), TODAY);
+        assert_eq!(third.workers, Workers { count: 4, source: WorkersSource::TeamSize });
+        let none = forecast(&snapshot, &only(9), now(), TODAY);
+        assert_eq!(none.reason, Some(NoForecast::Unknown { milestone: MilestoneId(9) }));
+    }
+
+    #[test]
+    fn workers_are_those_who_were_seen() {
+        let done = |number, by, at| {
+            task(
+                number,
+                &json!({"status": "completed", "started_by": by,
+                "started_at": "2026-10-01T09:00:00Z", "completed_at": at}),
+            )
+        };
+        let mut snapshot = one(&[
+            done(1, "ada", "2026-10-30T12:00:00Z"),
+            done(2, "ada", "2026-10-31T12:00:00Z"),
+            done(3, "long gone", "2026-10-02T12:00:00Z"),
+            task(
+                4,
+                &json!({"status": "in_progress", "started_by": "bo",
+                "started_at": "2026-10-01T09:00:00Z"}),
+            ),
+            task(5, &json!({})),
+        ]);
+        let workers =
+            |snapshot: &Snapshot| forecast(snapshot, &Question::default(), now(), TODAY).workers;
+        assert_eq!(workers(&snapshot), Workers { count: 2, source: WorkersSource::Active });
+        claim(&mut snapshot, "task-001-005", "agent-1", Some(60));
+        assert_eq!(workers(&snapshot).count, 3);
+        snapshot.settings.workers = Some(7);
+        assert_eq!(workers(&snapshot), Workers { count: 7, source: WorkersSource::Settings });
+    }
+
+    #[test]
+    fn what_has_begun_takes_less_and_what_is_half_done_takes_half() {
+        let begun = |more: Value| ask(&one(&[task(1, &more)]), 1).finish.unwrap().after.p50;
+        let fresh = begun(json!({"estimate": "4d"}));
+        let held = begun(json!({"estimate": "4d", "status": "in_progress",
+            "started_at": "2026-10-29T09:00:00Z"}));
+        let half = begun(json!({"estimate": "4d", "status": "in_progress", "progress": 50}));
+        assert!(held < fresh, "{held} {fresh}");
+        assert!(half.minutes().abs_diff(fresh.minutes() / 2) < 20, "{half} {fresh}");
+    }
+
+    #[test]
+    fn what_is_worked_on_comes_first_and_waits_for_nothing() {
+        let documents = [
+            milestone(1, &json!({"priority": "critical"}), &[task(1, &json!({"estimate": "9d"}))]),
+            milestone(
+                2,
+                &json!({"priority": "low"}),
+                &[task(
+                    1,
+                    &json!({"status": "in_progress",
+                "requires": ["task-001-001"]}),
+                )],
+            ),
+        ];
+        let answer = ask(&project(&documents), 1);
+        assert_eq!(answer.milestones[0].id, MilestoneId(2));
+    }
+
+    #[test]
+    fn what_has_no_known_end_is_counted_as_over_and_named() {
+        let snapshot = project(&[
+            milestone(
+                1,
+                &json!({}),
+                &[
+                    task(1, &json!({"status": "blocked", "reason": "no key"})),
+                    task(2, &json!({"conditions": ["law_passed"]})),
+                    task(3, &json!({"requires": ["task-001"]})),
+                    task(4, &json!({"estimate": null})),
+                    task(5, &json!({"conditions": ["built"]})),
+                    task(6, &json!({"provides": ["built"]})),
+                ],
+            ),
+            milestone(
+                2,
+                &json!({"dependencies": {"external": ["Legal"]}}),
+                &[task(1, &json!({})), task(2, &json!({})), task(3, &json!({}))],
+            ),
+            milestone(3, &json!({}), &[]),
+            milestone(4, &json!({"status": "paused", "duration": "2d"}), &[]),
+        ]);
+        let answer = ask(&snapshot, 1);
+        assert_eq!(answer.milestones.len(), 3);
+        assert_eq!(
+            said(&answer),
+            [
+                "task-001-001: blocked: no key; counted as over today",
+                "task-001-002: waits for the condition law_passed; counted as over today",
+                "task-002-001 and 2 others: waits for Legal (external); counted as over today",
+                "milestone-004: paused; counted as over today",
+                "task-001-004: not estimated; counted as 4h each",
+                "milestone-003: neither tasks nor a duration; counted as nothing",
+            ]
+        );
+    }
+
+    #[test]
+    fn no_forecast_has_a_reason() {
+        let answer = |snapshot: &Snapshot| {
+            let answer = ask(snapshot, 1);
+            assert_eq!(answer.finish, None);
+            answer.reason.unwrap()
+        };
+        assert_eq!(answer(&Snapshot::default()), NoForecast::NothingOpen);
+        let done = milestone(1, &json!({"status": "completed"}), &[task(1, &json!({}))]);
+        assert_eq!(answer(&project(&[done])), NoForecast::NothingOpen);
+        assert_eq!(answer(&one(&[])), NoForecast::NothingPlanned);
+        let around = one(&[
+            task(1, &json!({"requires": ["task-002"]})),
+            task(2, &json!({"requires": ["task-001"]})),
+        ]);
+        assert!(matches!(answer(&around), NoForecast::Cycle { path } if path.len() == 3));
+    }
+
+    #[test]
+    fn a_chance_is_nothing_or_certain_only_if_it_always_was() {
+        let due = |due: &str| milestone(1, &json!({"due": due}), &[task(1, &json!({}))]);
+        let chance = |date: &str| ask(&project(&[due(date)]), 1).milestones[0].chance.unwrap();
+        assert_eq!((chance("2026-10-30"), chance("2027-11-30")), (0, 100));
+        assert!((40..60).contains(&chance("2026-11-02")), "{}", chance("2026-11-02"));
+        assert!((90..=99).contains(&chance("2026-11-04")));
+    }
+
+    #[test]
+    fn no_figure_however_large_breaks_it() {
+        let huge = json!({"estimate": {"optimistic": 0, "likely": "520w", "pessimistic": "520w"},
+            "start": "9999-12-30"});
+        let tasks: Vec<Value> = (1..=40).map(|number| task(number, &huge)).collect();
+        let answer = ask(&one(&tasks), 1);
+        assert_eq!(answer.finish.unwrap().p95, Date::MAX);
+        assert!(answer.histogram.len() <= 41);
+        let question =
+            Question { workers: Some(0), trials: 0, only: Some(MilestoneId(1)), seed: 0 };
+        let least = forecast(&one(&[task(1, &json!({"estimate": 0}))]), &question, now(), TODAY);
+        assert_eq!((least.trials, least.workers.count), (1, 1));
+        assert!(
+            forecast(&one(&tasks), &Question { workers: Some(u32::MAX), ..question }, now(), TODAY)
+                .finish
+                .is_some()
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn the_same_question_has_the_same_answer_and_more_workers_are_never_slower(
+            edges in prop::collection::vec((1..12_u32, 1..12_u32), 0..16),
+            hours in prop::collection::vec(1..40_u32, 12),
+            workers in 1..4_u32,
+            seed: u64,
+        ) {
+            let tasks: Vec<Value> = (1..=12)
+                .map(|number| {
+                    let before = edges.iter().filter(|(from, to)| *to == number && from < to);
+                    let requires: Vec<String> =
+                        before.map(|(from, _)| format!("task-{from:03}")).collect();
+                    let hours = hours[usize::try_from(number).unwrap() - 1];
+                    task(number, &json!({"requires": requires, "estimate": hours}))
+                })
+                .collect();
+            let snapshot = one(&tasks);
+            let ask = |workers| {
+                let question =
+                    Question { workers: Some(workers), trials: 400, seed, ..Question::default() };
+                forecast(&snapshot, &question, now(), TODAY)
+            };
+            let (few, more) = (ask(workers), ask(workers + 1));
+            prop_assert_eq!(&few, &ask(workers));
+            let (few, more) = (few.finish.unwrap(), more.finish.unwrap());
+            prop_assert!(few.p50 <= few.p80 && few.p80 <= few.p95);
+            prop_assert!(few.after.p50 <= few.after.p80 && few.after.p80 <= few.after.p95);
+            // Another order of work may be unlucky, by a little.
+            let limit = f64::from(few.after.p80.minutes()) * 1.05;
+            prop_assert!(f64::from(more.after.p80.minutes()) <= limit, "{few:?} {more:?}");
+        }
+    }
+}

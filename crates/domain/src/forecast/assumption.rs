@@ -9,7 +9,7 @@ use super::network::{Known, Network};
 use crate::effort::Effort;
 use crate::ids::{Node, TaskId};
 use crate::limits;
-use crate::readiness::{Board, Readiness, Reason};
+use crate::readiness::{Board, Readiness, Reason, spoken};
 
 /// Something that a forecast takes for granted.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -28,31 +28,27 @@ impl fmt::Display for Assumption {
         match self {
             Self::Over { reason, nodes } => {
                 named(f, nodes)?;
+                match (reason, nodes.first()) {
+                    (Reason::Milestone { status, .. }, Some(Node::Milestone(_))) => {
+                        write!(f, ": {}", spoken(status.word()))?;
+                    }
+                    _ => write!(f, ": {reason}")?,
+                }
                 let again = matches!(reason, Reason::Failed { .. });
-                let counted = if again { "to be done again" } else { "over today" };
-                write!(f, " {reason}: counted as {counted}", reason = Said(reason))
+                f.write_str(if again {
+                    "; counted as to be redone"
+                } else {
+                    "; counted as over today"
+                })
             }
             Self::Unestimated { tasks, each } => {
                 let nodes: Vec<Node> = tasks.iter().copied().map(Node::Task).collect();
                 named(f, &nodes)?;
-                let verb = if nodes.len() == 1 { "has" } else { "have" };
-                write!(f, " {verb} no estimate: counted as {each} each")
+                write!(f, ": not estimated; counted as {each} each")
             }
             Self::NothingPlanned { milestone } => {
-                write!(f, "{milestone} has no tasks and no duration: counted as nothing")
+                write!(f, "{milestone}: neither tasks nor a duration; counted as nothing")
             }
-        }
-    }
-}
-
-/// A reason as it goes on after the name of what it holds back.
-struct Said<'a>(&'a Reason);
-
-impl fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Reason::Blocked { .. } => write!(f, "is {}", self.0),
-            other => write!(f, "{other}"),
         }
     }
 }
@@ -117,9 +113,8 @@ fn reasons(known: &Known<'_>, board: &Board<'_>, node: Node) -> Vec<Reason> {
 fn has_an_end(known: &Known<'_>, network: &Network, reason: &Reason) -> bool {
     let in_network = |node: &Node| network.nodes.iter().any(|item| item.node == *node);
     match reason {
-        Reason::Requires { .. } | Reason::NotBefore { .. } => true,
-        // Whoever holds it is at work; how long files stay in use is not simulated.
-        Reason::Resource { .. } => true,
+        // Whoever uses its files is at work; how long they stay in use is not simulated.
+        Reason::Requires { .. } | Reason::NotBefore { .. } | Reason::Resource { .. } => true,
         Reason::Condition { provided_by, .. } => match provided_by.as_slice() {
             [only] => known.graph.done(*only).is_some() && in_network(only),
             _ => false,

@@ -94,7 +94,7 @@ impl Corrections {
         let residuals: Vec<Residual<'_>> = samples.iter().filter_map(Residual::of).collect();
         let latest = |count: usize| residuals.len().saturating_sub(count);
         let recent = &residuals[latest(CORRECTION_SAMPLES_MAX * 3)..];
-        let overall = Correction::learn(recent.iter().collect(), None);
+        let overall = Correction::learn(&recent.iter().collect::<Vec<_>>(), None);
         let mut by_kind: BTreeMap<&str, Vec<&Residual<'_>>> = BTreeMap::new();
         for residual in &residuals {
             if let Some(kind) = residual.kind {
@@ -102,7 +102,7 @@ impl Corrections {
             }
         }
         let kinds = by_kind.into_iter().filter_map(|(kind, all)| {
-            let recent = all[all.len().saturating_sub(CORRECTION_SAMPLES_MAX)..].to_vec();
+            let recent = &all[all.len().saturating_sub(CORRECTION_SAMPLES_MAX)..];
             let enough = recent.len() >= CORRECTION_SAMPLES_MIN as usize;
             enough.then(|| (kind.to_owned(), Correction::learn(recent, Some(&overall))))
         });
@@ -179,7 +179,7 @@ impl Correction {
         Self { factor: 1.0, below: 1.0, above: 1.0, sample_size: 0, doubt: HABITS, inherited: 0.0 };
 
     /// Learns from some tasks, starting from what is known of all tasks, or from nothing.
-    fn learn(residuals: Vec<&Residual<'_>>, overall: Option<&Self>) -> Self {
+    fn learn(residuals: &[&Residual<'_>], overall: Option<&Self>) -> Self {
         let sample_size = count(residuals.iter());
         let base = overall.copied().unwrap_or(Self::NONE);
         let apart = if overall.is_some() { KINDS } else { HABITS };
@@ -297,4 +297,98 @@ fn thousandths(value: f64) -> f64 {
 
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {
     u32::try_from(items.count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::ids::TaskId;
+
+    /// Tasks of a kind that took these percents of their estimates.
+    fn samples(kind: &str, percents: &[u32]) -> Vec<Sample> {
+        let sample = |(number, percent): (u32, &u32)| Sample {
+            task: TaskId::new(MilestoneId(1 + number % 3), number),
+            kind: Some(kind.to_owned()),
+            estimate: Estimate::Single(Effort::from_minutes(1_000)),
+            actual: Effort::from_minutes(percent * 10),
+            completed_at: Timestamp::UNIX_EPOCH,
+        };
+        (1..).zip(percents).map(sample).collect()
+    }
+
+    #[test]
+    fn a_few_tasks_teach_nothing_and_it_is_said_how_many_would() {
+        let corrections = Corrections::learn(&samples("test", &[200; 4]));
+        assert_eq!((corrections.missing, corrections.overall.sample_size), (1, 4));
+        assert_eq!(corrections.overall.factor.to_bits(), 1.0_f64.to_bits());
+        assert!(corrections.kinds.is_empty());
+        let corrections = Corrections::learn(&samples("test", &[200; 5]));
+        assert_eq!(corrections.missing, 0);
+        assert!(corrections.overall.factor > 1.3, "{corrections:?}");
+    }
+
+    #[test]
+    fn the_more_tasks_the_nearer_to_what_they_show() {
+        let percents = [120, 150, 160, 170, 220];
+        let factor = |times: usize| {
+            let corrections = Corrections::learn(&samples("test", &percents.repeat(times)));
+            corrections.of(Some("test")).factor
+        };
+        let (few, many) = (factor(1), factor(12));
+        assert!(1.2 < few && few < many && many < 1.6 && 1.55 < many, "{few} {many}");
+    }
+
+    #[test]
+    fn kinds_have_their_own_and_others_go_by_all() {
+        let mut all = samples("test", &[200; 20]);
+        all.extend(samples("docs", &[50; 20]));
+        all.extend(samples("rare", &[300; 2]));
+        let corrections = Corrections::learn(&all);
+        assert!(corrections.of(Some("test")).factor > 1.7);
+        assert!(corrections.of(Some("docs")).factor < 0.6);
+        assert_eq!(corrections.of(Some("rare")), &corrections.overall);
+        assert_eq!(corrections.of(None).sample_size, 42);
+    }
+
+    #[test]
+    fn one_disaster_teaches_little_and_no_factor_is_beyond_bounds() {
+        let mut percents = vec![90, 95, 100, 105, 110, 100, 95, 105];
+        let without = Corrections::learn(&samples("test", &percents));
+        percents.push(100_000);
+        let with = Corrections::learn(&samples("test", &percents));
+        assert!((with.overall.factor - without.overall.factor).abs() < 0.05);
+        let wild = Corrections::learn(&samples("test", &[1_000_000; 60]));
+        assert!(wild.of(Some("test")).factor <= CORRECTION_FACTOR_MAX);
+        let never = Corrections::learn(&samples("test", &[0; 60]));
+        assert_eq!(never.overall.sample_size, 0);
+    }
+
+    #[test]
+    fn work_that_surprises_upwards_is_doubted_upwards() {
+        let percents = [90, 95, 98, 100, 100, 102, 105, 250, 300, 400].repeat(6);
+        let corrections = Corrections::learn(&samples("test", &percents));
+        let Correction { below, above, .. } = corrections.overall;
+        assert!(above > 2.0 * below, "{corrections:?}");
+        let said =
+            corrections.duration(Some("test"), Estimate::Single(Effort::from_minutes(1_000)));
+        assert!(said.p50 < said.p80 && said.p80 < said.p95, "{said:?}");
+    }
+
+    #[test]
+    fn a_milestone_that_goes_badly_goes_on_so() {
+        let mut all = Vec::new();
+        for milestone in 1..=20 {
+            let percent = if milestone % 2 == 0 { 150 } else { 67 };
+            let mut tasks = samples("test", &[percent - 5, percent, percent + 5]);
+            tasks.iter_mut().for_each(|sample| sample.task.milestone = MilestoneId(milestone));
+            all.extend(tasks);
+        }
+        let corrections = Corrections::learn(&all);
+        let lean = |number| corrections.lean(MilestoneId(number));
+        assert!(lean(20).mean > 0.25 && lean(19).mean < -0.25, "{corrections:?}");
+        assert!(lean(20).doubt < lean(99).doubt);
+        assert!(corrections.together > 0.3);
+    }
 }

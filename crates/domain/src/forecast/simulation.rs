@@ -5,6 +5,7 @@
 //! makes vector instructions of it. A block of trials depends on the seed and on its own number
 //! and nothing else: the same work with another worker meets the same luck.
 
+use std::f32::consts::LN_2;
 use std::f64::consts::LOG2_E;
 
 use super::lognormal::{NORMAL, STEPS, narrow};
@@ -163,10 +164,16 @@ fn occupy(free: &mut [Row], ready: Row, takes: &Row) -> (Row, Row) {
             *row = carried;
             break;
         };
+        let mut kept = [0.0; LANES];
         for lane in 0..LANES {
-            let kept = if next[lane] <= start[lane] { row[lane] } else { next[lane] };
-            row[lane] = if kept < carried[lane] { kept } else { carried[lane] };
-            carried[lane] = if kept < carried[lane] { carried[lane] } else { kept };
+            // Both are read first, so that there is nothing to jump over.
+            let (this, then) = (row[lane], next[lane]);
+            kept[lane] = if then <= start[lane] { this } else { then };
+        }
+        for lane in 0..LANES {
+            let (kept, new) = (kept[lane], carried[lane]);
+            row[lane] = if kept < new { kept } else { new };
+            carried[lane] = if kept > new { kept } else { new };
         }
         rows = rest;
     }
@@ -179,7 +186,7 @@ fn later(row: &mut Row, other: &Row) {
     }
 }
 
-/// Two to a power between -120 and 120, to six digits.
+/// Two to a power between -120 and 120, to five digits.
 fn exp2(power: f32) -> f32 {
     // Adding this leaves the nearest whole number in the lowest bits.
     const WHOLE: f32 = 12_582_912.0;
@@ -188,10 +195,10 @@ fn exp2(power: f32) -> f32 {
     let shifted = power + WHOLE;
     let rest = power - (shifted - WHOLE);
     // The series of the exponential function, as far as half a step in either direction needs.
-    let curve = [0.001_333_36, 0.009_618_13, 0.055_504_11, 0.240_226_51, 0.693_147_2, 1.0]
+    let curve = [0.001_333_36, 0.009_618_13, 0.055_504_11, 0.240_226_5, LN_2, 1.0]
         .into_iter()
         .fold(0.0, |sum, coefficient| sum * rest + coefficient);
-    // Sixteen trials, sixteen exponents.
+    // The lowest bits are where the exponent goes.
     let scale = (shifted.to_bits() << 23).wrapping_add(1.0_f32.to_bits());
     curve * f32::from_bits(scale)
 }
@@ -217,5 +224,69 @@ impl Luck {
             *value = table[at(state >> 21) % STEPS];
         }
         row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn powers_of_two_are_right_to_five_digits() {
+        for step in -9_000_i16..9_000 {
+            let power = f32::from(step) / 500.0;
+            let exact = f64::from(power).exp2();
+            assert!((f64::from(exp2(power)) / exact - 1.0).abs() < 5e-6, "{power}");
+        }
+        assert!(exp2(1e9).is_finite() && exp2(-1e9) > 0.0);
+    }
+
+    #[test]
+    fn luck_is_normal_and_no_trial_knows_of_another() {
+        let mut luck = Luck::new(&mut Dice::new(1));
+        let rows: Vec<Row> = (0..4_000).map(|_| luck.normal()).collect();
+        let mean = |value: &dyn Fn(&Row, usize) -> f32| {
+            let count = f64::from(u32::try_from(rows.len() * LANES).unwrap());
+            let sum = rows
+                .iter()
+                .flat_map(|row| (0..LANES).map(move |lane| value(row, lane)))
+                .map(f64::from);
+            sum.sum::<f64>() / count
+        };
+        assert!(mean(&|row, lane| row[lane]).abs() < 0.02);
+        assert!((mean(&|row, lane| row[lane] * row[lane]) - 1.0).abs() < 0.02);
+        assert!(mean(&|row, lane| row[lane] * row[(lane + 1) % LANES]).abs() < 0.02);
+        // Nor does what comes after.
+        let after = rows.windows(2).map(|pair| f64::from(pair[0][3] * pair[1][3])).sum::<f64>();
+        assert!((after / 4_000.0).abs() < 0.06);
+    }
+
+    proptest! {
+        /// One pass over sorted times does what anybody would do by hand: of those who are free
+        /// by then, take the one who was so last; if nobody is, the first to be.
+        #[test]
+        fn work_goes_to_whom_anybody_would_give_it(
+            works in prop::collection::vec((0..60_u16, 1..40_u16), 1..30),
+            workers in 1..6_usize,
+        ) {
+            let mut free = vec![[0.0; LANES]; workers];
+            let mut by_hand = vec![0_u16; workers];
+            for (ready, takes) in works {
+                let (start, finish) =
+                    occupy(&mut free, [f32::from(ready); LANES], &[f32::from(takes); LANES]);
+                let begun = ready.max(by_hand.iter().copied().min().unwrap());
+                let able = by_hand.iter_mut().filter(|free| **free <= begun);
+                *able.max_by_key(|free| **free).unwrap() = begun + takes;
+                by_hand.sort_unstable();
+                let times: Vec<f32> = by_hand.iter().map(|free| f32::from(*free)).collect();
+                for lane in 0..LANES {
+                    let expected = [f32::from(begun), f32::from(begun + takes)].map(f32::to_bits);
+                    prop_assert_eq!([start[lane], finish[lane]].map(f32::to_bits), expected);
+                    prop_assert_eq!(free.iter().map(|row| row[lane]).collect::<Vec<_>>(), times.clone());
+                }
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::simulation::{Block, LANES, Row, Simulation};
 pub(super) const TRACED_TRIALS: u32 = 512;
 
 /// Trials of each "what if".
-pub(super) const WHAT_IF_TRIALS: u32 = 1_024;
+pub(super) const WHAT_IF_TRIALS: u32 = 768;
 
 /// In how many trials each node was a link of the chain that decided the end.
 pub(super) struct Chains {

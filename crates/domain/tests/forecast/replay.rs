@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use milestone_domain::effort::Effort;
 use milestone_domain::forecast::{Corrections, Question, forecast};
 use milestone_domain::limits::PAST_MILESTONES_MAX;
 use milestone_domain::past;
@@ -158,7 +159,7 @@ impl Replay {
         for (task, number) in lived.tasks.iter().zip(1..) {
             let taken = measured(lived, number);
             let said = corrections.duration(Some(task.kind), task.estimate);
-            let limits = [said.p50, said.p80, said.p95].map(|limit| limit.minutes());
+            let limits = [said.p50, said.p80, said.p95].map(Effort::minutes);
             let estimated = f64::from(task.estimate.expected().minutes());
             let past = &self.past[task.kind];
             let scored = &mut self.score.tasks;
