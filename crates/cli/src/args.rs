@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::commands::{
     archive, condition, config, criterion, doctor, edit, init, list, merge_driver, next, plan,
-    schema, show, task, update, watch,
+    schema, search, show, task, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -83,6 +83,7 @@ pub enum Verb {
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
     Show(show::ShowArgs),
+    Search(search::SearchArgs),
     Next(next::NextArgs),
     Edit(edit::EditArgs),
     Task(task::TaskArgs),

@@ -12,6 +12,7 @@ pub mod merge_driver;
 pub mod next;
 pub mod plan;
 pub mod schema;
+pub mod search;
 pub mod show;
 pub mod task;
 pub mod task_claim;
@@ -30,6 +31,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Plan(args) => plan::run(app, &args),
         Verb::List(args) => list::run(app, args),
         Verb::Show(args) => show::run(app, &args),
+        Verb::Search(args) => search::run(app, args),
         Verb::Next(args) => next::run(app, &args),
         Verb::Edit(args) => edit::run(app, &args),
         Verb::Task(args) => task::run(app, args),

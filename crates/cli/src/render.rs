@@ -6,6 +6,7 @@ pub mod list;
 pub mod milestone;
 pub mod next;
 pub mod page;
+pub mod search;
 pub mod style;
 pub mod table;
 pub mod task;

@@ -29,3 +29,13 @@ pub const MEASURED_EFFORT_MIN: crate::effort::Effort = crate::effort::Effort::fr
 
 /// How many milestones that were filed away the past is read from, the newest.
 pub const PAST_MILESTONES_MAX: usize = 50;
+
+/// Words and phrases of one search, and characters of all of them together.
+pub const SEARCH_TERMS_MAX: usize = 32;
+pub const SEARCH_CHARS_MAX: usize = 1_000;
+
+/// Characters of a text that are shown around what was found in it.
+pub const EXCERPT_CHARS_MAX: usize = 160;
+
+/// How many near words are offered for one that stands nowhere.
+pub const NEAR_WORDS_MAX: usize = 3;

@@ -17,6 +17,7 @@ mod meant;
 mod recent;
 mod record;
 mod sealed;
+mod search;
 pub mod text;
 
 use std::cell::{Cell, RefCell};
@@ -28,6 +29,7 @@ use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Node, TaskId, Uid};
 use milestone_domain::past::Trail;
+use milestone_domain::search::Query;
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{
     Claim, ConditionSetBy, Conditions, Outline, Part, Problem, Scope, Snapshot,
@@ -39,7 +41,7 @@ use crate::error::StoreError;
 use crate::planted;
 use crate::{
     Bases, Change, Collision, Cursor, Difference, EventFilter, Noticed, Page, Reading, Result,
-    Store, Turn,
+    Searched, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -254,7 +256,7 @@ impl Files {
         reading: &mut Reading,
     ) -> Result<()> {
         let graph = Applied::read(&self.disk)?.map_or(0, |applied| applied.graph);
-        let mut cache = Cache::read(&self.disk)?;
+        let mut cache = Cache::read(&self.disk, &cache::OUTLINES)?;
         let active = self.open_milestones()?;
         for id in &active {
             if ids.contains(id) {
@@ -306,7 +308,9 @@ impl Files {
     ) -> Result<()> {
         for (place, _) in load::places(id) {
             let Some(stamp) = self.disk.stamp(&place)? else { continue };
-            if let Some(outline) = cache.get(&self.disk, id, &place, stamp)? {
+            if cache.is_fresh(&self.disk, id, &place, stamp)?
+                && let Some(outline) = cache.kept(id)
+            {
                 reading.snapshot.outlines.insert(id, outline);
                 return Ok(());
             }
@@ -596,6 +600,10 @@ impl Store for Files {
             };
             ids.iter().map(trail).collect()
         })
+    }
+
+    fn search(&self, query: &Query) -> Result<Searched> {
+        self.undisturbed(|| self.search_once(query))
     }
 
     fn text(&self, id: MilestoneId) -> Result<Option<String>> {

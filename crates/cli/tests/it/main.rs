@@ -11,4 +11,5 @@ mod floors;
 mod hints;
 mod safety;
 mod screens;
+mod search;
 mod walkthrough;
