@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::commands::{
     archive, condition, config, criterion, doctor, edit, init, list, merge_driver, next, plan,
-    schema, search, show, task, update, watch,
+    schema, search, show, storage, task, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -93,6 +93,7 @@ pub enum Verb {
     Status(update::StatusArgs),
     Archive(archive::ArchiveArgs),
     Doctor(doctor::DoctorArgs),
+    Storage(storage::StorageArgs),
     Watch(watch::WatchArgs),
     Config(config::ConfigArgs),
     Schema(schema::SchemaArgs),

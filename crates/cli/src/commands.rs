@@ -14,6 +14,7 @@ pub mod plan;
 pub mod schema;
 pub mod search;
 pub mod show;
+pub mod storage;
 pub mod task;
 pub mod task_claim;
 pub mod task_set;
@@ -41,6 +42,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Status(args) => update::status(app, &args),
         Verb::Archive(args) => archive::run(app, &args),
         Verb::Doctor(args) => doctor::run(app, &args),
+        Verb::Storage(args) => storage::run(app, args),
         Verb::Watch(args) => watch::run(app, &args),
         Verb::Config(args) => config::run(app, args),
         Verb::Schema(args) => schema::run(&args),

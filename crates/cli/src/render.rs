@@ -7,6 +7,7 @@ pub mod milestone;
 pub mod next;
 pub mod page;
 pub mod search;
+pub mod storage;
 pub mod style;
 pub mod table;
 pub mod task;

@@ -8,6 +8,7 @@ pub mod list;
 pub mod milestone;
 pub mod next;
 mod pairs;
+pub mod storage;
 pub mod task;
 mod when;
 

@@ -2,12 +2,15 @@
 //! does not.
 
 mod accepted;
+pub mod backup;
 mod boot;
 mod cache;
 mod claims;
 mod disk;
 mod doctor;
+mod facts;
 mod follow;
+mod given;
 mod history;
 mod journal;
 mod layout;
@@ -16,6 +19,7 @@ mod lock;
 mod meant;
 mod recent;
 mod record;
+pub mod restore;
 mod sealed;
 mod search;
 pub mod text;
@@ -97,6 +101,26 @@ impl Files {
         }
     }
 
+    /// Writes a backup to a file that is not there yet, or to the usual place. Answers where.
+    pub fn back_up(
+        &self,
+        to: Option<&std::path::Path>,
+        now: jiff::Timestamp,
+    ) -> Result<(std::path::PathBuf, backup::Manifest)> {
+        let _turn = self.turn()?;
+        let to = match to {
+            Some(to) => to.to_owned(),
+            None => {
+                self.disk.make_folder(backup::FOLDER)?;
+                backup::fresh_name(&self.disk, now)?
+            }
+        };
+        let manifest = backup::save(&to, |file| {
+            backup::write(&self.disk, std::io::BufWriter::new(file), now)
+        })?;
+        Ok((to, manifest))
+    }
+
     /// Runs `read` on a state that no writer touched meanwhile.
     fn undisturbed<T>(&self, read: impl Fn() -> Result<T>) -> Result<T> {
         if self.turns.get() > 0 {
@@ -140,6 +164,7 @@ impl Files {
         let mut reading = Reading::default();
         let snapshot = &mut reading.snapshot;
         snapshot.settings = self.settings.clone();
+        snapshot.given = given::read(&self.disk)?;
         self.watched.replace(Watched::list(&self.disk)?);
         let now = boot::now();
         let kept = claims::read_all(&self.disk)?;
@@ -169,7 +194,7 @@ impl Files {
         highest = highest.max(snapshot.archived.last().copied());
         let streams = self.disk.names("history")?;
         let recorded = streams.iter().filter_map(|name| name.parse::<MilestoneId>().ok());
-        snapshot.highest = highest.max(recorded.max());
+        snapshot.highest = highest.max(recorded.max()).max(snapshot.given.milestone);
         Ok(())
     }
 

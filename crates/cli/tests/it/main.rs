@@ -12,4 +12,5 @@ mod hints;
 mod safety;
 mod screens;
 mod search;
+mod storage;
 mod walkthrough;

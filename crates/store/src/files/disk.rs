@@ -44,6 +44,15 @@ pub struct Stamp {
     pub changed: i128,
 }
 
+/// What stands at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Folder,
+    /// A link, a pipe or another thing that is not ours.
+    Other,
+}
+
 impl Stamp {
     fn of(stat: &Stat) -> Self {
         let nanos = |seconds, nanos| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
@@ -243,6 +252,18 @@ impl Disk {
     pub fn stamp(&self, place: &str) -> Result<Option<Stamp>> {
         match self.stat(place) {
             Ok(stat) => Ok(Some(Stamp::of(&stat))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(self.failed("read", place, error)),
+        }
+    }
+
+    pub fn kind(&self, place: &str) -> Result<Option<Kind>> {
+        match self.stat(place) {
+            Ok(stat) if is_folder(&stat) => Ok(Some(Kind::Folder)),
+            Ok(stat) if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() => {
+                Ok(Some(Kind::File))
+            }
+            Ok(_) => Ok(Some(Kind::Other)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(self.failed("read", place, error)),
         }
