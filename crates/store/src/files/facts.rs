@@ -55,7 +55,7 @@ impl Files {
             for name in self.disk.names(&format!("history/{stream}"))? {
                 let bytes =
                     self.disk.read(&format!("history/{stream}/{name}"))?.unwrap_or_default();
-                let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+                let lines = bytes.split(|byte| *byte == b'\n').count().saturating_sub(1);
                 events += lines.saturating_sub(1);
             }
         }
