@@ -42,7 +42,7 @@ const STARTS: [Operation; 2] = [
     operation("--help", |_| words(&["--help"]), Floor::Line, (1.5, 1.5), ONE, Undo::Nothing),
 ];
 
-const OPERATIONS: [Operation; 7] = [
+const OPERATIONS: [Operation; 8] = [
     operation(
         "show",
         |task| vec!["show".into(), task.milestone.to_string()],
@@ -53,6 +53,14 @@ const OPERATIONS: [Operation; 7] = [
     ),
     operation("next", |_| words(&["next"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
     operation("list", |_| words(&["list"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
+    operation(
+        "search",
+        |_| words(&["search", "login", "token"]),
+        Floor::Line,
+        (10.0, 30.0),
+        WHOLE,
+        Undo::Nothing,
+    ),
     operation("update", |_| words(&["update"]), Floor::Line, (20.0, 80.0), WHOLE, Undo::Nothing),
     operation(
         "claim",

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::{AttemptId, Event};
 use milestone_domain::refusal::Refusal;
-use milestone_domain::snapshot::{ProblemKind, Scope, Snapshot};
+use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
 use milestone_store::files::Files;
@@ -188,8 +188,12 @@ fn mention_lost_approvals(outcome: &Outcome) {
 
 /// Says that something is wrong, where what is asked for does not show it.
 pub fn mention(snapshot: &Snapshot) {
+    mention_problems(&snapshot.problems);
+}
+
+pub fn mention_problems(problems: &[Problem]) {
     let worth = |kind| kind != ProblemKind::UnknownKey;
-    let problems = snapshot.problems.iter().filter(|problem| worth(problem.kind));
+    let problems = problems.iter().filter(|problem| worth(problem.kind));
     if let Some(first) = problems.clone().next() {
         let more = match problems.count() - 1 {
             0 => String::new(),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::commands::{
     archive, completions, condition, config, criterion, doctor, edit, gate, init, integrate, list,
-    man, merge_driver, next, plan, schema, show, task, update, watch,
+    man, merge_driver, next, plan, schema, search, show, storage, task, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -83,6 +83,7 @@ pub enum Verb {
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
     Show(show::ShowArgs),
+    Search(search::SearchArgs),
     Next(next::NextArgs),
     Edit(edit::EditArgs),
     Task(task::TaskArgs),
@@ -95,6 +96,7 @@ pub enum Verb {
     Status(update::StatusArgs),
     Archive(archive::ArchiveArgs),
     Doctor(doctor::DoctorArgs),
+    Storage(storage::StorageArgs),
     Watch(watch::WatchArgs),
     Config(config::ConfigArgs),
     Schema(schema::SchemaArgs),

@@ -18,7 +18,9 @@ pub mod merge_driver;
 pub mod next;
 pub mod plan;
 pub mod schema;
+pub mod search;
 pub mod show;
+pub mod storage;
 pub mod task;
 pub mod task_claim;
 pub mod task_set;
@@ -37,6 +39,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Plan(args) => plan::run(app, &args),
         Verb::List(args) => list::run(app, args),
         Verb::Show(args) => show::run(app, &args),
+        Verb::Search(args) => search::run(app, args),
         Verb::Next(args) => next::run(app, &args),
         Verb::Edit(args) => edit::run(app, &args),
         Verb::Task(args) => task::run(app, args),
@@ -49,6 +52,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Status(args) => update::status(app, &args),
         Verb::Archive(args) => archive::run(app, &args),
         Verb::Doctor(args) => doctor::run(app, &args),
+        Verb::Storage(args) => storage::run(app, args),
         Verb::Watch(args) => watch::run(app, &args),
         Verb::Config(args) => config::run(app, args),
         Verb::Schema(args) => schema::run(&args),

@@ -156,6 +156,11 @@ impl Output {
     }
 }
 
+/// Whether what is printed on standard output keeps its colours.
+pub fn has_colours() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
 /// Text as it is, for other programs: YAML, a schema.
 pub fn raw(text: &str) -> Result<(), Failure> {
     written(io::stdout().lock().write_all(text.as_bytes()))

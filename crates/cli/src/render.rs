@@ -17,6 +17,8 @@ pub mod release;
 pub mod reports;
 pub mod retrospective;
 pub mod scale;
+pub mod search;
+pub mod storage;
 pub mod style;
 pub mod svg;
 pub mod table;

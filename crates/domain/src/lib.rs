@@ -25,6 +25,7 @@ pub mod random;
 pub mod readiness;
 pub mod refusal;
 pub mod schedule;
+pub mod search;
 pub mod settings;
 pub mod snapshot;
 pub mod status;

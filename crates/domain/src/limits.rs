@@ -57,3 +57,17 @@ pub const GANTT_ROWS_MAX: usize = 60;
 
 /// Boxes of a graph.
 pub const GRAPH_NODES_MAX: usize = 80;
+
+/// Words and phrases of one search, and characters of all of them together.
+pub const SEARCH_TERMS_MAX: usize = 32;
+pub const SEARCH_CHARS_MAX: usize = 1_000;
+
+/// Characters of a text that are shown around what was found in it.
+pub const EXCERPT_CHARS_MAX: usize = 160;
+
+/// How many near words are offered for one that stands nowhere.
+pub const NEAR_WORDS_MAX: usize = 3;
+
+/// Open milestones, and open tasks, above which a database serves better than files.
+pub const FILES_OPEN_MILESTONES: usize = 50;
+pub const FILES_OPEN_TASKS: usize = 2_000;

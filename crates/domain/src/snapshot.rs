@@ -54,6 +54,55 @@ pub struct Snapshot {
     pub archived: BTreeSet<MilestoneId>,
     pub problems: Vec<Problem>,
     pub versions: Versions,
+    pub given: Given,
+}
+
+/// What was given away before a backup was put back, and is never given again, whatever the
+/// documents of then say.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Given {
+    /// The highest number of a milestone.
+    pub milestone: Option<MilestoneId>,
+    /// The highest number of a task of each milestone.
+    pub tasks: BTreeMap<MilestoneId, u32>,
+    /// The highest fence of each task.
+    pub fences: BTreeMap<TaskId, u64>,
+}
+
+impl Given {
+    pub fn task(&mut self, id: TaskId, fence: u64) {
+        self.milestone = self.milestone.max(Some(id.milestone));
+        let number = self.tasks.entry(id.milestone).or_default();
+        *number = id.number.max(*number);
+        let highest = self.fences.entry(id).or_default();
+        *highest = fence.max(*highest);
+    }
+
+    /// What both know.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        self.milestone = self.milestone.max(other.milestone);
+        for (milestone, number) in &other.tasks {
+            let highest = self.tasks.entry(*milestone).or_default();
+            *highest = (*highest).max(*number);
+        }
+        for (task, fence) in &other.fences {
+            let highest = self.fences.entry(*task).or_default();
+            *highest = (*highest).max(*fence);
+        }
+        self
+    }
+
+    /// What this knows and the other one does not.
+    #[must_use]
+    pub fn beyond(mut self, other: &Self) -> Self {
+        self.tasks.retain(|id, number| other.tasks.get(id).is_none_or(|known| known < number));
+        // A task that was never claimed has no fence that could come back.
+        self.fences.retain(|id, fence| *fence > other.fences.get(id).copied().unwrap_or(0));
+        self.milestone = self.milestone.filter(|_| self.milestone > other.milestone);
+        self
+    }
 }
 
 /// The conditions that people have set, and by whom.
@@ -414,6 +463,13 @@ impl Snapshot {
         self.outlines.values().filter(|outline| !outline.archived)
     }
 
+    /// The number that the next task of a document gets; one that was ever given is not given
+    /// again.
+    pub fn next_task_number(&self, milestone: &Milestone) -> u32 {
+        let given = self.given.tasks.get(&milestone.id).copied().unwrap_or(0);
+        milestone.next_task_number().max(given.saturating_add(1))
+    }
+
     /// Every milestone there is, read or not.
     pub fn known_milestones(&self) -> impl Iterator<Item = MilestoneId> + '_ {
         self.outlines.keys().chain(&self.archived).copied()
@@ -429,5 +485,29 @@ impl Snapshot {
     pub fn insert(&mut self, milestone: Milestone) {
         self.outlines.insert(milestone.id, Outline::of(&milestone));
         self.documents.insert(milestone.id, milestone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_only_grows() {
+        let (m1, m2) = (MilestoneId(1), MilestoneId(2));
+        let (mut now, mut then) = (Given::default(), Given::default());
+        for (task, fence) in
+            [(TaskId::new(m1, 1), 3), (TaskId::new(m1, 2), 1), (TaskId::new(m2, 5), 0)]
+        {
+            now.task(task, fence);
+        }
+        then.task(TaskId::new(m1, 1), 1);
+        then.task(TaskId::new(m1, 2), 1);
+        let beyond = now.clone().beyond(&then);
+        assert_eq!(beyond.milestone, Some(m2));
+        assert_eq!(beyond.tasks, BTreeMap::from([(m2, 5)]));
+        assert_eq!(beyond.fences, BTreeMap::from([(TaskId::new(m1, 1), 3)]));
+        assert_eq!(then.clone().with(&beyond).with(&now), now.clone().with(&then));
+        assert_eq!(now.clone().beyond(&now), Given::default());
     }
 }

@@ -14,6 +14,7 @@ pub mod next;
 mod pairs;
 pub mod release;
 pub mod retrospective;
+pub mod storage;
 pub mod task;
 pub mod upcoming;
 pub mod waits;

@@ -8,6 +8,7 @@
 pub mod claims;
 pub mod commits;
 pub mod events;
+pub mod finding;
 pub mod gates;
 pub mod random;
 pub mod reading;
@@ -75,6 +76,10 @@ macro_rules! behaviours {
             events::pages_follow_one_another
             events::a_cursor_of_another_project_is_gone
             events::a_trail_tells_what_the_events_tell
+            finding::what_was_written_is_found
+            finding::a_note_is_found_at_once
+            finding::what_is_filed_away_is_found
+            finding::hostile_texts_are_found_as_texts
             claims::one_of_two_racing_claims_wins
             claims::one_of_many_claims_at_once_wins
             claims::a_claim_decided_before_another_is_stale

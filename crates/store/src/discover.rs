@@ -13,6 +13,12 @@ use crate::error::StoreError;
 /// The folder that holds a project.
 pub const FOLDER: &str = ".milestones";
 
+/// What a restore puts aside stands beside the project, under a name that begins with this.
+pub const BEFORE_RESTORE: &str = ".milestones.before-restore-";
+
+/// Where a backup is unpacked, beside the project. Never anything but that.
+pub const RESTORING: &str = ".milestones.restoring";
+
 /// Where a project is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
@@ -34,7 +40,10 @@ impl Root {
 pub fn find(start: &Path, chosen: Option<&Path>) -> Result<Root, StoreError> {
     let root = place(start, chosen)?;
     if !root.exists() {
-        return Err(StoreError::NoProject { from: start.to_owned() });
+        return Err(match put_aside(&root.project) {
+            Some(aside) => StoreError::RestoreInterrupted { aside },
+            None => StoreError::NoProject { from: start.to_owned() },
+        });
     }
     check_owner(&root.folder())?;
     Ok(root)
@@ -56,11 +65,23 @@ pub fn place(start: &Path, chosen: Option<&Path>) -> Result<Root, StoreError> {
             }
             _ => {}
         }
-        if folder.join(FOLDER).is_dir() {
+        if folder.join(FOLDER).is_dir() || put_aside(folder).is_some() {
             return Ok(Root { project: folder.to_owned() });
         }
     }
     Ok(Root { project: start })
+}
+
+/// The project that an interrupted restore has put aside, and to whose place the backup has not come
+/// yet.
+pub fn put_aside(project: &Path) -> Option<PathBuf> {
+    fs::symlink_metadata(project.join(RESTORING)).ok()?;
+    let entries = fs::read_dir(project).ok()?.filter_map(Result::ok);
+    let asides = entries.filter(|entry| {
+        entry.file_name().to_string_lossy().starts_with(BEFORE_RESTORE)
+            && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    });
+    asides.map(|entry| entry.path()).max()
 }
 
 /// The main worktree of the repository that a linked worktree's `.git` file belongs to; `None` for

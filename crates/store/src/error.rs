@@ -36,6 +36,13 @@ pub enum StoreError {
     Gone,
     #[error("{} belongs to another user ({owner}), and so does what is written there", .path.display())]
     ForeignOwner { path: PathBuf, owner: u32 },
+    #[error("{} is not a backup that can be put back: {message}", .path.display())]
+    BadBackup { path: PathBuf, message: String },
+    #[error("{} is there already, and is not written over", .path.display())]
+    Exists { path: PathBuf },
+    /// The project has no place of its own at the moment.
+    #[error("a restore was interrupted: the project as it was before is in {}", .aside.display())]
+    RestoreInterrupted { aside: PathBuf },
 }
 
 /// Why a command did nothing.
@@ -79,12 +86,15 @@ impl StoreError {
             Self::Unfaithful { .. } => "unfaithful_edit",
             Self::Gone => "gone",
             Self::ForeignOwner { .. } => "foreign_owner",
+            Self::BadBackup { .. } => "bad_backup",
+            Self::Exists { .. } => "exists",
+            Self::RestoreInterrupted { .. } => "restore_interrupted",
         }
     }
 
     pub fn class(&self) -> StoreErrorClass {
         match self {
-            Self::NoProject { .. } => StoreErrorClass::NotFound,
+            Self::NoProject { .. } | Self::RestoreInterrupted { .. } => StoreErrorClass::NotFound,
             Self::Busy { .. } | Self::BeingSaved { .. } | Self::Stale | Self::Gone => {
                 StoreErrorClass::Conflict
             }
@@ -94,8 +104,9 @@ impl StoreError {
             Self::Unreadable { .. }
             | Self::Corrupt { .. }
             | Self::Outside { .. }
+            | Self::BadBackup { .. }
             | Self::Unfaithful { .. } => StoreErrorClass::Unreadable,
-            Self::Configuration { .. } => StoreErrorClass::Usage,
+            Self::Configuration { .. } | Self::Exists { .. } => StoreErrorClass::Usage,
         }
     }
 
@@ -126,6 +137,16 @@ impl StoreError {
                 "nothing was changed; make this edit by hand: `milestone edit ID`".into()
             }
             Self::Gone => "follow again from the beginning: `milestone watch --since start`".into(),
+            Self::BadBackup { .. } => {
+                "nothing was changed; see which backups there are: `milestone storage status`"
+                    .into()
+            }
+            Self::Exists { .. } => "nothing was written; name another file".into(),
+            Self::RestoreInterrupted { aside } => format!(
+                "put it back: `mv {} {}`; or restore again, which keeps it, too",
+                aside.display(),
+                aside.with_file_name(crate::discover::FOLDER).display()
+            ),
             Self::ForeignOwner { .. } => {
                 "run it as that user, or have the folder given to you".into()
             }

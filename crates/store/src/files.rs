@@ -2,12 +2,15 @@
 //! does not.
 
 mod accepted;
+pub mod backup;
 mod boot;
 mod cache;
 mod claims;
 pub(crate) mod disk;
 mod doctor;
+mod facts;
 mod follow;
+mod given;
 mod history;
 mod journal;
 mod layout;
@@ -16,7 +19,9 @@ mod lock;
 mod meant;
 mod recent;
 mod record;
+pub mod restore;
 mod sealed;
+mod search;
 pub mod text;
 
 use std::cell::{Cell, RefCell};
@@ -28,6 +33,7 @@ use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Node, TaskId, Uid};
 use milestone_domain::past::Trail;
+use milestone_domain::search::Query;
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{
     Claim, ConditionSetBy, Conditions, Outline, Part, Problem, Scope, Snapshot,
@@ -39,7 +45,7 @@ use crate::error::StoreError;
 use crate::planted;
 use crate::{
     Bases, Change, Collision, Cursor, Difference, EventFilter, Noticed, Page, Reading, Result,
-    Store, Turn,
+    Searched, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -95,6 +101,26 @@ impl Files {
         }
     }
 
+    /// Writes a backup to a file that is not there yet, or to the usual place. Answers where.
+    pub fn back_up(
+        &self,
+        to: Option<&std::path::Path>,
+        now: jiff::Timestamp,
+    ) -> Result<(std::path::PathBuf, backup::Manifest)> {
+        let _turn = self.turn()?;
+        let to = match to {
+            Some(to) => to.to_owned(),
+            None => {
+                self.disk.make_folder(backup::FOLDER)?;
+                backup::fresh_name(&self.disk, now)?
+            }
+        };
+        let manifest = backup::save(&to, |file| {
+            backup::write(&self.disk, std::io::BufWriter::new(file), now)
+        })?;
+        Ok((to, manifest))
+    }
+
     /// Runs `read` on a state that no writer touched meanwhile.
     fn undisturbed<T>(&self, read: impl Fn() -> Result<T>) -> Result<T> {
         if self.turns.get() > 0 {
@@ -138,6 +164,7 @@ impl Files {
         let mut reading = Reading::default();
         let snapshot = &mut reading.snapshot;
         snapshot.settings = self.settings.clone();
+        snapshot.given = given::read(&self.disk)?;
         self.watched.replace(Watched::list(&self.disk)?);
         let now = boot::now();
         let kept = claims::read_all(&self.disk)?;
@@ -167,7 +194,7 @@ impl Files {
         highest = highest.max(snapshot.archived.last().copied());
         let streams = self.disk.names("history")?;
         let recorded = streams.iter().filter_map(|name| name.parse::<MilestoneId>().ok());
-        snapshot.highest = highest.max(recorded.max());
+        snapshot.highest = highest.max(recorded.max()).max(snapshot.given.milestone);
         Ok(())
     }
 
@@ -254,7 +281,7 @@ impl Files {
         reading: &mut Reading,
     ) -> Result<()> {
         let graph = Applied::read(&self.disk)?.map_or(0, |applied| applied.graph);
-        let mut cache = Cache::read(&self.disk)?;
+        let mut cache = Cache::read(&self.disk, &cache::OUTLINES)?;
         let active = self.open_milestones()?;
         for id in &active {
             if ids.contains(id) {
@@ -306,7 +333,9 @@ impl Files {
     ) -> Result<()> {
         for (place, _) in load::places(id) {
             let Some(stamp) = self.disk.stamp(&place)? else { continue };
-            if let Some(outline) = cache.get(&self.disk, id, &place, stamp)? {
+            if cache.is_fresh(&self.disk, id, &place, stamp)?
+                && let Some(outline) = cache.kept(id)
+            {
                 reading.snapshot.outlines.insert(id, outline);
                 return Ok(());
             }
@@ -600,6 +629,10 @@ impl Store for Files {
             };
             ids.iter().map(trail).collect()
         })
+    }
+
+    fn search(&self, query: &Query) -> Result<Searched> {
+        self.undisturbed(|| self.search_once(query))
     }
 
     fn text(&self, id: MilestoneId) -> Result<Option<String>> {

@@ -3,12 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use crate::discover::Root;
+use crate::discover::{self, Root};
 use crate::error::StoreError;
 use crate::files;
 
 /// Makes the folder, or what is missing of it. True if there was none.
 pub fn init(root: &Root) -> Result<bool, StoreError> {
+    // A new project in the place of one that only needs to be put back would hide it.
+    if let Some(aside) = discover::put_aside(&root.project).filter(|_| !root.exists()) {
+        return Err(StoreError::RestoreInterrupted { aside });
+    }
     files::make(&root.folder(), has_remote(&root.project))
 }
 

@@ -30,6 +30,7 @@ use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, TaskId, Uid};
 use milestone_domain::past::Trail;
+use milestone_domain::search::{Found, Query};
 use milestone_domain::snapshot::{Claim, Part, Problem, Scope, Snapshot, Versions};
 
 pub use error::{Error, StoreError, StoreErrorClass};
@@ -68,6 +69,9 @@ pub trait Store {
 
     /// How far milestones were at the end of each day on which anything happened to them.
     fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>>;
+
+    /// The milestones and tasks that have what was asked for, the best first.
+    fn search(&self, query: &Query) -> Result<Searched>;
 
     /// A document's text as people edit it, comments and all; `None` where there is none.
     fn text(&self, id: MilestoneId) -> Result<Option<String>> {
@@ -122,6 +126,14 @@ pub trait Turn {}
 pub struct Reading {
     pub snapshot: Snapshot,
     pub noticed: Vec<Noticed>,
+}
+
+/// What a search found in what is accepted, and what was found changed without the program.
+#[derive(Debug, Clone, Default)]
+pub struct Searched {
+    pub found: Found,
+    pub noticed: Vec<Noticed>,
+    pub problems: Vec<Problem>,
 }
 
 /// A document that somebody wrote by hand, pulled or merged.

@@ -14,6 +14,7 @@ use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::past::Trail;
 use milestone_domain::planted::planted;
+use milestone_domain::search::{Query, Searchable, search};
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{
     Claim, ConditionSetBy, Conditions, Outline, Part, Problem, Scope, Snapshot,
@@ -22,7 +23,7 @@ use milestone_domain::snapshot::{
 use crate::error::StoreError;
 use crate::{
     Bases, Change, ClaimChange, Collision, Cursor, EventFilter, Noticed, Page, Reading, Result,
-    Store, Turn,
+    Searched, Store, Turn,
 };
 
 /// One handle on a project in memory; a clone is another handle on the same one, as another
@@ -321,6 +322,14 @@ impl Store for Memory {
             (*id, Trail::of(kept.events.iter().filter(own)))
         };
         Ok(ids.iter().map(trail).collect())
+    }
+
+    fn search(&self, query: &Query) -> Result<Searched> {
+        let kept = self.kept();
+        let documents = kept.documents.values();
+        let searchable: Vec<Searchable<'_>> =
+            documents.map(|document| Searchable::of(&document.milestone, &kept.events)).collect();
+        Ok(Searched { found: search(query, &searchable), ..Searched::default() })
     }
 
     fn check(&self) -> Result<Vec<Problem>> {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use milestone_domain::change::difference;
 use milestone_domain::command::{Command, Context, Credential};
@@ -16,12 +17,13 @@ use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::needs::needs;
 use milestone_domain::past::Trail;
 use milestone_domain::refusal::Refusal;
+use milestone_domain::search::Query;
 use milestone_domain::snapshot::{Claim, Part, Problem, ProblemKind, Scope, Snapshot};
 use uuid::Uuid;
 
 use crate::{
     Bases, Change, Collided, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page,
-    Reading, Result, Store, StoreError, Turn,
+    Reading, Result, Searched, Store, StoreError, Turn,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -73,6 +75,15 @@ impl Project {
             now: now.round(jiff::Unit::Second).unwrap_or(now),
             today: now.to_zoned(self.zone.clone()).date(),
         }
+    }
+
+    /// The first moment of a day, where this project is at home.
+    pub fn start_of(&self, day: Date) -> Result<Timestamp> {
+        let start = day.to_zoned(self.zone.clone()).map(|zoned| zoned.timestamp());
+        start.map_err(|error| StoreError::Configuration {
+            setting: day.to_string(),
+            message: error.to_string(),
+        })
     }
 
     /// Reads, after taking in what people changed without the program.
@@ -362,6 +373,23 @@ impl Project {
         limit: usize,
     ) -> Result<Page> {
         self.store.events(after, filter, limit)
+    }
+
+    /// Finds milestones and tasks by their words, after taking in what people changed without the
+    /// program.
+    pub fn search(&self, query: &Query, actor: &str) -> Result<Searched> {
+        let searched = self.store.search(query);
+        let changed: BTreeSet<MilestoneId> = match searched {
+            Ok(searched) if searched.noticed.is_empty() => return Ok(searched),
+            Ok(searched) => searched.noticed.iter().map(|noticed| noticed.milestone).collect(),
+            Err(StoreError::BeingSaved { milestone }) => BTreeSet::from([milestone]),
+            Err(error) => return Err(error),
+        };
+        // What a rule refuses stays in its text, named, and is found as it was accepted.
+        let problems = self.read(&Scope::Graph(changed), actor)?.problems;
+        let scope = Scope::Graph(BTreeSet::new());
+        let searched = self.at_rest(&scope, || self.store.search(query), is_being_saved)?;
+        Ok(Searched { problems, ..searched })
     }
 
     /// Waits until something happens after `after`, or the time is over.

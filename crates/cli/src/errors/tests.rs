@@ -92,6 +92,9 @@ fn store_errors() -> Vec<StoreError> {
         StoreError::Unfaithful { file: "milestone-001.yaml".into(), message: "an anchor".into() },
         StoreError::Gone,
         StoreError::ForeignOwner { path: path(), owner: 0 },
+        StoreError::BadBackup { path: path(), message: "it is cut off or damaged".into() },
+        StoreError::Exists { path: path() },
+        StoreError::RestoreInterrupted { aside: "/project/.milestones.before-restore-1".into() },
     ]
 }
 
@@ -171,7 +174,7 @@ fn the_samples_are_all_there_is() {
     let refused = codes(refusals.iter().map(known_refusal).collect());
     assert_eq!(refused.len(), 27);
     let store = codes(store_errors().iter().map(known_store_error).collect());
-    assert_eq!(store.len(), 13);
+    assert_eq!(store.len(), 16);
 }
 
 fn known_refusal(refusal: &Refusal) -> &'static str {
@@ -220,6 +223,9 @@ fn known_store_error(error: &StoreError) -> &'static str {
         | StoreError::Configuration { .. }
         | StoreError::Unfaithful { .. }
         | StoreError::Gone
-        | StoreError::ForeignOwner { .. } => error.code(),
+        | StoreError::ForeignOwner { .. }
+        | StoreError::BadBackup { .. }
+        | StoreError::Exists { .. }
+        | StoreError::RestoreInterrupted { .. } => error.code(),
     }
 }

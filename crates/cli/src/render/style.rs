@@ -9,4 +9,6 @@ pub const ID: Style = AnsiColor::Cyan.on_default();
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const WARN: Style = AnsiColor::Yellow.on_default().bold();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What was looked for; where there is no colour, it is marked by signs.
+pub const FOUND: Style = AnsiColor::Yellow.on_default().bold().underline();
 pub const HINT: Style = AnsiColor::Cyan.on_default().bold();

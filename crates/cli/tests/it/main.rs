@@ -14,6 +14,8 @@ mod hints;
 mod integrate;
 mod safety;
 mod screens;
+mod search;
 mod shells;
+mod storage;
 mod views;
 mod walkthrough;

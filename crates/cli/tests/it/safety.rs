@@ -23,6 +23,8 @@ fn hostile_text_is_only_text_and_json_keeps_it() {
         &["watch", "--since", "start", "--once"],
         &["task", "start", "1.1"],
         &["show", HOSTILE],
+        &["search", "y"],
+        &["search", HOSTILE],
     ] {
         let ran = project.run(args);
         for text in [&ran.stdout, &ran.stderr] {

@@ -36,9 +36,11 @@ pub(super) fn claim(
             return Err(task::bad_move(id, from, TaskStatus::InProgress));
         }
     }
-    // Higher than any fence that the document, merged or rewound, or this clone's claims know.
+    // Higher than any fence that the document, merged or rewound, this clone's claims, or what was
+    // there before a backup was put back know.
     let attempts = if planted("fence forgotten") { 0 } else { attempts };
-    let fence = held.map_or(0, |claim| claim.fence).max(attempts) + 1;
+    let given = work.now.given.fences.get(&id).copied().unwrap_or(0);
+    let fence = held.map_or(0, |claim| claim.fence).max(attempts).max(given) + 1;
     let task = TaskName::new(id.number);
     work.record_in(id.milestone, Event::TaskClaimed { task, from, attempt, fence, lease_seconds });
     milestone::started(work, id.milestone)

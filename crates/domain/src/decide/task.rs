@@ -15,7 +15,7 @@ use crate::status::TaskStatus;
 pub(super) fn add(work: &mut Work<'_>, id: MilestoneId, draft: &Task) -> Result<(), Refusal> {
     checked_text("a title", &draft.title, limits::TITLE_CHARS_MAX)?;
     let milestone = work.writable(id)?;
-    let number = milestone.next_task_number();
+    let number = work.now.next_task_number(milestone);
     if milestone.tasks.len() >= limits::TASKS_MAX || number > limits::ID_MAX {
         return Err(Refusal::NumbersUsedUp { what: "task" });
     }
@@ -205,7 +205,7 @@ pub(super) fn move_to(work: &mut Work<'_>, id: TaskId, to: MilestoneId) -> Resul
         return Ok(());
     }
     let mut task = work.task(id)?.clone();
-    let number = work.writable(to)?.next_task_number();
+    let number = work.now.next_task_number(work.writable(to)?);
     // A dead attempt does not come along: its claim stays behind, and nobody holds the task.
     if task.status == TaskStatus::InProgress && work.now.claims.contains_key(&id) {
         task.status = TaskStatus::Pending;

@@ -1,4 +1,5 @@
-//! Outlines of documents that have not changed since they were last read.
+//! What was made from documents that have not changed since they were last read: their outlines,
+//! and what of them can be searched.
 //!
 //! Only for speed: without it everything is read again, and one that does not match the disk is
 //! never believed.
@@ -8,7 +9,6 @@ use std::time::SystemTime;
 
 use milestone_domain::event::Stream;
 use milestone_domain::ids::MilestoneId;
-use milestone_domain::snapshot::Outline;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, Stamp, fingerprint};
@@ -18,10 +18,27 @@ use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-const PLACE: &str = "temp/outlines";
+/// Something that is made from each document and worth keeping.
+#[derive(Debug)]
+pub struct Made {
+    place: &'static str,
+    /// The first bytes: which program wrote it, and in which form. Another one's is not read.
+    form: &'static [u8],
+    /// Whether it tells of events that leave no trace in the document, such as notes.
+    of_events: bool,
+}
 
-/// The first bytes: which program wrote it, and in which form. Another one's is not read.
-const FORM: &[u8] = concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 3\n").as_bytes();
+pub const OUTLINES: Made = Made {
+    place: "temp/outlines",
+    form: concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 3\n").as_bytes(),
+    of_events: false,
+};
+
+pub const SEARCHABLE: Made = Made {
+    place: "temp/search",
+    form: concat!("milestone search ", env!("CARGO_PKG_VERSION"), " 1\n").as_bytes(),
+    of_events: true,
+};
 
 /// A file written twice within this time may show the same stamp both times.
 const RACY_NANOS: i128 = 2_000_000_000;
@@ -29,9 +46,10 @@ const RACY_NANOS: i128 = 2_000_000_000;
 /// Reading one document again costs as much as writing so many entries.
 const ENTRIES_PER_STALE: usize = 64;
 
-/// Entries keep their outlines as bytes, so that writing the cache again costs next to nothing.
-#[derive(Debug, Default)]
+/// Entries keep what was made as bytes, so that writing the cache again costs next to nothing.
+#[derive(Debug)]
 pub struct Cache {
+    made: &'static Made,
     entries: BTreeMap<MilestoneId, Entry>,
     stale: usize,
 }
@@ -43,44 +61,47 @@ struct Entry {
     fingerprint: String,
     /// When it was looked at, in nanoseconds of wall time.
     looked: i128,
+    /// Bytes of its history, where that counts: lines are added to files that are there.
+    events: u64,
     #[serde(with = "serde_bytes")]
-    outline: Vec<u8>,
+    kept: Vec<u8>,
 }
 
 impl Cache {
-    pub fn read(disk: &Disk) -> Result<Self> {
+    pub fn read(disk: &Disk, made: &'static Made) -> Result<Self> {
         // A cache that cannot be read is none.
-        let bytes = match disk.read(PLACE) {
+        let bytes = match disk.read(made.place) {
             Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
             read => read?,
         };
         let bytes = bytes.unwrap_or_default();
-        Ok(Self { entries: unseal(FORM, &bytes).unwrap_or_default(), stale: 0 })
+        Ok(Self { made, entries: unseal(made.form, &bytes).unwrap_or_default(), stale: 0 })
     }
 
-    /// The outline of a document, if it certainly is what it was.
-    pub fn get(
+    /// Whether what is kept of a document certainly is what would be made of it now.
+    pub fn is_fresh(
         &mut self,
         disk: &Disk,
         id: MilestoneId,
         place: &str,
         stamp: Stamp,
-    ) -> Result<Option<Outline>> {
+    ) -> Result<bool> {
         let history = disk.stamp(&history::folder(Stream::Milestone(id)))?;
-        let Some(entry) = self.entries.get_mut(&id) else { return Ok(None) };
-        if entry.document != stamp || entry.history != history {
-            return Ok(None);
+        let events = self.events(disk, id)?;
+        let Some(entry) = self.entries.get_mut(&id) else { return Ok(false) };
+        if entry.document != stamp || entry.history != history || entry.events != events {
+            return Ok(false);
         }
         let now = now();
         if is_racy(&stamp, entry.looked) {
             let bytes = disk.read(place)?.unwrap_or_default();
             if fingerprint(&bytes) != entry.fingerprint {
-                return Ok(None);
+                return Ok(false);
             }
         }
         let was_racy = |stamp: &Stamp| is_racy(stamp, entry.looked);
         if history.as_ref().is_some_and(was_racy) && is_other_history(disk, id)? {
-            return Ok(None);
+            return Ok(false);
         }
         let racy_at = |looked| [Some(stamp), history].iter().flatten().any(|s| is_racy(s, looked));
         if racy_at(entry.looked) && !racy_at(now) {
@@ -88,7 +109,12 @@ impl Cache {
             entry.looked = now;
             self.stale += 1;
         }
-        Ok(postcard::from_bytes(&entry.outline).ok())
+        Ok(true)
+    }
+
+    /// What is kept of a document.
+    pub fn kept<'a, T: Deserialize<'a>>(&'a self, id: MilestoneId) -> Option<T> {
+        postcard::from_bytes(&self.entries.get(&id)?.kept).ok()
     }
 
     pub fn put(
@@ -97,18 +123,26 @@ impl Cache {
         id: MilestoneId,
         stamp: Stamp,
         print: &str,
-        outline: &Outline,
+        value: &impl Serialize,
     ) -> Result<()> {
         let entry = Entry {
             document: stamp,
             history: disk.stamp(&history::folder(Stream::Milestone(id)))?,
             fingerprint: print.to_owned(),
             looked: now(),
-            outline: postcard::to_stdvec(outline).unwrap_or_default(),
+            events: self.events(disk, id)?,
+            kept: postcard::to_stdvec(value).unwrap_or_default(),
         };
         self.entries.insert(id, entry);
         self.stale += 1;
         Ok(())
+    }
+
+    fn events(&self, disk: &Disk, id: MilestoneId) -> Result<u64> {
+        if !self.made.of_events {
+            return Ok(0);
+        }
+        Ok(history::sizes(disk, Stream::Milestone(id))?.into_values().sum())
     }
 
     /// Writes it if enough has changed. A failure costs time later and nothing else.
@@ -116,10 +150,10 @@ impl Cache {
         if self.stale * ENTRIES_PER_STALE <= self.entries.len() {
             return;
         }
-        if let Ok(bytes) = seal(FORM, &self.entries)
+        if let Ok(bytes) = seal(self.made.form, &self.entries)
             && disk.make_folder("temp").is_ok()
         {
-            let _ = disk.replace(PLACE, &bytes);
+            let _ = disk.replace(self.made.place, &bytes);
         }
     }
 
@@ -152,6 +186,8 @@ fn is_other_history(disk: &Disk, id: MilestoneId) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use milestone_domain::document::Milestone;
+    use milestone_domain::search::Searchable;
+    use milestone_domain::snapshot::Outline;
 
     use super::*;
 
@@ -165,8 +201,9 @@ mod tests {
     fn entries() -> BTreeMap<MilestoneId, Entry> {
         let milestone: Milestone = crate::yaml::read(TEXT).unwrap().value;
         let document = Stamp { inode: 1, size: 2, modified: -3, changed: 4 };
-        let outline = postcard::to_stdvec(&Outline::of(&milestone)).unwrap();
-        let entry = Entry { document, history: None, fingerprint: "f".into(), looked: 5, outline };
+        let kept = postcard::to_stdvec(&Outline::of(&milestone)).unwrap();
+        let fingerprint = "f".into();
+        let entry = Entry { document, history: None, fingerprint, looked: 5, events: 6, kept };
         BTreeMap::from([(MilestoneId(7), entry)])
     }
 
@@ -174,27 +211,37 @@ mod tests {
     fn an_outline_comes_back_as_it_was() {
         let milestone: Milestone = crate::yaml::read(TEXT).unwrap().value;
         let back: BTreeMap<MilestoneId, Entry> =
-            unseal(FORM, &seal(FORM, &entries()).unwrap()).unwrap();
-        let outline: Outline = postcard::from_bytes(&back[&MilestoneId(7)].outline).unwrap();
+            unseal(OUTLINES.form, &seal(OUTLINES.form, &entries()).unwrap()).unwrap();
+        let outline: Outline = postcard::from_bytes(&back[&MilestoneId(7)].kept).unwrap();
         assert_eq!(outline, Outline::of(&milestone));
     }
 
     #[test]
     fn a_damaged_cache_is_none() {
         let decoded = unseal::<BTreeMap<MilestoneId, Entry>>;
-        let bytes = seal(FORM, &entries()).unwrap();
+        let bytes = seal(OUTLINES.form, &entries()).unwrap();
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
-            assert!(decoded(FORM, &damaged).is_none(), "byte {at}");
-            assert!(decoded(FORM, &bytes[..at]).is_none(), "cut at {at}");
+            assert!(decoded(OUTLINES.form, &damaged).is_none(), "byte {at}");
+            assert!(decoded(OUTLINES.form, &bytes[..at]).is_none(), "cut at {at}");
         }
     }
 
-    /// Bytes do not say what they mean: when this fails, count up the number in `FORM`.
+    #[test]
+    fn what_can_be_searched_comes_back_as_it_was() {
+        let milestone: Milestone = crate::yaml::read(TEXT).unwrap().value;
+        let searchable = Searchable::of(&milestone, &[]);
+        let bytes = postcard::to_stdvec(&searchable).unwrap();
+        assert_eq!((bytes.len(), crc32fast::hash(&bytes)), (134, 2_548_374_307));
+        assert_eq!(postcard::from_bytes::<Searchable<'_>>(&bytes).unwrap(), searchable);
+    }
+
+    /// Bytes do not say what they mean: when this or the one before fails, count up the number in
+    /// the form.
     #[test]
     fn the_form_is_the_one_that_its_number_stands_for() {
         let body = postcard::to_stdvec(&entries()).unwrap();
-        assert_eq!((body.len(), crc32fast::hash(&body)), (167, 2_914_492_727));
+        assert_eq!((body.len(), crc32fast::hash(&body)), (168, 1_060_868_400));
     }
 }

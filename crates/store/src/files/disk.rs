@@ -275,6 +275,25 @@ impl Disk {
         Ok(names)
     }
 
+    /// The files in a folder and their sizes; none where there is no folder.
+    pub fn sizes(&self, place: &str) -> Result<Vec<(String, u64)>> {
+        let names = self.names(place)?;
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let failed = |error| self.failed("read", place, error);
+        let folder = self.open(place, OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
+        let mut sizes = Vec::with_capacity(names.len());
+        for name in names {
+            match rustix::fs::statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => sizes.push((name, Stamp::of(&stat).size)),
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(failed(errno.into())),
+            }
+        }
+        Ok(sizes)
+    }
+
     /// Makes the project's folder itself. Answers whether it is new.
     pub fn make_root(&self) -> Result<bool> {
         match fs::create_dir(&self.root) {

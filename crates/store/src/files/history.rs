@@ -32,14 +32,8 @@ pub fn folder(stream: Stream) -> String {
 pub type Sizes = BTreeMap<String, u64>;
 
 pub fn sizes(disk: &Disk, stream: Stream) -> Result<Sizes> {
-    let folder = folder(stream);
-    let mut sizes = Sizes::new();
-    for name in disk.names(&folder)?.into_iter().filter(|name| name.ends_with(".jsonl")) {
-        if let Some(stamp) = disk.stamp(&format!("{folder}/{name}"))? {
-            sizes.insert(name, stamp.size);
-        }
-    }
-    Ok(sizes)
+    let all = disk.sizes(&folder(stream))?;
+    Ok(all.into_iter().filter(|(name, _)| name.ends_with(".jsonl")).collect())
 }
 
 /// The segment that this clone writes, as it left it.

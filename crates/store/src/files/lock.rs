@@ -27,13 +27,14 @@ impl Lock {
         let mut lock = Self::acquire_once(disk, wait)?;
         for _ in 0..TRIES_MAX {
             if lock.is_the_one(disk) {
-                break;
+                return Ok(lock);
             }
             // Somebody removed `data/` while we waited: a lock that others cannot see is none.
             disk.make_folder("data")?;
             lock = Self::acquire_once(disk, wait)?;
         }
-        Ok(lock)
+        // Another folder has taken the project's place: what was opened is not it any more.
+        if lock.is_the_one(disk) { Ok(lock) } else { Err(StoreError::Stale) }
     }
 
     /// Whether what is locked still is what others would lock.
@@ -99,6 +100,15 @@ fn program() -> String {
         .map(|word| word.to_string_lossy().chars().filter(|c| !c.is_control()).take(40).collect())
         .collect();
     format!("milestone {}", verb.join(" ")).trim_end().to_owned()
+}
+
+/// Who has the lock at this moment, if anybody. Takes nothing.
+pub fn held_by(disk: &Disk) -> Option<String> {
+    let file = disk.open(PLACE, OFlags::RDONLY).ok()?;
+    match file.try_lock_shared() {
+        Err(std::fs::TryLockError::WouldBlock) => Some(holder(disk)),
+        _ => None,
+    }
 }
 
 fn holder(disk: &Disk) -> String {

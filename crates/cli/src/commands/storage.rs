@@ -1,0 +1,197 @@
+//! `milestone storage`: where a project is kept, backups of it, and putting one back.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use milestone_domain::snapshot::Scope;
+use milestone_domain::views::storage::storage;
+use milestone_store::config::Config;
+use milestone_store::discover;
+use milestone_store::files::backup::{self, Manifest};
+use milestone_store::files::{Files, restore};
+use serde_json::json;
+
+use crate::app::{App, layers, mention};
+use crate::errors::Failure;
+use crate::output;
+use crate::render;
+
+/// See where this project is kept, back it up, and put a backup back
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  milestone storage status
+  milestone storage backup
+  milestone storage verify .milestones/data/backups/milestones-20261121-101500.tar
+  milestone storage restore ../milestones.tar")]
+pub struct StorageArgs {
+    #[command(subcommand)]
+    verb: StorageVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum StorageVerb {
+    /// Say where this project is kept, how much of it there is, and how far that will do
+    #[command(
+        after_help = "Examples:\n  milestone storage status\n  milestone storage status --json"
+    )]
+    Status,
+    /// Write the whole project into one file
+    ///
+    /// Documents, history, settings, templates and deliverables, as they are at one moment, with the
+    /// fingerprint of each. Claims are not in it. Without --out it goes to data/backups, which git
+    /// does not share.
+    #[command(after_help = "\
+Examples:
+  milestone storage backup
+  milestone storage backup --out ../milestones.tar")]
+    Backup {
+        /// The file to write, or a folder to put it in; never over another file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Look whether a backup is whole, and say what is in it
+    #[command(after_help = "Examples:\n  milestone storage verify ../milestones.tar")]
+    Verify {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a backup back
+    ///
+    /// The backup is looked at as a whole first. Then it takes the place of what is there in one
+    /// step, and what is there now is kept beside it, whole. Claims end; whoever held one is refused.
+    #[command(after_help = "\
+Examples:
+  milestone storage restore ../milestones.tar
+  milestone storage restore ../milestones.tar --yes")]
+    Restore {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Agree to put aside what is there now
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub fn run(app: &App, args: StorageArgs) -> Result<(), Failure> {
+    match args.verb {
+        StorageVerb::Status => status(app),
+        StorageVerb::Backup { out } => back_up(app, out.as_deref()),
+        StorageVerb::Verify { file } => verify(app, &file),
+        StorageVerb::Restore { file, yes } => put_back(app, &file, yes),
+    }
+}
+
+fn files(app: &App) -> Result<Files, Failure> {
+    let opened = app.opened()?;
+    let config = &opened.config;
+    Ok(Files::open(opened.root.folder(), config.settings(), config.lock_wait()))
+}
+
+fn status(app: &App) -> Result<(), Failure> {
+    // Before anything is read, which would finish what the journal has left.
+    let facts = files(app)?.facts()?;
+    let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
+    mention(&snapshot);
+    let view = storage(&snapshot, facts);
+    app.out.show("storage", &view, |page| render::storage::status(page, &view))
+}
+
+fn back_up(app: &App, out: Option<&Path>) -> Result<(), Failure> {
+    // What people are saving at this moment comes to rest first, and is taken in.
+    mention(&app.read(&Scope::All)?);
+    let now = Timestamp::now();
+    let named =
+        |folder: &Path| folder.join(format!("milestones-{}.tar", now.strftime("%Y%m%d-%H%M%S")));
+    let to = out.map(|out| if out.is_dir() { named(out) } else { out.to_owned() });
+    let (file, manifest) = files(app)?.back_up(to.as_deref(), now)?;
+    said(app, "backup", &file, &manifest, "Written: ")
+}
+
+fn verify(app: &App, file: &Path) -> Result<(), Failure> {
+    let manifest = backup::read(file, |_, _| Ok(()))?;
+    said(app, "backup", file, &manifest, "Whole: ")
+}
+
+fn said(
+    app: &App,
+    kind: &str,
+    file: &Path,
+    manifest: &Manifest,
+    talk: &str,
+) -> Result<(), Failure> {
+    let name = file.display().to_string();
+    let bytes = fs::metadata(file).map(|metadata| metadata.len()).unwrap_or_default();
+    let data = json!({
+        "file": name,
+        "bytes": bytes,
+        "made_at": manifest.made_at,
+        "program": manifest.program,
+        "files": manifest.files.len(),
+        "open_milestones": manifest.documents("active"),
+        "archived_milestones": manifest.documents("completed"),
+        "left_out": manifest.left_out,
+    });
+    app.out.done(kind, &data, &name, |page| {
+        page.say(talk).say(&name).end();
+        render::storage::contents(page, manifest);
+    })
+}
+
+fn put_back(app: &App, file: &Path, yes: bool) -> Result<(), Failure> {
+    let root = app.place()?;
+    if root.exists() {
+        // Not somebody else's.
+        discover::find(&root.project, Some(&root.project))?;
+    }
+    let manifest = backup::read(file, |_, _| Ok(()))?;
+    if restore::would_replace(&root)? && !yes {
+        agreed(app, &manifest)?;
+    }
+    // A backup must come back even where the settings of now cannot be read.
+    let config = Config::load(&layers(None))?;
+    let now = Timestamp::now();
+    let restored = restore::restore(&root, file, config.lock_wait(), now)?;
+    let folder = root.folder().display().to_string();
+    let before = restored.before.as_ref().map(|path| path.display().to_string());
+    let data = json!({
+        "folder": folder,
+        "made_at": restored.manifest.made_at,
+        "open_milestones": restored.manifest.documents("active"),
+        "archived_milestones": restored.manifest.documents("completed"),
+        "before": before,
+        "claims_ended": restored.claims_ended,
+    });
+    app.out.done("restored", &data, &folder, |page| {
+        render::storage::restored(page, &folder, &restored.manifest, before.as_deref());
+        render::storage::claims_ended(page, restored.claims_ended);
+    })
+}
+
+/// Nothing waits for an answer where nobody can give one.
+fn agreed(app: &App, manifest: &Manifest) -> Result<(), Failure> {
+    let refused = |message: &str| {
+        Err(Failure::usage(
+            message,
+            "nothing was changed; run it in a terminal to be asked, or see how to agree: \
+             `milestone storage restore --help`",
+        ))
+    };
+    if app.out.json || !io::stdin().is_terminal() {
+        return refused("this would put aside what is here now, and nobody was asked");
+    }
+    let mut page = app.out.page();
+    render::storage::contents(&mut page, manifest);
+    page.say("What is here now is put aside, whole. Put this backup back? [y/N]").end();
+    output::say(&page);
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    match read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        true => Ok(()),
+        false => refused("it was not agreed to"),
+    }
+}
