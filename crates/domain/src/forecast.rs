@@ -433,7 +433,7 @@ impl Run<'_> {
             id: item.node,
             title: title.unwrap_or_default(),
             percent,
-            doubt: effort(doubt),
+            doubt: roughly(doubt),
             held_by_date: item.work.is_none(),
         }
     }
@@ -452,7 +452,7 @@ impl Run<'_> {
         let faster = self.what_if(&mut simulation, &layout);
         let gain =
             |percent| (why::percentile(base, percent) - why::percentile(&faster, percent)).max(0.0);
-        let (p50_gain, p80_gain) = (effort(gain(50)), effort(gain(80)));
+        let (p50_gain, p80_gain) = (roughly(gain(50)), roughly(gain(80)));
         let then = |percent| self.date(why::percentile(totals, percent) - gain(percent));
         let (p50, p80) = (then(50), then(80));
         let before = self.date(why::percentile(totals, 80));
@@ -505,6 +505,11 @@ fn active(snapshot: &Snapshot, now: Timestamp) -> u32 {
 )]
 fn effort(minutes: f32) -> Effort {
     Effort::from_minutes(minutes.round() as u32)
+}
+
+/// A difference between simulations, to the half hour: minutes of it are noise.
+fn roughly(minutes: f32) -> Effort {
+    effort((minutes / 30.0).round() * 30.0)
 }
 
 fn effort_of(minutes: u64) -> Effort {
