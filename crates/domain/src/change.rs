@@ -258,8 +258,8 @@ fn further_along(path: &Path, ours: Option<&Value>, theirs: Option<&Value>) -> O
 }
 
 /// What was decided last about a phase, as a whole, so that nobody's reason stands beside another
-/// one's word; of the same second, the one that is no approval. Against a decision that was taken back, an approval gives way: it may be about work
-/// that is open again.
+/// one's word; of the same second, the one that is no approval. Against a decision that was taken
+/// back, an approval gives way: it may be about work that is open again.
 fn later_decision(ours: Option<&Value>, theirs: Option<&Value>) -> Option<Value> {
     let at = |decided: &Value| decided["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
     match (ours, theirs) {

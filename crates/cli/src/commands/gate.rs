@@ -93,8 +93,7 @@ fn decide(
     let command = Command::DecideGate { milestone, task, phase: phase.clone(), decision, reason };
     let outcome = app.execute(&command)?;
     let view = decided(&outcome.snapshot, milestone, &phase, app.today()?);
-    let name = view.as_ref().map_or(phase, |view| view.gate.phase.clone());
-    app.out.done("gate", &view, &name, |page| {
+    app.out.done("gate", &view, &milestone.to_string(), |page| {
         if let Some(view) = &view {
             render::gates::decided(page, view, outcome.events.is_empty());
         }

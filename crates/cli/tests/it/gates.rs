@@ -60,7 +60,7 @@ fn later_phases_wait_until_somebody_approves() {
     insta::assert_snapshot!("show_ready", project.ok(&["show", "3"]));
     let back = ["request-changes", "3", "Design", "--reason", "no failure cases"];
     let said = project.run(&back);
-    assert_eq!((said.code, said.stdout.as_str()), (0, "design\n"));
+    assert_eq!((said.code, said.stdout.as_str()), (0, "milestone-003\n"));
     insta::assert_snapshot!("sent_back", said.stderr);
     insta::assert_snapshot!("show_sent_back", on_a_day(&project, &["show", "3"]));
     let refused = project.run(&["task", "done", "3.2"]);
