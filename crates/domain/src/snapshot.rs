@@ -407,7 +407,8 @@ mod tests {
     fn what_was_given_only_grows() {
         let (m1, m2) = (MilestoneId(1), MilestoneId(2));
         let (mut now, mut then) = (Given::default(), Given::default());
-        for (task, fence) in [(TaskId::new(m1, 1), 3), (TaskId::new(m1, 2), 1), (TaskId::new(m2, 5), 0)]
+        for (task, fence) in
+            [(TaskId::new(m1, 1), 3), (TaskId::new(m1, 2), 1), (TaskId::new(m2, 5), 0)]
         {
             now.task(task, fence);
         }
