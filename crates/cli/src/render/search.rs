@@ -59,7 +59,10 @@ impl Flow<'_> {
                 (clean(text), part.first().is_some_and(|(_, found)| *found))
             };
             let parts: Vec<(String, bool)> = parts.map(shown).collect();
-            self.room_for(parts.iter().map(|(part, _)| part.width()).sum(), number > 0);
+            let signs = if self.coloured { 0 } else { 2 };
+            let width =
+                |(part, found): &(String, bool)| part.width() + if *found { signs } else { 0 };
+            self.room_for(parts.iter().map(width).sum(), number > 0);
             parts.iter().for_each(|(part, found)| self.part(part, *found));
         }
     }
