@@ -1,6 +1,8 @@
 //! A graph as text: one thing under the other, each after all that it waits for, with rails at
 //! the left that lead from each to what waits for it.
 
+use std::fmt::Write as _;
+
 use anstyle::Style;
 use milestone_domain::ids::Node;
 use milestone_domain::readiness::spoken;
@@ -71,9 +73,9 @@ fn entry(
     let names = |edge: &&Edge| edge.to == at && (room == 0 || edge.condition.is_some());
     for edge in view.edges.iter().filter(names) {
         let Some(from) = view.nodes.get(edge.from) else { continue };
-        said += &match &edge.condition {
-            Some(name) => format!(", {name} from {}", short(from.id)),
-            None => format!(", after {}", short(from.id)),
+        let _ = match &edge.condition {
+            Some(name) => write!(said, ", {name} from {}", short(from.id)),
+            None => write!(said, ", after {}", short(from.id)),
         };
     }
     let said = cut(glyphs, &clean(said), width.saturating_sub(room.max(2)));
@@ -90,7 +92,7 @@ fn standing(glyphs: Glyphs, node: &GraphNode) -> String {
         said += ", ready";
     }
     for condition in &node.conditions {
-        said += &format!(", waits for {condition}");
+        let _ = write!(said, ", waits for {condition}");
     }
     said
 }
@@ -154,14 +156,15 @@ impl Rails {
             ends[edge.from] = ends[edge.from].max(edge.to);
         }
         let mut lanes: Vec<usize> = Vec::with_capacity(nodes);
-        for node in 0..nodes {
-            let ended = before[node].iter().filter(|from| ends[**from] == node);
+        for (node, before) in before.iter().enumerate() {
+            let ended = before.iter().filter(|from| ends[**from] == node);
             let inherited = ended.map(|from| lanes[*from]).min();
-            let busy =
-                |lane: usize| (0..node).any(|other| lanes[other] == lane && ends[other] >= node);
-            let free = || (0..).find(|lane| !busy(*lane)).unwrap_or(0);
-            let lane = inherited.unwrap_or_else(free);
-            lanes.push(lane);
+            let is_free = |lane: &usize| {
+                lanes.iter().zip(&ends).all(|(other, end)| other != lane || *end < node)
+            };
+            // Of one more than there are nodes, one is free.
+            let free = (0..=node).find(is_free).unwrap_or(node);
+            lanes.push(inherited.unwrap_or(free));
         }
         let count = lanes.iter().max().map_or(0, |last| last + 1);
         Self { lanes, ends, before, count }
@@ -254,9 +257,9 @@ fn runs_left(rail: Rail) -> bool {
 fn glyph(glyphs: Glyphs, rail: Rail) -> char {
     let (unicode, ascii) = match rail {
         Rail::Empty | Rail::Node => (' ', ' '),
-        Rail::Down => ('│', '|'),
+        // What comes along over another passes behind it.
+        Rail::Down | Rail::Over => ('│', '|'),
         Rail::Across => ('─', '-'),
-        Rail::Over => ('│', '|'),
         Rail::FromLeft => ('┤', '+'),
         Rail::FromRight => ('├', '+'),
         Rail::EndsLeft => ('╯', '\''),
