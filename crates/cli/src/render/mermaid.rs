@@ -10,7 +10,9 @@ use milestone_domain::views::chart::gantt::{Bar, Gantt};
 use milestone_domain::views::chart::graph::GraphView;
 
 use super::chart::burn_down::{missing, summary};
-use super::chart::{cycle, left_out, short, spark::places};
+use super::chart::graph::nodes_left_out;
+use super::chart::spark::places;
+use super::chart::{cycle, left_out, short};
 use super::glyphs::Glyphs;
 use super::page::clean;
 use super::table::cut;
@@ -148,7 +150,7 @@ pub fn graph(view: &GraphView) -> String {
         let _ = writeln!(text, "    class {} critical", critical.join(","));
     }
     text.push_str(CLASSES);
-    if let Some(said) = left_out(view.left_out, 0) {
+    if let Some(said) = nodes_left_out(view) {
         let _ = writeln!(text, "%% {said}");
     }
     text

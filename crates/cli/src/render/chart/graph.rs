@@ -39,8 +39,16 @@ pub fn graph(page: &mut Page, view: &GraphView) {
     if let Some(path) = &view.cycle {
         remark(page, style::BAD, &cycle(path));
     }
-    if let Some(text) = left_out(view.left_out, 0) {
+    if let Some(text) = nodes_left_out(view) {
         remark(page, style::DIM, &text);
+    }
+}
+
+/// What was too much for one picture, if anything.
+pub fn nodes_left_out(view: &GraphView) -> Option<String> {
+    match view.milestone {
+        Some(_) => left_out(0, view.left_out),
+        None => left_out(view.left_out, 0),
     }
 }
 
@@ -295,6 +303,15 @@ mod tests {
     fn in_ascii() {
         let view = view(&programme(), Some(MilestoneId(2)), TODAY);
         insta::assert_snapshot!(drawn(80, Glyphs::Ascii, |page| graph(page, &view)));
+    }
+
+    #[test]
+    fn what_is_left_out_is_called_by_its_name() {
+        let tasks: Vec<_> =
+            (1..=81).map(|n| json!({"id": format!("task-{n:03}"), "title": "T"})).collect();
+        let huge = project(&[json!({"id": "milestone-001", "title": "M", "tasks": tasks})]);
+        let view = view(&huge, Some(MilestoneId(1)), TODAY);
+        assert_eq!(nodes_left_out(&view).as_deref(), Some("Left out: 1 task."));
     }
 
     #[test]

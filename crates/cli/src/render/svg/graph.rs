@@ -7,7 +7,8 @@ use milestone_domain::views::chart::Stage;
 use milestone_domain::views::chart::graph::{Edge, GraphNode, GraphView, Slot};
 
 use super::{Anchor, EDGE, Sign, Svg, int};
-use crate::render::chart::{cycle, left_out, short};
+use crate::render::chart::graph::nodes_left_out;
+use crate::render::chart::{cycle, short};
 use crate::render::words;
 
 const TOP: i64 = 92;
@@ -66,7 +67,7 @@ fn summary(view: &GraphView) -> String {
         }
         None => format!("{}, {ready} ready.", words::count(view.nodes.len(), "milestone")),
     };
-    if let Some(text) = left_out(view.left_out, 0) {
+    if let Some(text) = nodes_left_out(view) {
         said = format!("{said} {text}");
     }
     if let Some(path) = &view.cycle {
