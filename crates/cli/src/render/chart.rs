@@ -160,7 +160,9 @@ pub fn amount(effort: Effort) -> String {
     match minutes {
         0..480 if minutes.is_multiple_of(60) => format!("{}h", minutes / 60),
         0..480 => format!("{}.{}h", minutes / 60, minutes % 60 / 6),
-        _ if (minutes / 48).is_multiple_of(10) => format!("{}d", minutes / 480),
+        _ if minutes >= 48_000 || (minutes / 48).is_multiple_of(10) => {
+            format!("{}d", minutes / 480)
+        }
         _ => format!("{}.{}d", minutes / 480, minutes / 48 % 10),
     }
 }

@@ -10,11 +10,18 @@ use milestone_domain::views::chart::gantt::{Bar, Gantt};
 use milestone_domain::views::chart::graph::GraphView;
 
 use super::chart::burn_down::{missing, summary};
-use super::chart::{cycle, left_out, short, spark::places};
+use super::chart::graph::nodes_left_out;
+use super::chart::spark::places;
+use super::chart::{cycle, left_out, short};
+use super::glyphs::Glyphs;
 use super::page::clean;
+use super::table::cut;
 
 /// Days of a burn-down that are written: more do not fit beside each other.
-const DAYS_MAX: usize = 16;
+const DAYS_MAX: usize = 12;
+
+/// Columns of a title; Mermaid itself cuts nothing.
+const LABEL_MAX: usize = 60;
 
 pub fn burn_down(view: &BurnDown) -> String {
     match view {
@@ -37,12 +44,14 @@ fn known(view: &Burning) -> String {
     };
     let mut text = format!("xychart-beta\n    title \"Burn-down: {}\"\n", label(title));
     let _ = writeln!(text, "    x-axis [{}]", names.join(", "));
-    let _ = writeln!(text, "    y-axis \"days of work left\"");
+    let most = view.ideal.map_or(view.work_max(), |ideal| ideal.work.max(view.work_max()));
+    let top = most.minutes() / 480 + 1;
+    let _ = writeln!(text, "    y-axis \"days of work left\" 0 --> {top}");
     let _ = writeln!(text, "    bar [{}]", figures(|point| point.1));
     if view.ideal.is_some() {
         let _ = writeln!(text, "    line [{}]", figures(|point| point.2));
     }
-    text + &format!("%% {}\n", label(&summary(view)))
+    text + &format!("%% {}\n", summary(view))
 }
 
 /// A day, the work that was left on it, and what an even pace would have left.
@@ -141,7 +150,7 @@ pub fn graph(view: &GraphView) -> String {
         let _ = writeln!(text, "    class {} critical", critical.join(","));
     }
     text.push_str(CLASSES);
-    if let Some(said) = left_out(view.left_out, 0) {
+    if let Some(said) = nodes_left_out(view) {
         let _ = writeln!(text, "%% {said}");
     }
     text
@@ -164,12 +173,12 @@ fn identifier(id: Node) -> String {
     }
 }
 
-/// A text in which nothing is left that Mermaid, or the page that it draws into, could take for
+/// A text, cut where it is too long, in which nothing is left that Mermaid, or the page that it draws into, could take for
 /// a sign of its language: letters, digits and spaces stand for themselves, everything else by its
 /// number.
 fn label(text: &str) -> String {
     let mut label = String::new();
-    for c in clean(text).chars() {
+    for c in cut(Glyphs::Unicode, &clean(text), LABEL_MAX).chars() {
         let plain = c.is_alphanumeric() || matches!(c, ' ' | ',' | '.' | '-' | '(' | ')');
         if plain || !c.is_ascii() {
             label.push(c);

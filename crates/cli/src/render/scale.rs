@@ -166,7 +166,8 @@ mod tests {
         assert_eq!(labels(from, date(2027, 2, 20)), "Dec@14 2027@31 Feb@48");
         assert_eq!(labels(from, date(2031, 2, 20)), "2027@2 2028@16 2029@30 2030@44 2031@58");
         assert_eq!(labels(from, from), "Nov 4@0");
-        assert_eq!(labels(date(-9999, 1, 1), date(9999, 12, 31)).split(' ').count(), 4);
+        assert_eq!(labels(date(5000, 1, 1), date(9999, 12, 31)).split(' ').count(), 5);
+        assert_eq!(labels(date(-9999, 1, 1), date(9999, 12, 31)), "", "ages have no room");
     }
 
     #[test]

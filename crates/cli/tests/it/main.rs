@@ -4,6 +4,7 @@
 
 mod archive;
 mod changes;
+mod charts;
 mod claims;
 mod docs;
 mod edits;

@@ -1,5 +1,9 @@
 //! A burn-down as text: what was left each day as an area, the even pace as dots through it.
 
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+
+use anstyle::Style;
 use milestone_domain::effort::Effort;
 use milestone_domain::ids::Node;
 use milestone_domain::views::chart::burn_down::{BurnDown, Burning, Ideal};
@@ -13,8 +17,11 @@ use crate::render::{style, words};
 
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Columns for the amounts at the left, and the axis.
-const MARGIN: usize = 7;
+/// Columns for the amounts at the left, at least.
+const AMOUNTS: usize = 5;
+
+/// Figures in a row that tell anything.
+const FIGURES_MIN: usize = 6;
 
 pub fn burn_down(page: &mut Page, view: &BurnDown) {
     match view {
@@ -46,13 +53,15 @@ fn known(page: &mut Page, view: &Burning) {
     let canvas = plot.drawn();
     for row in 0..plot.height {
         let label = plot.label(row);
-        page.styled(style::DIM, format!("{label:>5} {}", plot.glyphs.pick('│', '|')));
+        let axis = plot.glyphs.pick('│', '|');
+        page.styled(style::DIM, format!("{label:>width$} {axis}", width = plot.amounts));
         canvas.print(row, page);
         page.end();
     }
     let line = plot.glyphs.pick("─", "-").repeat(plot.width);
-    page.styled(style::DIM, format!("   0h {}{line}", plot.glyphs.pick('└', '+'))).end();
-    page.spaces(MARGIN);
+    let corner = plot.glyphs.pick('└', '+');
+    page.styled(style::DIM, format!("{:>width$} {corner}{line}", "0h", width = plot.amounts)).end();
+    page.spaces(plot.amounts + 2);
     plot.days().print(0, page);
     page.end().gap();
     figures(page, view);
@@ -75,21 +84,22 @@ pub fn summary(view: &Burning) -> String {
         amount(now.work_left),
         amount(now.work),
         now.tasks_left,
-        words::count(usize::try_from(now.tasks).unwrap_or(usize::MAX), "task"),
+        words::count(size(now.tasks), "task"),
     );
     if now.stopped > 0 {
-        text += &format!(", {} stopped", now.stopped);
+        let _ = write!(text, ", {} stopped", now.stopped);
     }
     if let Some(due) = view.due {
-        text += &format!("; due {due}");
+        let due_word = if due < view.today { "was due" } else { "due" };
+        let _ = write!(text, "; {due_word} {due}");
     }
     if let Some(pace) = view.ideal_work_left {
         let (left, pace) = (now.work_left.minutes(), pace.minutes());
         let gap = amount(Effort::from_minutes(left.abs_diff(pace)));
-        text += &match left.cmp(&pace) {
-            std::cmp::Ordering::Greater => format!(", {gap} behind an even pace"),
-            std::cmp::Ordering::Less => format!(", {gap} ahead of an even pace"),
-            std::cmp::Ordering::Equal => ", at an even pace".to_owned(),
+        let _ = match left.cmp(&pace) {
+            Ordering::Greater => write!(text, ", {gap} behind an even pace"),
+            Ordering::Less => write!(text, ", {gap} ahead of an even pace"),
+            Ordering::Equal => write!(text, ", at an even pace"),
         };
     }
     text + "."
@@ -97,29 +107,41 @@ pub fn summary(view: &Burning) -> String {
 
 /// Two rows of small figures: what the area does not show.
 fn figures(page: &mut Page, view: &Burning) {
-    let glyphs = page.glyphs();
-    let room = columns(page) / 2;
     let left: Vec<u32> = view.days.iter().map(|day| day.tasks_left).collect();
-    let shown: Vec<u32> = places(left.len(), room).filter_map(|at| left.get(at).copied()).collect();
     if let (Some(first), Some(last)) = (left.first(), left.last()) {
-        page.styled(style::DIM, "Tasks left   ");
-        page.styled(style::ID, spark(glyphs, &shown));
-        page.say(format!("  {first} at first, {last} now")).end();
+        let said = format!("{first} at first, {last} now");
+        figure(page, "Tasks left", style::ID, &left, &said);
     }
     let weeks: Vec<u32> = view.velocity.iter().map(|week| week.tasks).collect();
     if let Some(last) = view.velocity.last() {
-        page.styled(style::DIM, "Done a week  ");
-        page.styled(style::GOOD, spark(glyphs, &weeks));
-        let tasks = words::count(usize::try_from(last.tasks).unwrap_or(usize::MAX), "task");
-        page.say(format!("  {tasks} ({}) in this one", amount(last.work))).end();
+        let tasks = words::count(size(last.tasks), "task");
+        let said = format!("{tasks} ({}) in this one", amount(last.work));
+        figure(page, "Done a week", style::GOOD, &weeks, &said);
     }
     page.gap();
+}
+
+/// A name, a row of figures in what room there is, and in words what the last of them are.
+fn figure(page: &mut Page, name: &str, style: Style, values: &[u32], said: &str) {
+    let (glyphs, width) = (page.glyphs(), columns(page));
+    let name = format!("{name:<13}");
+    let room = width.saturating_sub(name.len() + said.len() + 2).min(width / 2);
+    let (room, said) = if room < FIGURES_MIN { (width - name.len(), "") } else { (room, said) };
+    let shown = places(values.len(), room).filter_map(|at| values.get(at).copied());
+    let shown: Vec<u32> = shown.collect();
+    page.styled(style::DIM, name).styled(style, spark(glyphs, &shown));
+    if !said.is_empty() {
+        page.say("  ").say(said);
+    }
+    page.end();
 }
 
 /// The field on which the area is drawn.
 struct Plot<'a> {
     view: &'a Burning,
     scale: Scale,
+    /// Columns of the amounts at its left.
+    amounts: usize,
     width: usize,
     height: usize,
     /// The amount of work at its upper edge, in minutes.
@@ -129,15 +151,19 @@ struct Plot<'a> {
 
 impl<'a> Plot<'a> {
     fn new(page: &Page, view: &'a Burning) -> Self {
-        let width = columns(page) - MARGIN;
-        let length = i64::try_from(width).unwrap_or(i64::MAX);
         let ideal = view.ideal.map(|ideal| ideal.work).unwrap_or_default();
+        let most = view.work_max().max(ideal);
+        // With one more for half of it, which may have a fraction.
+        let amounts = AMOUNTS.max(amount(most).len() + 1);
+        let width = columns(page) - amounts - 2;
+        let length = i64::try_from(width).unwrap_or(i64::MAX);
         Self {
             view,
             scale: Scale::new(view.first_day(), view.last_day(), length),
+            amounts,
             width,
             height: if width < 110 { 12 } else { 18 },
-            top: size(view.work_max().max(ideal).minutes()).max(1),
+            top: size(most.minutes()).max(1),
             glyphs: page.glyphs(),
         }
     }

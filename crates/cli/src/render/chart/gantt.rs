@@ -38,7 +38,8 @@ pub fn gantt(page: &mut Page, view: &Gantt) {
         remark(page, style::BAD, &cycle(path));
     }
     if let Some(text) = left_out(view.left_out.milestones, view.left_out.tasks) {
-        remark(page, style::DIM, &format!("{text} {ONE}"));
+        let hint = if view.milestone.is_none() { ONE } else { "" };
+        remark(page, style::DIM, format!("{text} {hint}").trim_end());
     }
 }
 

@@ -1,6 +1,8 @@
 //! A graph as text: one thing under the other, each after all that it waits for, with rails at
 //! the left that lead from each to what waits for it.
 
+use std::fmt::Write as _;
+
 use anstyle::Style;
 use milestone_domain::ids::Node;
 use milestone_domain::readiness::spoken;
@@ -37,8 +39,16 @@ pub fn graph(page: &mut Page, view: &GraphView) {
     if let Some(path) = &view.cycle {
         remark(page, style::BAD, &cycle(path));
     }
-    if let Some(text) = left_out(view.left_out, 0) {
+    if let Some(text) = nodes_left_out(view) {
         remark(page, style::DIM, &text);
+    }
+}
+
+/// What was too much for one picture, if anything.
+pub fn nodes_left_out(view: &GraphView) -> Option<String> {
+    match view.milestone {
+        Some(_) => left_out(0, view.left_out),
+        None => left_out(view.left_out, 0),
     }
 }
 
@@ -71,9 +81,9 @@ fn entry(
     let names = |edge: &&Edge| edge.to == at && (room == 0 || edge.condition.is_some());
     for edge in view.edges.iter().filter(names) {
         let Some(from) = view.nodes.get(edge.from) else { continue };
-        said += &match &edge.condition {
-            Some(name) => format!(", {name} from {}", short(from.id)),
-            None => format!(", after {}", short(from.id)),
+        let _ = match &edge.condition {
+            Some(name) => write!(said, ", {name} from {}", short(from.id)),
+            None => write!(said, ", after {}", short(from.id)),
         };
     }
     let said = cut(glyphs, &clean(said), width.saturating_sub(room.max(2)));
@@ -90,7 +100,7 @@ fn standing(glyphs: Glyphs, node: &GraphNode) -> String {
         said += ", ready";
     }
     for condition in &node.conditions {
-        said += &format!(", waits for {condition}");
+        let _ = write!(said, ", waits for {condition}");
     }
     said
 }
@@ -154,14 +164,15 @@ impl Rails {
             ends[edge.from] = ends[edge.from].max(edge.to);
         }
         let mut lanes: Vec<usize> = Vec::with_capacity(nodes);
-        for node in 0..nodes {
-            let ended = before[node].iter().filter(|from| ends[**from] == node);
+        for (node, before) in before.iter().enumerate() {
+            let ended = before.iter().filter(|from| ends[**from] == node);
             let inherited = ended.map(|from| lanes[*from]).min();
-            let busy =
-                |lane: usize| (0..node).any(|other| lanes[other] == lane && ends[other] >= node);
-            let free = || (0..).find(|lane| !busy(*lane)).unwrap_or(0);
-            let lane = inherited.unwrap_or_else(free);
-            lanes.push(lane);
+            let is_free = |lane: &usize| {
+                lanes.iter().zip(&ends).all(|(other, end)| other != lane || *end < node)
+            };
+            // Of one more than there are nodes, one is free.
+            let free = (0..=node).find(is_free).unwrap_or(node);
+            lanes.push(inherited.unwrap_or(free));
         }
         let count = lanes.iter().max().map_or(0, |last| last + 1);
         Self { lanes, ends, before, count }
@@ -254,9 +265,9 @@ fn runs_left(rail: Rail) -> bool {
 fn glyph(glyphs: Glyphs, rail: Rail) -> char {
     let (unicode, ascii) = match rail {
         Rail::Empty | Rail::Node => (' ', ' '),
-        Rail::Down => ('│', '|'),
+        // What comes along over another passes behind it.
+        Rail::Down | Rail::Over => ('│', '|'),
         Rail::Across => ('─', '-'),
-        Rail::Over => ('│', '|'),
         Rail::FromLeft => ('┤', '+'),
         Rail::FromRight => ('├', '+'),
         Rail::EndsLeft => ('╯', '\''),
@@ -292,6 +303,15 @@ mod tests {
     fn in_ascii() {
         let view = view(&programme(), Some(MilestoneId(2)), TODAY);
         insta::assert_snapshot!(drawn(80, Glyphs::Ascii, |page| graph(page, &view)));
+    }
+
+    #[test]
+    fn what_is_left_out_is_called_by_its_name() {
+        let tasks: Vec<_> =
+            (1..=81).map(|n| json!({"id": format!("task-{n:03}"), "title": "T"})).collect();
+        let huge = project(&[json!({"id": "milestone-001", "title": "M", "tasks": tasks})]);
+        let view = view(&huge, Some(MilestoneId(1)), TODAY);
+        assert_eq!(nodes_left_out(&view).as_deref(), Some("Left out: 1 task."));
     }
 
     #[test]

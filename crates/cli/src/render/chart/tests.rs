@@ -15,6 +15,7 @@ proptest! {
         title in "\\PC{1,60}|[日本🚀👩\u{200d}💻é\u{fe0f}☎ ]{1,80}|\\p{Any}{1,40}",
         width in 40..220_usize,
         ascii: bool,
+        work in 1..=u32::MAX,
     ) {
         let glyphs = if ascii { Glyphs::Ascii } else { Glyphs::Unicode };
         let mut snapshot = programme();
@@ -26,6 +27,7 @@ proptest! {
         let one = Some(MilestoneId(2));
         let BurnDown::Known(mut burning) = burning() else { panic!() };
         burning.title = Some(title);
+        burning.days[3].work = Effort::from_minutes(work);
         let text = drawn(width, glyphs, |page| {
             burn_down::burn_down(page, &BurnDown::Known(burning));
             gantt::gantt(page, &gantt_view(&snapshot, None, TODAY));
@@ -49,6 +51,7 @@ fn amounts_are_one_figure() {
         (480, "1d"),
         (720, "1.5d"),
         (4800, "10d"),
+        (48_048, "100d"),
     ] {
         assert_eq!(amount(Effort::from_minutes(minutes)), wanted);
     }

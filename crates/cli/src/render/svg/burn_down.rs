@@ -1,6 +1,8 @@
 //! A burn-down as SVG: the work left as a line over an area, the even pace dashed, and what was
 //! done each week beside it.
 
+use std::fmt::Write as _;
+
 use milestone_domain::effort::Effort;
 use milestone_domain::views::chart::burn_down::{BurnDown, Burning, Day};
 
@@ -142,7 +144,7 @@ impl<'a> Plot<'a> {
 fn path(points: impl Iterator<Item = (i64, i64)>) -> String {
     let mut data = String::new();
     for (x, y) in points {
-        data += &format!("{}{x} {y}", if data.is_empty() { "M" } else { "L" });
+        let _ = write!(data, "{}{x} {y}", if data.is_empty() { "M" } else { "L" });
     }
     data
 }

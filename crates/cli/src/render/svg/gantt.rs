@@ -1,5 +1,7 @@
 //! A Gantt chart as SVG: bars in rows, arrows from what is required to what waits for it.
 
+use std::fmt::Write as _;
+
 use milestone_domain::ids::Node;
 use milestone_domain::readiness::spoken;
 use milestone_domain::views::chart::Stage;
@@ -58,7 +60,7 @@ fn summary(view: &Gantt) -> String {
     let late = view.rows.iter().filter(|bar| bar.late).count();
     let mut said = format!("From {} to {}", view.from, view.until);
     if late > 0 {
-        said += &format!("; {} after the due date", words::count(late, "row"));
+        let _ = write!(said, "; {} after the due date", words::count(late, "row"));
     }
     said.push('.');
     if let Some(text) = left_out(view.left_out.milestones, view.left_out.tasks) {

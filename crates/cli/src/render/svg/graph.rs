@@ -1,11 +1,14 @@
 //! A graph as SVG: boxes in layers from left to right, and curves from each to what waits for it.
 
+use std::fmt::Write as _;
+
 use milestone_domain::readiness::spoken;
 use milestone_domain::views::chart::Stage;
 use milestone_domain::views::chart::graph::{Edge, GraphNode, GraphView, Slot};
 
 use super::{Anchor, EDGE, Sign, Svg, int};
-use crate::render::chart::{cycle, left_out, short};
+use crate::render::chart::graph::nodes_left_out;
+use crate::render::chart::{cycle, short};
 use crate::render::words;
 
 const TOP: i64 = 92;
@@ -64,7 +67,7 @@ fn summary(view: &GraphView) -> String {
         }
         None => format!("{}, {ready} ready.", words::count(view.nodes.len(), "milestone")),
     };
-    if let Some(text) = left_out(view.left_out, 0) {
+    if let Some(text) = nodes_left_out(view) {
         said = format!("{said} {text}");
     }
     if let Some(path) = &view.cycle {
@@ -124,14 +127,15 @@ impl Places {
         if end.0 > x {
             for (place, middle) in &self.passages[at] {
                 data += &curve((x, y), (*place, *middle));
-                data += &format!("H{}", place + BOX.0);
+                let _ = write!(data, "H{}", place + BOX.0);
                 (x, y) = (place + BOX.0, *middle);
             }
             data += &curve((x, y), end);
         } else {
             let below = from.1.max(to.1) + BOX.1 + 14;
-            data += &format!("C{} {y} {} {below} {} {below}", x + 50, x + 50, x - 20);
-            data += &format!(
+            let _ = write!(data, "C{} {y} {} {below} {} {below}", x + 50, x + 50, x - 20);
+            let _ = write!(
+                data,
                 "H{}C{} {below} {} {} {} {}",
                 to.0 + 20,
                 to.0 - 50,
@@ -159,7 +163,7 @@ impl Places {
         let from = self.nodes.get(edge.from).map(|(x, y)| (x + BOX.0, y + BOX.1 / 2));
         let passed = self.passages[at].last().map(|(x, y)| (x + BOX.0, *y));
         let Some((x, y)) = passed.or(from) else { return };
-        let (middle, height) = ((x + to.0) / 2, y.midpoint(to.1 + BOX.1 / 2));
+        let (middle, height) = (x.midpoint(to.0), y.midpoint(to.1 + BOX.1 / 2));
         let shown: String = name.chars().take(24).collect();
         svg.text((middle, height - 6), Anchor::Middle, "soft small", &shown);
     }
@@ -181,13 +185,13 @@ fn draw(svg: &mut Svg, node: &GraphNode, (x, y): (i64, i64)) {
     svg.cut_text((x + 30, y + 23), room, "ink bold", &node.title);
     let mut said = format!("{} · {}", short(node.id), spoken(node.status));
     if node.percent > 0 && node.stage != Stage::Done {
-        said += &format!(" {}%", node.percent);
+        let _ = write!(said, " {}%", node.percent);
     }
     if node.ready {
         said += ", ready";
     }
     if let Some(condition) = node.conditions.first() {
-        said += &format!(", waits for {condition}");
+        let _ = write!(said, ", waits for {condition}");
     }
     let class = if node.stage == Stage::Stopped { "late small" } else { "soft small" };
     svg.cut_text((x + 16, y + 42), BOX.0 - 30, class, &said);

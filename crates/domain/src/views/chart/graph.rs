@@ -180,19 +180,18 @@ impl Sketch<'_, '_> {
             own.push(home);
         }
         let inside: BTreeSet<Node> = own.iter().copied().collect();
-        let joined: Vec<(Node, Node)> = self.links.keys().copied().collect();
-        let within = |pair: &&(Node, Node)| inside.contains(&pair.0) && inside.contains(&pair.1);
-        let within: Vec<&(Node, Node)> = joined.iter().filter(within).collect();
-        let firsts = own.iter().filter(|node| !within.iter().any(|(_, to)| to == *node));
-        for first in firsts {
+        let within =
+            self.links.keys().filter(|(from, to)| inside.contains(from) && inside.contains(to));
+        let (waited_for, waiting): (BTreeSet<Node>, BTreeSet<Node>) = within.copied().unzip();
+        for first in own.iter().filter(|node| !waiting.contains(node)) {
             self.waits(outline, *first, &outline.requires, &outline.conditions);
         }
-        for last in own.iter().filter(|node| !within.iter().any(|(from, _)| from == *node)) {
+        for last in own.iter().filter(|node| !waited_for.contains(node)) {
             self.waited_for(home, *last, outline.id);
         }
-        own.iter()
-            .filter(|node| **node != home)
-            .for_each(|node| self.waited_for(*node, *node, outline.id));
+        for node in own.iter().filter(|node| **node != home) {
+            self.waited_for(*node, *node, outline.id);
+        }
         let ends = self.links.keys().flat_map(|(from, to)| [*from, *to]);
         let mut around: Vec<Node> = ends.filter(|node| !inside.contains(node)).collect();
         around.sort_unstable();
