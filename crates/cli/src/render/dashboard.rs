@@ -24,7 +24,7 @@ pub fn dashboard(page: &mut Page, view: &Dashboard) {
     summary(page, view);
     if !view.milestones.is_empty() {
         page.gap();
-        let mut table = Table::new(&HEAD);
+        let mut table = Table::new(&HEAD).sparing(&["PACE", "TASKS", "READY", "DUE"]);
         view.milestones.iter().for_each(|line| table.row(line_of(page.glyphs(), line)));
         table.print(page);
     }
@@ -97,7 +97,8 @@ fn summary(page: &mut Page, view: &Dashboard) {
     if let Some(finish) = view.finish.filter(|_| !view.critical_path.is_empty()) {
         fact("earliest", format!("{finish}, if everything ready is worked on at once"));
     }
-    if let Some(finish) = &view.forecast.finish {
+    let left = view.overall.tasks_completed < view.overall.tasks_total;
+    if let Some(finish) = view.forecast.finish.filter(|_| left) {
         let workers = super::forecast::workers(&view.forecast);
         fact(
             "expected",

@@ -107,7 +107,8 @@ fn milestones(page: &mut Page, view: &Forecast) {
         return;
     }
     page.gap();
-    let mut table = Table::new(&["ID", "P50", "P80", "P95", "DUE", "ODDS", "TITLE"]);
+    let mut table = Table::new(&["ID", "P50", "P80", "P95", "DUE", "ODDS", "TITLE"])
+        .sparing(&["P95", "P50", "DUE"]);
     for line in view.milestones.iter().take(LINES_MAX * 3) {
         let tone = match line.chance {
             Some(chance) if chance < 50 => style::BAD,

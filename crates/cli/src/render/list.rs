@@ -13,7 +13,7 @@ pub fn list(page: &mut Page, list: &List) {
             .end();
         return;
     }
-    let mut table = Table::new(&HEAD);
+    let mut table = Table::new(&HEAD).sparing(&["READY", "TASKS", "PACE"]);
     list.milestones.iter().for_each(|line| table.row(row(line)));
     table.print(page);
     let more = list.total - list.milestones.len();
@@ -22,9 +22,9 @@ pub fn list(page: &mut Page, list: &List) {
     }
 }
 
-pub const HEAD: [&str; 8] = ["ID", "STATUS", "DONE", "TASKS", "READY", "DUE", "PACE", "TITLE"];
+const HEAD: [&str; 8] = ["ID", "STATUS", "DONE", "TASKS", "READY", "DUE", "PACE", "TITLE"];
 
-pub fn row(row: &Row) -> Vec<Cell> {
+fn row(row: &Row) -> Vec<Cell> {
     let (status_style, status) = words::milestone_status(row.status);
     let (pace_style, pace) = words::pace(row.pace);
     let progress = row.progress;

@@ -173,9 +173,9 @@ fn identifier(id: Node) -> String {
     }
 }
 
-/// A text, cut where it is too long, in which nothing is left that Mermaid, or the page that it draws into, could take for
-/// a sign of its language: letters, digits and spaces stand for themselves, everything else by its
-/// number.
+/// A text, cut where it is too long, in which nothing is left that Mermaid, or the page that it
+/// draws into, could take for a sign of its language: letters, digits and spaces stand for
+/// themselves, everything else by its number.
 fn label(text: &str) -> String {
     let mut label = String::new();
     for c in cut(Glyphs::Unicode, &clean(text), LABEL_MAX).chars() {

@@ -11,7 +11,8 @@ pub fn next(page: &mut Page, next: &Next) {
         page.say("Nothing is ready to be taken.").end();
     } else {
         page.styled(style::HEAD, "Ready, best first").end();
-        let mut table = Table::new(&["ID", "PRIORITY", "ESTIMATE", "CHAIN", "DUE", "FOR", "TITLE"]);
+        let mut table = Table::new(&["ID", "PRIORITY", "ESTIMATE", "CHAIN", "DUE", "FOR", "TITLE"])
+            .sparing(&["CHAIN", "FOR", "PRIORITY", "DUE"]);
         next.ready.iter().for_each(|task| table.row(ready(task)));
         table.print(page);
         more(page, next.ready_total - next.ready.len());

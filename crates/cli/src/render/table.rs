@@ -12,7 +12,12 @@ use super::style;
 pub struct Table {
     head: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
+    /// Titles of columns that a narrow terminal can do without, the least important first.
+    spare: Vec<&'static str>,
 }
+
+/// What a terminal must leave to the last column before all columns are shown.
+const LAST_COLUMN_MIN: usize = 28;
 
 pub struct Cell {
     text: String,
@@ -25,7 +30,13 @@ pub fn cell(style: Style, text: impl Display) -> Cell {
 
 impl Table {
     pub fn new(head: &[&'static str]) -> Self {
-        Self { head: head.to_vec(), rows: Vec::new() }
+        Self { head: head.to_vec(), rows: Vec::new(), spare: Vec::new() }
+    }
+
+    /// Lets go of these where a terminal is too narrow, the first one first.
+    #[must_use]
+    pub fn sparing(self, spare: &[&'static str]) -> Self {
+        Self { spare: spare.to_vec(), ..self }
     }
 
     pub fn row(&mut self, cells: Vec<Cell>) {
@@ -37,12 +48,21 @@ impl Table {
         let used = |column: &usize| {
             self.rows.iter().any(|row| row.get(*column).is_some_and(|cell| !cell.text.is_empty()))
         };
-        let columns: Vec<usize> = (0..self.head.len()).filter(used).collect();
+        let mut columns: Vec<usize> = (0..self.head.len()).filter(used).collect();
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
             let widest = cells.map(|cell| cell.text.width()).max().unwrap_or(0);
             widest.max(self.head[column].width())
         };
+        for spare in &self.spare {
+            let Some((last, others)) = columns.split_last() else { break };
+            let taken: usize = others.iter().map(|column| width(*column) + 2).sum();
+            let wanted = width(*last).min(LAST_COLUMN_MIN);
+            if page.width().is_none_or(|all| taken + wanted <= all) {
+                break;
+            }
+            columns.retain(|column| self.head[*column] != *spare);
+        }
         let widths: Vec<usize> = columns.iter().map(|column| width(*column)).collect();
         let head = |column: usize| cell(style::DIM, self.head[column]);
         if self.head.iter().any(|title| !title.is_empty()) {
@@ -110,6 +130,24 @@ mod tests {
     #[test]
     fn columns_line_up_and_empty_ones_are_left_out() {
         assert_eq!(printed(None), "ID   TITLE\n1    A long title\\nof two lines\n200  日本語\n");
+    }
+
+    #[test]
+    fn a_narrow_terminal_lets_go_of_what_is_spare() {
+        let printed = |width: Option<usize>| {
+            let mut table =
+                Table::new(&["ID", "PACE", "TASKS", "TITLE"]).sparing(&["PACE", "TASKS"]);
+            let text = |text: &str| cell(style::PLAIN, text);
+            table.row(vec![text("1"), text("3d to spare"), text("4/5"), text(&"x".repeat(40))]);
+            let mut page = Page::new(width);
+            table.print(&mut page);
+            let text = anstream::adapter::strip_str(page.text()).to_string();
+            text.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(printed(None), "ID PACE TASKS TITLE");
+        assert_eq!(printed(Some(60)), "ID PACE TASKS TITLE");
+        assert_eq!(printed(Some(45)), "ID TASKS TITLE");
+        assert_eq!(printed(Some(30)), "ID TITLE");
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn later_phases_wait_until_somebody_approves() {
     insta::assert_snapshot!("sent_back", said.stderr);
     insta::assert_snapshot!("show_sent_back", on_a_day(&project, &["show", "3"]));
     let refused = project.run(&["task", "done", "3.2"]);
-    let why = "it waits for changes of phase design: no failure cases";
+    let why = "waits for changes of phase design: no failure cases";
     assert!(refused.stderr.contains(why), "{}", refused.stderr);
     project.ok(&["task", "reopen", "3.1"]);
     project.ok(&["task", "done", "3.1"]);

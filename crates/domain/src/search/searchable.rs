@@ -317,7 +317,7 @@ fn milestone_field(key: &str) -> Option<Field> {
         "owner" | "team" => Field::People,
         "description" => Field::Description,
         "goals" | "learning_goals" | "target_users" | "focus_areas" => Field::Goals,
-        "reason" => Field::Reason,
+        "reason" | "gates" => Field::Reason,
         "criteria" => Field::Criteria,
         "risks" => Field::Risks,
         "lessons" => Field::Lessons,

@@ -282,7 +282,9 @@ fn lines<'a>(
         let criteria_open = snapshot.outline(row.id).map_or(0, |outline| outline.criteria_open);
         let finish =
             window.filter(|_| !row.status.is_closed()).map(|w| clock.finish(w.early_finish));
-        Line { expected: expected.get(&row.id).copied(), row, finish, criteria_open }
+        let left = row.progress.tasks_completed < row.progress.tasks_total;
+        let expected = expected.get(&row.id).copied().filter(|_| left);
+        Line { expected, row, finish, criteria_open }
     };
     rows(snapshot, shown, clock.today).into_iter().map(line).collect()
 }

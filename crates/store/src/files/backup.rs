@@ -136,7 +136,7 @@ fn collect(
 ) -> Result<()> {
     for name in disk.names(folder)? {
         let place = format!("{folder}/{name}");
-        if disk.kind(&place)?.is_some_and(|kind| kind.is_dir()) && depth < STEPS_MAX {
+        if disk.kind(&place)?.is_some_and(rustix::fs::FileType::is_dir) && depth < STEPS_MAX {
             collect(disk, &place, depth + 1, files, left_out)?;
         } else {
             look_at(disk, &place, files, left_out)?;
