@@ -211,7 +211,10 @@ impl Files {
             // Nobody by that id: whoever asks wants to know which one is near.
             reading.snapshot.archived = self.documents("completed")?;
             for near in self.documents("active")? {
-                self.read_document(near, reading)?;
+                // The one that was asked for is read: what is new in it is noticed once.
+                if near != id {
+                    self.read_document(near, reading)?;
+                }
             }
             return Ok(());
         };

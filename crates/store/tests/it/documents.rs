@@ -5,12 +5,14 @@ use std::path::Path;
 
 use milestone_domain::change::difference;
 use milestone_domain::document::Milestone;
+use milestone_domain::event::{Event, Recorded};
 use milestone_domain::ids::MilestoneId;
 use milestone_domain::snapshot::{ProblemKind, Scope};
 use milestone_domain::status::{MilestoneStatus, Priority, TaskStatus};
 use milestone_store::files::text;
 
 use crate::files::project;
+use crate::support::change_task;
 
 fn document(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/documents");
@@ -138,4 +140,19 @@ fn errors_name_the_place_and_the_rule() {
         let jargon = ["serde", "struct", "enum", "invalid type", "failed to parse"];
         assert!(!jargon.iter().any(|word| said.contains(word)), "{said}");
     }
+}
+
+/// A new document may be noticed by a command on it: it begins once all the same.
+#[test]
+fn a_document_by_hand_begins_once() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    fs::create_dir_all(temp.path().join("active")).unwrap();
+    let (name, number) = ALL[0];
+    let id = MilestoneId(number);
+    fs::write(temp.path().join("active").join(id.file_name()), document(name)).unwrap();
+    project.execute(&change_task(id, 1, TaskStatus::Completed), "ada").unwrap();
+    let history = project.history(id).unwrap();
+    let begins = |recorded: &&Recorded| matches!(recorded.event, Event::MilestoneCreated { .. });
+    assert_eq!(history.iter().filter(begins).count(), 1, "{history:?}");
 }
