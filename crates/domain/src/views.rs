@@ -8,7 +8,9 @@ pub mod list;
 pub mod milestone;
 pub mod next;
 mod pairs;
+pub mod plan;
 pub mod task;
+pub mod template;
 mod when;
 
 use serde::Serialize;
