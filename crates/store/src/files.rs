@@ -5,7 +5,7 @@ mod accepted;
 mod boot;
 mod cache;
 mod claims;
-mod disk;
+pub(crate) mod disk;
 mod doctor;
 mod follow;
 mod history;

@@ -17,6 +17,7 @@ mod planted_tests;
 mod project;
 #[cfg(any(test, feature = "conformance"))]
 pub mod simulation;
+pub mod templates;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
