@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::commands::{
     archive, condition, config, criterion, doctor, edit, init, list, merge_driver, next, plan,
-    schema, show, task, update, watch,
+    schema, show, task, template, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -91,6 +91,7 @@ pub enum Verb {
     Update(Box<update::UpdateArgs>),
     Status(update::StatusArgs),
     Archive(archive::ArchiveArgs),
+    Template(template::TemplateArgs),
     Doctor(doctor::DoctorArgs),
     Watch(watch::WatchArgs),
     Config(config::ConfigArgs),

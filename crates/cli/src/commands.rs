@@ -16,6 +16,7 @@ pub mod show;
 pub mod task;
 pub mod task_claim;
 pub mod task_set;
+pub mod template;
 pub mod update;
 pub mod values;
 pub mod watch;
@@ -37,6 +38,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Condition(args) => condition::run(app, args),
         Verb::Update(args) => update::run(app, &args),
         Verb::Status(args) => update::status(app, &args),
+        Verb::Template(args) => template::run(app, args),
         Verb::Archive(args) => archive::run(app, &args),
         Verb::Doctor(args) => doctor::run(app, &args),
         Verb::Watch(args) => watch::run(app, &args),

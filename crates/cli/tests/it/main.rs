@@ -9,6 +9,7 @@ mod edits;
 mod environment;
 mod floors;
 mod hints;
+mod plan;
 mod safety;
 mod screens;
 mod walkthrough;

@@ -112,6 +112,11 @@ fn a_first_day_goes_as_the_page_says() {
 }
 
 #[test]
+fn templates_work_as_the_page_says() {
+    check("docs/templates.md");
+}
+
+#[test]
 fn anything_stands_for_anything_within_a_line() {
     assert!(matches("a [..] c", "a b b c") && matches("[..]", "") && matches("x", "x"));
     assert!(!matches("a [..] c", "a b d") && !matches("x", "xy") && !matches("[..]x", "y"));
