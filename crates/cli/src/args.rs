@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::commands::{
     archive, completions, condition, config, criterion, doctor, edit, gate, init, integrate, list,
-    man, merge_driver, next, plan, schema, search, show, storage, task, update, watch,
+    man, merge_driver, next, plan, schema, search, show, storage, task, template, update, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -95,6 +95,7 @@ pub enum Verb {
     Update(Box<update::UpdateArgs>),
     Status(update::StatusArgs),
     Archive(archive::ArchiveArgs),
+    Template(template::TemplateArgs),
     Doctor(doctor::DoctorArgs),
     Storage(storage::StorageArgs),
     Watch(watch::WatchArgs),

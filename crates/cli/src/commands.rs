@@ -24,6 +24,7 @@ pub mod storage;
 pub mod task;
 pub mod task_claim;
 pub mod task_set;
+pub mod template;
 pub mod update;
 pub mod values;
 pub mod views;
@@ -50,6 +51,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::RequestChanges(args) => gate::request_changes(app, args),
         Verb::Update(args) => update::run(app, &args),
         Verb::Status(args) => update::status(app, &args),
+        Verb::Template(args) => template::run(app, args),
         Verb::Archive(args) => archive::run(app, &args),
         Verb::Doctor(args) => doctor::run(app, &args),
         Verb::Storage(args) => storage::run(app, args),

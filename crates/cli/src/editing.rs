@@ -19,8 +19,8 @@ use crate::errors::Failure;
 #[derive(Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Fields")]
 pub struct MilestoneFields {
-    /// What it is about
-    #[arg(long, value_name = "TEXT")]
+    /// What it is about; a list in it begins its lines with dashes
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     description: Option<String>,
     /// critical, high, medium or low
     #[arg(long)]
@@ -34,7 +34,7 @@ pub struct MilestoneFields {
     /// When it is to be reached
     #[arg(long, value_name = "DATE", value_parser = values::date)]
     due: Option<Date>,
-    /// How much work it is, as long as it has no tasks: 3d, "2 weeks"
+    /// How much work it is: 3d, "2 weeks"; `plan` scales the tasks of a template to it
     #[arg(long, value_name = "EFFORT")]
     duration: Option<Effort>,
     /// Percent added to what its tasks are estimated at
@@ -240,7 +240,7 @@ pub fn amend_task(
 
 /// The fields are set on the document that is there now; what others change meanwhile in other
 /// fields stays.
-fn amend(
+pub fn amend(
     app: &App,
     id: MilestoneId,
     place: &Path,

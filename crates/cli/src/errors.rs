@@ -24,6 +24,13 @@ pub enum Failure {
         candidates: Vec<MilestoneId>,
     },
     NothingReady,
+    NoTemplate {
+        name: String,
+        nearest: Option<String>,
+    },
+    TemplateThere {
+        name: String,
+    },
     /// The claim is somebody else's by now, or nobody's.
     ClaimLost {
         task: TaskId,
@@ -136,6 +143,23 @@ impl Failure {
                 next: format!("it is kept in {}; go on with it: `{again}`", kept.display()),
                 ..because.entry()
             },
+            Self::NoTemplate { name, nearest } => Entry {
+                code: "no_template",
+                exit: Exit::NotFound,
+                message: format!("there is no template `{name}`"),
+                next: match nearest {
+                    Some(nearest) => format!("did you mean `milestone template show {nearest}`?"),
+                    None => "see those there are: `milestone template list`".into(),
+                },
+            },
+            Self::TemplateThere { name } => Entry {
+                code: "template_there",
+                exit: Exit::Conflict,
+                message: format!(
+                    "the project has a template `{name}` already; it is left as it is"
+                ),
+                next: format!("edit .milestones/templates/{name}.yaml, or choose another name"),
+            },
             own => own.own_entry(),
         }
     }
@@ -193,6 +217,8 @@ impl Failure {
             Self::Refused(_)
             | Self::Store(_)
             | Self::HeldUnderYourName(_)
+            | Self::NoTemplate { .. }
+            | Self::TemplateThere { .. }
             | Self::EditKept { .. } => return self.entry(),
         };
         Entry { code, exit, message: self.message(), next }
@@ -236,6 +262,8 @@ impl Failure {
             Self::Refused(_)
             | Self::Store(_)
             | Self::HeldUnderYourName(_)
+            | Self::NoTemplate { .. }
+            | Self::TemplateThere { .. }
             | Self::EditKept { .. } => self.entry().message,
         }
     }

@@ -29,7 +29,7 @@ pub use tree::{
 use crate::effort::{Effort, Estimate};
 use crate::ids::{MilestoneId, Reference, TaskId, TaskName, Uid};
 use crate::status::{CriterionKind, MilestoneStatus, Priority, TaskStatus};
-use text_or_mapping::text_or_mapping;
+pub(crate) use text_or_mapping::text_or_mapping;
 
 /// A goal with tasks, criteria, risks, people and a place in the dependency graph.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -18,6 +18,7 @@ pub mod ids;
 pub mod limits;
 pub mod needs;
 pub mod past;
+pub mod planning;
 pub mod planted;
 pub mod progress;
 #[cfg(any(test, feature = "random"))]

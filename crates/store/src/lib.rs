@@ -18,6 +18,7 @@ mod project;
 pub mod repository;
 #[cfg(any(test, feature = "conformance"))]
 pub mod simulation;
+pub mod templates;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};

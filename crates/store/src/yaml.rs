@@ -29,7 +29,7 @@ mod tests;
 pub use edit::{Edit, EditError, edit};
 pub use path::{Step, Steps};
 pub use read::{MAX_DOCUMENT_BYTES, Read, ReadError, read, read_bytes, read_lenient};
-pub use tree::{locate, to_value};
+pub use tree::{locate, nearest_place, to_value};
 pub use write::write;
 
 /// Deepest nesting of sequences and mappings. Our own documents need six; every level costs stack

@@ -1,33 +1,34 @@
 //! `milestone plan`: makes a milestone.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use milestone_domain::command::Command;
+use milestone_domain::command::Context;
 use milestone_domain::decide::decide;
-use milestone_domain::document::{Criterion, Milestone, Task, task_key};
+use milestone_domain::document::{Criterion, Milestone, Task};
 use milestone_domain::ids::{MilestoneId, Reference};
+use milestone_domain::limits;
+use milestone_domain::planning::draft::Draft;
+use milestone_domain::planning::template::{NONE, Template};
+use milestone_domain::planning::{self, Choice, Proposal, Request, Workflow};
 use milestone_domain::snapshot::{Scope, Snapshot};
-use milestone_domain::views::Reach;
-use milestone_domain::views::milestone::milestone;
+use milestone_domain::views::plan::{self, PlanView};
 use milestone_store::{Change, Outcome, StoreError, files, yaml};
-use serde_json::{Value, json};
 
-use super::values;
+use super::{template, values};
 use crate::app::App;
 use crate::editing::MilestoneFields;
 use crate::errors::Failure;
 use crate::output;
 use crate::render;
-use crate::render::style;
 
 /// Plan a milestone
 ///
-/// Writes its document and prints the id it was given. Makes the project first where there is
-/// none.
+/// Breaks it down with the template that its words call for, writes its document and prints the id
+/// it was given. Whoever lists tasks of their own, or a file, gets those and no others. Makes the
+/// project first where there is none.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A task is written as its title, and after bars its estimate and what it comes after:
@@ -38,8 +39,10 @@ The numbers are those of the tasks of this milestone, in the order in which they
 
 Examples:
   milestone plan \"User authentication\"
-  milestone plan \"API\" --duration \"2 weeks\" --dependencies milestone-001,milestone-003
-  milestone plan \"Login\" --due 2026-12-18 --criterion \"a user can log in\" --dry-run
+  milestone plan \"Portal: login, password reset and profile page\" --dry-run
+  milestone plan \"API Development\" --duration \"2 weeks\" --dependencies milestone-001,milestone-003
+  milestone plan \"Payment System\" --kiro-workflow --approval-required
+  milestone plan \"Login\" --task \"Design | 4h\" --task \"Build | after 1\" --due 2026-12-18
   milestone plan --from draft.yaml")]
 pub struct PlanArgs {
     /// What is to be reached
@@ -48,6 +51,9 @@ pub struct PlanArgs {
     /// Begin with this YAML document; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
+    /// The template to plan with, or `none` [default: the one that the words call for]
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    template: Option<String>,
     /// A task; may be repeated
     #[arg(long, value_name = "TASK")]
     task: Vec<String>,
@@ -57,6 +63,12 @@ pub struct PlanArgs {
     /// The same as --requires
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     dependencies: Vec<Reference>,
+    /// In phases that leave documents behind: design, spec, task, execute
+    #[arg(long)]
+    kiro_workflow: bool,
+    /// Each of these phases ends with an approval
+    #[arg(long, requires = "kiro_workflow")]
+    approval_required: bool,
     /// Show the document without writing it
     #[arg(long)]
     dry_run: bool,
@@ -65,9 +77,9 @@ pub struct PlanArgs {
 }
 
 pub fn run(app: &App, args: &PlanArgs) -> Result<(), Failure> {
-    let draft = Box::new(draft(args)?);
+    let proposal = propose(app, args)?;
     if args.dry_run {
-        return dry_run(app, draft);
+        return dry_run(app, &proposal);
     }
     let (opened, made) = app.opened_or_made()?;
     if made {
@@ -75,23 +87,12 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<(), Failure> {
         page.say("Made a project in ").say(opened.root.folder().display()).say(".").end();
         output::say(&page);
     }
-    let outcome = app.execute(&Command::Plan { draft })?;
+    let outcome = app.execute(&proposal.draft.command())?;
     let id = planned(&outcome)?;
-    let view = milestone(&outcome.snapshot, id, Reach::Own, app.today()?);
-    app.out.done("milestone", &view, &id.to_string(), |page| {
-        let view = view.as_ref();
-        page.say("Planned ").styled(style::ID, id).say("  ");
-        page.styled(style::HEAD, view.map(|view| view.title.as_str()).unwrap_or_default()).end();
-        let tasks = view.map_or(0, |view| view.tasks.len());
-        if tasks == 0 {
-            page.say("Break it down: ");
-            page.styled(style::HINT, format!("milestone task add {} \"What is to be done\"", id.0));
-        } else {
-            page.say(render::words::count(tasks, "task")).say(". See what can be started: ");
-            page.styled(style::HINT, format!("milestone next {}", id.0));
-        }
-        page.end();
-    })
+    let document = outcome.snapshot.documents.get(&id).cloned();
+    let document = document.ok_or(Failure::Store(StoreError::Stale))?;
+    let view = seen(app, document, &proposal, true, &opened.project.context(app.actor()))?;
+    app.out.done("plan", &view, &id.to_string(), |page| render::plan::plan(page, &view))
 }
 
 fn planned(outcome: &Outcome) -> Result<MilestoneId, Failure> {
@@ -102,36 +103,57 @@ fn planned(outcome: &Outcome) -> Result<MilestoneId, Failure> {
     ids.next().ok_or(Failure::Store(StoreError::Stale))
 }
 
+/// The plan among everything that bears on when it is done: open work, and the past.
+fn seen(
+    app: &App,
+    document: Milestone,
+    proposal: &Proposal,
+    written: bool,
+    context: &Context,
+) -> Result<PlanView, Failure> {
+    let mut snapshot = match app.read(&Scope::Past(limits::PAST_MILESTONES_MAX)) {
+        // A dry run makes no project.
+        Err(Failure::Store(StoreError::NoProject { .. })) => Snapshot::default(),
+        read => read?,
+    };
+    let id = document.id;
+    snapshot.insert(document);
+    let view = plan::plan(&snapshot, id, proposal, written, context.now, context.today);
+    view.ok_or(Failure::Store(StoreError::Stale))
+}
+
 /// What would be written, decided on the project as it is or as it would be made.
-fn dry_run(app: &App, draft: Box<Milestone>) -> Result<(), Failure> {
+fn dry_run(app: &App, proposal: &Proposal) -> Result<(), Failure> {
+    let command = proposal.draft.command();
     let (snapshot, context) = match app.opened() {
         Ok(opened) => {
-            (app.read(&Scope::Graph(BTreeSet::new()))?, opened.project.context(app.actor()))
+            let scope = milestone_domain::needs::needs(&command);
+            (app.read(&scope)?, opened.project.context(app.actor()))
         }
         Err(Failure::Store(StoreError::NoProject { .. })) => {
             (Snapshot::default(), new_project(app)?)
         }
         Err(other) => return Err(other),
     };
-    let events = decide(&snapshot, &Command::Plan { draft }, &context)?;
+    let events = decide(&snapshot, &command, &context)?;
     let change = Change::new(&snapshot, context.change, events);
-    let Some((id, document)) = change.documents.into_iter().next() else {
+    let Some((_, document)) = change.documents.into_iter().next() else {
         return Err(Failure::Store(StoreError::Stale));
     };
+    let text = files::text::write(&document, snapshot.settings.document_progress);
+    let view = seen(app, document, proposal, false, &context)?;
     if app.out.json {
-        let mut after = snapshot;
-        after.insert(document);
-        let view = milestone(&after, id, Reach::Own, context.today);
-        return app.out.show("milestone", &view, |_| {});
+        return app.out.show("plan", &view, |_| {});
     }
-    output::raw(&files::text::write(&document, snapshot.settings.document_progress))?;
+    output::raw(&text)?;
     let mut page = app.out.page();
-    page.styled(style::DIM, "Nothing was written: this is what `plan` would write.").end();
+    page.end();
+    render::plan::plan(&mut page, &view);
     output::say(&page);
     Ok(())
 }
 
-fn new_project(app: &App) -> Result<milestone_domain::command::Context, Failure> {
+fn new_project(app: &App) -> Result<Context, Failure> {
     let root = app.place()?;
     let config = milestone_store::config::Config::load(&crate::app::layers(None))?;
     let files = files::Files::open(root.folder(), config.settings(), config.lock_wait());
@@ -139,24 +161,51 @@ fn new_project(app: &App) -> Result<milestone_domain::command::Context, Failure>
     Ok(project.context(app.actor()))
 }
 
-fn draft(args: &PlanArgs) -> Result<Milestone, Failure> {
-    let mut draft = match &args.from {
-        Some(file) => from_file(file, args.title.as_deref())?,
-        None => Milestone::new(MilestoneId(0), args.title.as_deref().unwrap_or("-")),
+fn propose(app: &App, args: &PlanArgs) -> Result<Proposal, Failure> {
+    let said = said(args)?;
+    let workflow = args.kiro_workflow.then_some(Workflow { approval: args.approval_required });
+    if workflow.is_some() && !said.phases.is_empty() {
+        return Err(Failure::usage(
+            "the file has phases of its own, which --kiro-workflow would replace",
+            "leave out one of the two",
+        ));
+    }
+    let has_tasks = args.from.is_some() || !args.task.is_empty();
+    let (mut shelf, template) = match args.template.as_deref() {
+        Some(NONE) => return Ok(planned_by_hand(said, workflow)),
+        None if has_tasks => return Ok(planned_by_hand(said, workflow)),
+        name => (template::shelf(app)?, name),
     };
-    draft.title = args.title.clone().unwrap_or(draft.title);
-    args.fields.apply(&mut draft);
-    crate::editing::add(&mut draft.dependencies.requires, &args.dependencies);
+    let named = template.map(|name| template::wanted(&mut shelf, name)).transpose()?;
+    let template = named.as_ref().map_or(Choice::ByWords, Choice::Named);
+    let templates: Vec<&Template> = shelf.all().map(|held| &held.template).collect();
+    Ok(planning::propose(Request { said, template, workflow }, &templates))
+}
+
+fn planned_by_hand(said: Milestone, workflow: Option<Workflow>) -> Proposal {
+    planning::propose(Request { said, template: Choice::None, workflow }, &[])
+}
+
+/// What the command line, and the file that it names, say about the milestone.
+fn said(args: &PlanArgs) -> Result<Milestone, Failure> {
+    let mut said = match &args.from {
+        Some(file) => from_file(file, args.title.as_deref())?,
+        None => Draft::new(args.title.as_deref().unwrap_or("-")),
+    }
+    .milestone;
+    said.title = args.title.clone().unwrap_or(said.title);
+    args.fields.apply(&mut said);
+    crate::editing::add(&mut said.dependencies.requires, &args.dependencies);
     for text in &args.task {
-        let number = draft.next_task_number();
+        let number = said.next_task_number();
         let task = task(number, text).map_err(|message| {
             let next = "write for example \"Design it | 4h | after 1\"";
             Failure::usage(format!("--task {text:?}: {message}"), next)
         })?;
-        draft.tasks.push(task);
+        said.tasks.push(task);
     }
-    draft.criteria.extend(args.criterion.iter().cloned().map(Criterion::from));
-    Ok(draft)
+    said.criteria.extend(args.criterion.iter().cloned().map(Criterion::from));
+    Ok(said)
 }
 
 /// `Title | 4h | after 1, 2`
@@ -184,8 +233,7 @@ fn reference(text: &str) -> Result<Reference, String> {
     text.parse().map_err(|error: milestone_domain::ids::IdError| error.to_string())
 }
 
-/// A draft needs no ids: it gets the next one free, and its tasks are numbered as they stand.
-fn from_file(file: &Path, title: Option<&str>) -> Result<Milestone, Failure> {
+fn from_file(file: &Path, title: Option<&str>) -> Result<Draft, Failure> {
     let failed = |source| Failure::Io { doing: "read", path: file.to_owned(), source };
     let mut text = String::new();
     if file == Path::new("-") {
@@ -193,51 +241,17 @@ fn from_file(file: &Path, title: Option<&str>) -> Result<Milestone, Failure> {
     } else {
         text = fs::read_to_string(file).map_err(failed)?;
     }
-    let unreadable = |line: usize, column: usize, message: String| {
+    let named = file != Path::new("-");
+    let shown = if named { file.display().to_string() } else { "standard input".into() };
+    let unreadable = |(line, column): (usize, usize), message: String| {
         let (line, column) = (line as u64, column as u64);
-        StoreError::Unreadable { file: file.display().to_string(), line, column, message }
+        StoreError::Unreadable { file: shown.clone(), line, column, message }
     };
-    let tree = yaml::to_value(&text).map_err(|e| unreadable(e.line, e.column, e.message))?;
-    let Value::Object(mut map) = tree else {
-        return Err(unreadable(1, 1, "a draft is a mapping of keys".into()).into());
-    };
-    map.insert("id".into(), json!(MilestoneId(0)));
-    map.shift_remove("uid");
-    if let Some(title) = title {
-        map.insert("title".into(), title.into());
-    }
-    if let Some(Value::Array(tasks)) = map.get_mut("tasks") {
-        number_tasks(tasks);
-    }
-    Milestone::from_tree(Value::Object(map), false)
-        .map(without_history)
-        .map_err(|error| unreadable(1, 1, error.to_string()).into())
-}
-
-fn number_tasks(tasks: &mut [Value]) {
-    for (number, task) in (1..).zip(tasks) {
-        if let Value::String(title) = task {
-            *task = json!({ "title": title });
-        }
-        if let Value::Object(map) = task {
-            map.entry("id").or_insert_with(|| task_key(number).into());
-        }
-    }
-}
-
-/// What the program writes tells of another document's life.
-fn without_history(mut draft: Milestone) -> Milestone {
-    draft.started_at = None;
-    draft.completed_at = None;
-    draft.retired_tasks.clear();
-    for task in &mut draft.tasks {
-        (task.attempts, task.started_at) = (None, None);
-        (task.started_by, task.completed_at) = (None, None);
-    }
-    for criterion in &mut draft.criteria {
-        criterion.met = None;
-    }
-    draft
+    let tree = yaml::to_value(&text).map_err(|e| unreadable((e.line, e.column), e.message))?;
+    let draft = Draft::read(tree, title).map_err(|error| {
+        unreadable(yaml::nearest_place(&text, error.path.steps()), error.message)
+    })?;
+    Ok(draft)
 }
 
 #[cfg(test)]

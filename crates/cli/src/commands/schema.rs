@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use milestone_domain::document::Milestone;
 use milestone_domain::event::Recorded;
+use milestone_domain::planning::draft::Draft;
+use milestone_domain::planning::template::Template;
 use milestone_store::config::KEYS;
 use serde_json::{Map, Value, json};
 
@@ -30,6 +32,10 @@ enum Of {
     Config,
     /// A line of a history, and of `milestone watch --json`
     Event,
+    /// What `milestone plan --from` reads
+    Draft,
+    /// A template to plan with
+    Template,
 }
 
 pub fn run(args: &SchemaArgs) -> Result<(), Failure> {
@@ -37,6 +43,8 @@ pub fn run(args: &SchemaArgs) -> Result<(), Failure> {
         Of::Milestone => milestone(),
         Of::Config => config(),
         Of::Event => schemars::schema_for!(Recorded).to_value(),
+        Of::Draft => schemars::schema_for!(Draft).to_value(),
+        Of::Template => schemars::schema_for!(Template).to_value(),
     };
     let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     // A schema is JSON for other programs, with or without --json.

@@ -108,6 +108,9 @@ fn own() -> Vec<Failure> {
         Failure::NoCurrent { candidates: vec![] },
         Failure::NoCurrent { candidates: vec![M, MilestoneId(2)] },
         Failure::NothingReady,
+        Failure::NoTemplate { name: "apy".into(), nearest: Some("api".into()) },
+        Failure::NoTemplate { name: "nothing-like-it".into(), nearest: None },
+        Failure::TemplateThere { name: "api".into() },
         Failure::ClaimLost { task: task(1) },
         Failure::Untrusted {
             command: "cargo test".into(),

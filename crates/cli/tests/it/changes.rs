@@ -58,9 +58,9 @@ fn a_draft_is_a_document_without_ids() {
     )
     .unwrap();
     let view = project.json(&["plan", "--from", draft.to_str().unwrap(), "--priority", "high"]);
-    assert_eq!(view["data"]["title"], "From a file");
-    assert_eq!(view["data"]["document"]["priority"], "high");
-    assert_eq!(view["data"]["tasks"][1]["id"], "task-001-002");
+    assert_eq!(view["data"]["milestone"]["title"], "From a file");
+    assert_eq!(view["data"]["milestone"]["document"]["priority"], "high");
+    assert_eq!(view["data"]["milestone"]["tasks"][1]["id"], "task-001-002");
     fs::write(&draft, "title: [\n").unwrap();
     assert_eq!(project.run(&["plan", "--from", draft.to_str().unwrap()]).code, 7);
 }
@@ -98,7 +98,7 @@ fn fields_are_set_and_emptied_and_comments_stay() {
 fn tasks_move_and_are_removed() {
     let project = Environment::new();
     project.ok(&["plan", "A", "--task", "One", "--task", "Two"]);
-    project.ok(&["plan", "B"]);
+    project.ok(&["plan", "B", "--template", "none"]);
     assert_eq!(project.ok(&["task", "move", "1.1", "2"]), "task-002-001\n");
     assert_eq!(project.ok(&["task", "remove", "1.2"]), "task-001-002\n");
     assert_eq!(project.run(&["show", "1.2"]).code, 3);
@@ -147,7 +147,7 @@ fn settings_are_shown_with_their_source() {
 #[test]
 fn schemas_are_json() {
     let project = Environment::new();
-    for of in ["milestone", "config", "event"] {
+    for of in ["milestone", "config", "event", "draft", "template"] {
         let schema: serde_json::Value = serde_json::from_str(&project.ok(&["schema", of])).unwrap();
         assert_eq!(schema["type"], "object", "{of}");
     }

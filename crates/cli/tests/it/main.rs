@@ -13,6 +13,7 @@ mod floors;
 mod gates;
 mod hints;
 mod integrate;
+mod plan;
 mod safety;
 mod screens;
 mod search;

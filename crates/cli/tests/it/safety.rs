@@ -60,7 +60,7 @@ fn a_check_that_came_with_the_document_waits_for_agreement() {
 #[test]
 fn a_check_that_was_typed_here_runs_and_a_failing_one_proves_nothing() {
     let project = Environment::new();
-    project.ok(&["plan", "A"]);
+    project.ok(&["plan", "A", "--template", "none"]);
     assert_eq!(project.ok(&["criterion", "add", "1", "T", "--check", "echo no; false"]), "1\n");
     let failed = project.run(&["criterion", "check", "1", "1"]);
     assert_eq!(failed.code, 1);

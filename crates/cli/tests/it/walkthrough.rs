@@ -122,6 +122,11 @@ fn charts_are_as_their_page_says() {
 }
 
 #[test]
+fn templates_work_as_the_page_says() {
+    check("docs/templates.md");
+}
+
+#[test]
 fn anything_stands_for_anything_within_a_line() {
     assert!(matches("a [..] c", "a b b c") && matches("[..]", "") && matches("x", "x"));
     assert!(!matches("a [..] c", "a b d") && !matches("x", "xy") && !matches("[..]x", "y"));

@@ -17,7 +17,7 @@ pub struct Advice {
     pub command: Option<String>,
 }
 
-fn advice(text: String, command: impl Into<Option<String>>) -> Advice {
+pub(super) fn advice(text: String, command: impl Into<Option<String>>) -> Advice {
     Advice { text, command: command.into() }
 }
 

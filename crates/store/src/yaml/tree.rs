@@ -32,6 +32,18 @@ pub fn locate(text: &str, path: &Steps) -> Option<(usize, usize)> {
     Some((at.line, at.column))
 }
 
+/// The most precise place of a path that exists in the text. A step that is a number is one of a
+/// list's items, from 0.
+pub fn nearest_place<S: AsRef<str>>(text: &str, path: &[S]) -> (usize, usize) {
+    let step = |step: &S| match step.as_ref().parse() {
+        Ok(number) => Step::Index(number),
+        Err(_) => Step::key(step.as_ref()),
+    };
+    let steps: Vec<Step> = path.iter().map(step).collect();
+    let found = (0..=steps.len()).rev().find_map(|n| locate(text, &steps[..n]));
+    found.unwrap_or((1, 1))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeats {
     Refuse,
