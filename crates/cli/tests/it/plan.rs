@@ -11,7 +11,7 @@ fn said(project: &Environment, args: &[&str]) -> String {
     let folder = project.project().join(".milestones");
     let text = ran.stderr.replace(&*fs::canonicalize(&folder).unwrap().to_string_lossy(), "FOLDER");
     let dated = |line: &str| match line.strip_prefix("finish") {
-        Some(_) => "finish    DAY at the earliest".to_owned(),
+        Some(_) => "finish    WHEN".to_owned(),
         None => line.to_owned(),
     };
     text.lines().map(dated).collect::<Vec<_>>().join("\n")

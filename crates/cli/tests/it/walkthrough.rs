@@ -1,8 +1,9 @@
 //! The examples of the documentation, run as they stand.
 //!
 //! In a `console` block a line that begins with `$ ` is a command, and what follows is what it
-//! prints, standard error included. `[..]` stands for anything within a line. The blocks of one
-//! page share one folder. `MILESTONE_WRITE_DOCS=1` writes what is printed into the page.
+//! prints, standard error included. `[..]` stands for anything within a line, a date for any date.
+//! The blocks of one page share one folder. `MILESTONE_WRITE_DOCS=1` writes what is printed into
+//! the page.
 
 use std::fs;
 use std::path::Path;
@@ -36,8 +37,29 @@ fn run(command: &str, folder: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A line with every date replaced: what a page shows was printed on another day.
+fn undated(line: &str) -> String {
+    let is_date = |text: &[u8]| {
+        text.len() == 10
+            && text.iter().enumerate().all(|(at, byte)| match at {
+                4 | 7 => *byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    let (mut bytes, mut at) = (line.as_bytes().to_vec(), 0);
+    while at + 10 <= bytes.len() {
+        if is_date(&bytes[at..at + 10]) {
+            bytes.splice(at..at + 10, *b"YYYY-MM-DD");
+        }
+        at += 1;
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
 /// Whether a line is as the page says, where `[..]` stands for anything.
 fn matches(said: &str, line: &str) -> bool {
+    let (said, line) = (undated(said), undated(line));
+    let line = line.as_str();
     let mut parts = said.split("[..]");
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = line.strip_prefix(first) else { return false };
@@ -82,6 +104,8 @@ fn follow(page: &str) -> (String, Vec<String>) {
         for step in steps(block) {
             let printed = run(&step.command, temp.path());
             let right = same(&step.output, &printed);
+            // A page does not name the folder of a test.
+            let printed = printed.replace(&temp.path().display().to_string(), "[..]");
             let output = if right { &step.output } else { &printed };
             text.extend(["$ ", &step.command, "\n", output]);
             if !right {

@@ -284,7 +284,7 @@ fn lines<'a>(
             window.filter(|_| !row.status.is_closed()).map(|w| clock.finish(w.early_finish));
         let left = row.progress.tasks_completed < row.progress.tasks_total;
         let expected = expected.get(&row.id).copied().filter(|_| left);
-        Line { expected, row, finish, criteria_open }
+        Line { row, finish, expected, criteria_open }
     };
     rows(snapshot, shown, clock.today).into_iter().map(line).collect()
 }
