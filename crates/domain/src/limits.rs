@@ -49,9 +49,6 @@ pub const TRIALS_MAX: u32 = 100_000;
 /// Days in which somebody has to have worked to be counted on from now on.
 pub const ACTIVE_DAYS: i64 = 14;
 
-/// How many weeks back velocity is told.
-pub const VELOCITY_WEEKS: usize = 12;
-
 /// Rows of a Gantt chart: more than that is no picture.
 pub const GANTT_ROWS_MAX: usize = 60;
 

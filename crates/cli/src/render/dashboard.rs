@@ -4,7 +4,7 @@ use milestone_domain::ids::Node;
 use milestone_domain::readiness::spoken;
 use milestone_domain::status::MilestoneStatus;
 use milestone_domain::views::dashboard::{Dashboard, Line, Pair, Step};
-use milestone_domain::views::flow::{By, Flow, Known};
+use milestone_domain::views::flow::{Flow, Known};
 use milestone_domain::views::next::HeldTask;
 
 use super::chart::bars::bar;
@@ -110,7 +110,7 @@ fn summary(page: &mut Page, view: &Dashboard) {
         fact("velocity", velocity(page.glyphs(), &view.flow));
     }
     if view.burn_down.len() > 1 {
-        let left: Vec<u32> = view.burn_down.iter().map(|left| left.tasks).collect();
+        let left: Vec<u32> = view.burn_down.iter().map(|day| day.tasks_left).collect();
         let last = left.last().copied().unwrap_or(0);
         fact(
             "left",
@@ -127,10 +127,7 @@ fn summary(page: &mut Page, view: &Dashboard) {
 
 /// What is usually finished, or how much has to be before that can be said.
 pub fn velocity(glyphs: Glyphs, flow: &Flow) -> String {
-    let unit = match flow.by {
-        By::Day => "day",
-        By::Week => "week",
-    };
+    let unit = flow.by.word();
     let done: Vec<u32> = flow.spans.iter().map(|span| span.completed).collect();
     match &flow.velocity {
         Known::Known { value } => {

@@ -4,7 +4,7 @@ use anstyle::Style;
 use jiff::civil::Date;
 use milestone_domain::views::Related;
 use milestone_domain::views::dashboard::{Pair, Step};
-use milestone_domain::views::flow::{By, Flow, Known};
+use milestone_domain::views::flow::{Flow, Known};
 use milestone_domain::views::load::Load;
 use milestone_domain::views::upcoming::{Due, Upcoming};
 use milestone_domain::views::waits::{Links, Waits};
@@ -161,7 +161,7 @@ pub fn velocity(page: &mut Page, flow: &Flow) {
     }
     table.print(page);
     if !flow.spans.is_empty() {
-        let unit = if flow.by == By::Day { "day" } else { "week" };
+        let unit = flow.by.word();
         page.styled(style::DIM, format!("The last {unit} is not over.")).end();
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use super::advice::{Advice, advise};
+use super::chart::burn_down::{Day, days};
 use super::flow::{Flow, flow};
 use super::gates::{GateState, waiting};
 use super::list::{Row, rows};
@@ -27,7 +28,7 @@ use crate::snapshot::{Outline, Problem, RiskOutline, Snapshot};
 use crate::status::{MilestoneStatus, TaskStatus};
 
 /// How many days of what was left are shown.
-const BURN_DOWN_DAYS: i64 = 28;
+const BURN_DOWN_DAYS: usize = 28;
 
 /// How much may be drawn for the forecast of a dashboard.
 const TRIALS_TIMES_TASKS: u32 = 1_000_000;
@@ -44,7 +45,7 @@ pub struct Dashboard {
     pub milestones: Vec<Line>,
     pub flow: Flow,
     /// Tasks left at the end of each of the last days.
-    pub burn_down: Vec<Left>,
+    pub burn_down: Vec<Day>,
     pub scope: Option<ScopeChange>,
     /// When everything open can be done at the earliest; none while there is a cycle.
     pub finish: Option<Date>,
@@ -65,14 +66,6 @@ pub struct Dashboard {
     pub cycle: Option<Vec<Node>>,
     pub problems: Vec<Problem>,
     pub advice: Vec<Advice>,
-}
-
-/// How much there was left at the end of a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Left {
-    pub day: Date,
-    pub tasks: u32,
-    pub work: Effort,
 }
 
 /// How much more, or less, there is to do than when the work began.
@@ -176,7 +169,7 @@ pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, moment: Moment<
         today,
         gates,
         overall: overall(shown()),
-        flow: flow(snapshot, moment.now, today),
+        flow: flow(snapshot, only, moment.now, today),
         burn_down: burn_down(moment),
         scope: scope_change(snapshot, moment.trails),
         due: due(snapshot, only, today),
@@ -345,24 +338,12 @@ fn overall<'a>(shown: impl Iterator<Item = &'a Outline>) -> Progress {
     Progress { percentage, tasks_completed: completed, tasks_total: total }
 }
 
-/// What was left, summed over everything shown; days before there was anything are left out.
-fn burn_down(moment: Moment<'_>) -> Vec<Left> {
-    let first = moment.trails.values().filter_map(|trail| Some(trail.0.first()?.day)).min();
-    let Some(first) = first else { return Vec::new() };
-    let last = moment.now.to_zoned(TimeZone::UTC).date();
-    let begin = first.max(last.saturating_sub((BURN_DOWN_DAYS - 1).days()));
-    begin
-        .series(1.day())
-        .take_while(|day| *day <= last)
-        .map(|day| {
-            let standing = moment.trails.values().filter_map(|trail| trail.at(day));
-            let left = standing.fold((0, 0_u32), |(tasks, work), standing| {
-                let left = standing.work.minutes() - standing.finished.minutes();
-                (tasks + standing.tasks - standing.completed, work.saturating_add(left))
-            });
-            Left { day, tasks: left.0, work: Effort::from_minutes(left.1) }
-        })
-        .collect()
+/// What was left at the end of each of the last days.
+fn burn_down(moment: Moment<'_>) -> Vec<Day> {
+    let trails: Vec<&Trail> = moment.trails.values().collect();
+    let mut days = days(&trails, moment.today);
+    let shown = days.len().saturating_sub(BURN_DOWN_DAYS);
+    days.split_off(shown)
 }
 
 /// Of the milestones that are being worked on, since the day each began.
@@ -526,7 +507,7 @@ mod tests {
         let trails = BTreeMap::from([(MilestoneId(1), Trail(days))]);
         let now = "2026-11-02T12:00:00Z".parse().unwrap();
         let view = dashboard(&snapshot, None, Moment { now, today: TODAY, trails: &trails });
-        let left: Vec<_> = view.burn_down.iter().map(|left| left.tasks).collect();
+        let left: Vec<_> = view.burn_down.iter().map(|day| day.tasks_left).collect();
         assert_eq!(left, [1, 1, 0, 1]);
         let scope = view.scope.unwrap();
         assert_eq!((scope.tasks_then, scope.tasks_now), (1, 2));

@@ -9,6 +9,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use crate::effort::{Effort, Estimate};
+use crate::ids::MilestoneId;
 use crate::limits;
 use crate::past::{self, Sample};
 use crate::snapshot::{Outline, Snapshot, TaskOutline};
@@ -106,15 +107,37 @@ pub struct Accuracy {
     pub tasks: usize,
 }
 
-pub fn flow(snapshot: &Snapshot, now: Timestamp, today: Date) -> Flow {
-    let finished = finished(snapshot);
+impl By {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+        }
+    }
+}
+
+/// What was finished in each of the last days or weeks, the present one last; empty where nothing
+/// ever was.
+pub fn finished_lately(
+    snapshot: &Snapshot,
+    only: Option<MilestoneId>,
+    today: Date,
+) -> (By, Vec<Span>) {
+    let finished = finished(snapshot, only);
     let by = by(&finished, today);
-    let spans = spans(&finished, by, today);
-    let samples = past::samples(snapshot);
+    (by, spans(&finished, by, today))
+}
+
+/// Of everything that was done, or of what was done in one milestone.
+pub fn flow(snapshot: &Snapshot, only: Option<MilestoneId>, now: Timestamp, today: Date) -> Flow {
+    let finished = finished(snapshot, only);
+    let (by, spans) = finished_lately(snapshot, only, today);
+    let mut samples = past::samples(snapshot);
+    samples.retain(|sample| only.is_none_or(|only| sample.task.milestone == only));
     let times: Vec<Effort> = finished.iter().filter_map(|done| done.worked).collect();
     Flow {
         velocity: velocity(&spans),
-        busy: Known::after(times.len(), USUAL_MIN, || busy(snapshot, &spans, now)),
+        busy: Known::after(times.len(), USUAL_MIN, || busy(snapshot, only, &spans, now)),
         spans,
         by,
         cycle: Known::after(times.len(), USUAL_MIN, || usual(times)),
@@ -131,8 +154,8 @@ struct Finished {
 }
 
 /// The latest last.
-fn finished(snapshot: &Snapshot) -> Vec<Finished> {
-    let all = snapshot.outlines.values().flat_map(|outline: &Outline| &outline.tasks);
+fn finished(snapshot: &Snapshot, only: Option<MilestoneId>) -> Vec<Finished> {
+    let all = shown(snapshot, only).flat_map(|outline: &Outline| &outline.tasks);
     let done = all.filter(|task| task.status == TaskStatus::Completed);
     let local = |at: Timestamp| at.to_zoned(snapshot.settings.zone.clone()).date();
     let mut finished: Vec<Finished> = done
@@ -146,6 +169,10 @@ fn finished(snapshot: &Snapshot) -> Vec<Finished> {
         .collect();
     finished.sort_by_key(|done| done.on);
     finished
+}
+
+fn shown(snapshot: &Snapshot, only: Option<MilestoneId>) -> impl Iterator<Item = &Outline> {
+    snapshot.outlines.values().filter(move |outline| only.is_none_or(|only| outline.id == only))
 }
 
 fn by(finished: &[Finished], today: Date) -> By {
@@ -203,11 +230,11 @@ fn velocity(spans: &[Span]) -> Known<Velocity> {
 }
 
 /// Of all working time since the first of the spans, that in which any task was in progress.
-fn busy(snapshot: &Snapshot, spans: &[Span], now: Timestamp) -> u32 {
+fn busy(snapshot: &Snapshot, only: Option<MilestoneId>, spans: &[Span], now: Timestamp) -> u32 {
     let Some(first) = spans.first() else { return 0 };
     let local = |at: Timestamp| at.to_zoned(snapshot.settings.zone.clone()).datetime();
     let (begin, now) = (first.starts.to_datetime(Time::midnight()), local(now));
-    let tasks = snapshot.outlines.values().flat_map(|outline| &outline.tasks);
+    let tasks = shown(snapshot, only).flat_map(|outline| &outline.tasks);
     let mut worked: Vec<(DateTime, DateTime)> = tasks
         .filter_map(|task| {
             let over = task.status != TaskStatus::InProgress;
@@ -274,7 +301,7 @@ mod tests {
 
     fn seen(tasks: &[serde_json::Value]) -> Flow {
         let snapshot = project(&[json!({"id": "milestone-001", "title": "M", "tasks": tasks})]);
-        flow(&snapshot, "2026-11-02T18:00:00Z".parse().unwrap(), TODAY)
+        flow(&snapshot, None, "2026-11-02T18:00:00Z".parse().unwrap(), TODAY)
     }
 
     #[test]

@@ -112,11 +112,11 @@ fn figures(page: &mut Page, view: &Burning) {
         let said = format!("{first} at first, {last} now");
         figure(page, "Tasks left", style::ID, &left, &said);
     }
-    let weeks: Vec<u32> = view.velocity.iter().map(|week| week.tasks).collect();
-    if let Some(last) = view.velocity.last() {
-        let tasks = words::count(size(last.tasks), "task");
+    let finished: Vec<u32> = view.finished.iter().map(|span| span.completed).collect();
+    if let Some(last) = view.finished.last() {
+        let tasks = words::count(size(last.completed), "task");
         let said = format!("{tasks} ({}) in this one", amount(last.work));
-        figure(page, "Done a week", style::GOOD, &weeks, &said);
+        figure(page, &format!("Done a {}", view.by.word()), style::GOOD, &finished, &said);
     }
     page.gap();
 }

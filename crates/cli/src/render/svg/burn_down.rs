@@ -50,7 +50,7 @@ fn known(view: &Burning) -> String {
     plot.axes(&mut svg);
     plot.lines(&mut svg);
     plot.dates(&mut svg);
-    weeks(&mut svg, view);
+    finished(&mut svg, view);
     let mut signs =
         vec![(Sign::Line("line"), "work left"), (Sign::Line("scope link"), "all the work")];
     if view.ideal.is_some() {
@@ -149,34 +149,50 @@ fn path(points: impl Iterator<Item = (i64, i64)>) -> String {
     data
 }
 
-/// A bar for each week, this one pale because it is not over.
-fn weeks(svg: &mut Svg, view: &Burning) {
+/// A bar for each day or week, the present one pale because it is not over.
+fn finished(svg: &mut Svg, view: &Burning) {
     let room = WIDTH - EDGE - WEEKS;
-    svg.text((WEEKS, TOP - 14), Anchor::Start, "ink bold", "Tasks done a week");
+    svg.text(
+        (WEEKS, TOP - 14),
+        Anchor::Start,
+        "ink bold",
+        &format!("Tasks done a {}", view.by.word()),
+    );
     svg.line((WEEKS, BOTTOM), (WIDTH - EDGE, BOTTOM), "axis");
-    let most = view.velocity.iter().map(|week| i64::from(week.tasks)).max().unwrap_or(0);
+    let most = view.finished.iter().map(|span| i64::from(span.completed)).max().unwrap_or(0);
     if most == 0 {
         svg.text((WEEKS, BOTTOM - 12), Anchor::Start, "soft", "none yet");
         return;
     }
-    let count = int(view.velocity.len());
+    let count = int(view.finished.len());
     let (step, last) = (room / count.max(8), count - 1);
-    for (at, week) in (0..).zip(&view.velocity) {
-        let height = i64::from(week.tasks) * (BOTTOM - TOP - 24) / most;
+    for (at, span) in (0..).zip(&view.finished) {
+        let height = i64::from(span.completed) * (BOTTOM - TOP - 24) / most;
         let (x, y) = (WEEKS + at * step, BOTTOM - height);
         let class = if at == last { "doing pale" } else { "doing" };
-        let title = format!("week of {}: {} ({})", week.monday, week.tasks, amount(week.work));
+        let title = format!(
+            "{} of {}: {} ({})",
+            view.by.word(),
+            span.starts,
+            span.completed,
+            amount(span.work)
+        );
         svg.rect((x + 1, y), (step - 3, height), 2, class, Some(&title));
-        if week.tasks > 0 {
+        if span.completed > 0 {
             let middle = (x + step / 2, y - 5);
-            svg.text(middle, Anchor::Middle, "soft small", &week.tasks.to_string());
+            svg.text(middle, Anchor::Middle, "soft small", &span.completed.to_string());
         }
     }
     // Both labels need their room.
-    if let Some(first) = view.velocity.first().filter(|_| count * step > 110) {
-        let label = first.monday.strftime("%b %-d").to_string();
+    if let Some(first) = view.finished.first().filter(|_| count * step > 110) {
+        let label = first.starts.strftime("%b %-d").to_string();
         svg.text((WEEKS, BOTTOM + 20), Anchor::Start, "soft small", &label);
     }
     let middle = WEEKS + last * step + step / 2;
-    svg.text((middle, BOTTOM + 20), Anchor::Middle, "soft small", "this week");
+    svg.text(
+        (middle, BOTTOM + 20),
+        Anchor::Middle,
+        "soft small",
+        &format!("this {}", view.by.word()),
+    );
 }

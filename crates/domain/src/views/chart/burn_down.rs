@@ -6,12 +6,12 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::effort::{Effort, Estimate};
+use crate::effort::Effort;
 use crate::ids::MilestoneId;
-use crate::limits;
 use crate::past::{Standing, Trail};
-use crate::snapshot::{Outline, Snapshot, TaskOutline};
-use crate::status::{MilestoneStatus, TaskStatus};
+use crate::snapshot::{Outline, Snapshot};
+use crate::status::MilestoneStatus;
+use crate::views::flow::{By, Span, finished_lately};
 
 /// A line needs two points.
 const DAYS_NEEDED: u32 = 2;
@@ -40,8 +40,9 @@ pub struct Burning {
     pub ideal: Option<Ideal>,
     /// The work that would be left today at that pace.
     pub ideal_work_left: Option<Effort>,
-    /// The last weeks, this one included.
-    pub velocity: Vec<Week>,
+    /// What was finished lately, the present day or week last.
+    pub finished: Vec<Span>,
+    pub by: By,
 }
 
 /// How things were at the end of a day.
@@ -63,15 +64,6 @@ pub struct Ideal {
     pub from: Date,
     pub until: Date,
     pub tasks: u32,
-    pub work: Effort,
-}
-
-/// What was completed in a week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Week {
-    pub monday: Date,
-    pub tasks: u32,
-    /// What the completed tasks were expected to take.
     pub work: Effort,
 }
 
@@ -139,6 +131,7 @@ pub fn burn_down(
     let dues = trails.keys().filter(|id| of_interest(id)).filter(open);
     let due = dues.filter_map(|id| snapshot.outline(*id)?.due).max();
     let ideal = ideal(&days, outline.and_then(|outline| outline.start), due);
+    let (by, finished) = finished_lately(snapshot, only, today);
     BurnDown::Known(Burning {
         milestone: only,
         title: outline.map(|outline| outline.title.clone()),
@@ -147,12 +140,13 @@ pub fn burn_down(
         ideal,
         ideal_work_left: ideal.and_then(|ideal| ideal.work_left(today)),
         days,
-        velocity: velocity(snapshot, only, today),
+        finished,
+        by,
     })
 }
 
 /// Days are those of UTC in a trail and may be ahead of ours: what is known now counts for today.
-fn days(trails: &[&Trail], today: Date) -> Vec<Day> {
+pub fn days(trails: &[&Trail], today: Date) -> Vec<Day> {
     let begins = trails.iter().filter_map(|trail| trail.0.first()).map(|standing| standing.day);
     let Some(first) = begins.min() else { return Vec::new() };
     let earliest = today.saturating_sub(DAYS_MAX.days());
@@ -194,50 +188,6 @@ fn ideal(days: &[Day], start: Option<Date>, due: Option<Date>) -> Option<Ideal> 
     (from < until).then_some(Ideal { from, until, tasks: now.tasks, work: now.work })
 }
 
-/// What was completed in each of the last weeks, up to this one, none left out; empty where
-/// nothing ever was.
-///
-/// Told by when tasks were completed, as documents say it: a trail begins when a document was
-/// first seen, and what was done before that was not done in that week.
-pub fn velocity(snapshot: &Snapshot, only: Option<MilestoneId>, today: Date) -> Vec<Week> {
-    let shown = snapshot.outlines.values().filter(|o| only.is_none_or(|only| only == o.id));
-    let mut weeks: BTreeMap<Date, Week> = BTreeMap::new();
-    for task in shown.flat_map(|outline| &outline.tasks) {
-        let Some(day) = completed_on(snapshot, task) else { continue };
-        let week = weeks.entry(monday(day.min(today))).or_insert_with_key(|monday| empty(*monday));
-        let effort = task.estimate.map_or(limits::ASSUMED_EFFORT, Estimate::expected);
-        week.tasks += 1;
-        week.work = week.work.saturating_add(effort);
-    }
-    let Some(first) = weeks.keys().next().copied() else { return Vec::new() };
-    let this = monday(today);
-    let back = i64::try_from(limits::VELOCITY_WEEKS).unwrap_or(0) - 1;
-    let mut week = first.max(this.saturating_sub(back.weeks()));
-    let mut shown = Vec::new();
-    while week <= this {
-        shown.push(weeks.get(&week).copied().unwrap_or_else(|| empty(week)));
-        match week.checked_add(1.week()) {
-            Ok(next) => week = next,
-            Err(_) => break,
-        }
-    }
-    shown
-}
-
-fn completed_on(snapshot: &Snapshot, task: &TaskOutline) -> Option<Date> {
-    let at = task.completed_at.filter(|_| task.status == TaskStatus::Completed)?;
-    Some(at.to_zoned(snapshot.settings.zone.clone()).date())
-}
-
-fn empty(monday: Date) -> Week {
-    Week { monday, tasks: 0, work: Effort::default() }
-}
-
-/// The Monday of a day's week; the calendar's own first days have none before them.
-fn monday(day: Date) -> Date {
-    day.saturating_sub(i64::from(day.weekday().to_monday_zero_offset()).days())
-}
-
 pub(super) fn days_between(from: Date, until: Date) -> i64 {
     (until - from).get_days().into()
 }
@@ -248,7 +198,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::views::testing::{TODAY, project, task};
+    use crate::views::testing::{TODAY, project};
 
     fn standing(day: Date, tasks: u32, completed: u32) -> Standing {
         let days = |tasks: u32| Effort::from_minutes(tasks * 480);
@@ -322,24 +272,5 @@ mod tests {
         let view = known(burn_down(&snapshot, &trails, None, TODAY));
         assert_eq!(view.days.len(), 2);
         assert_eq!(view.now().map(|day| day.tasks_left), Some(1));
-    }
-
-    #[test]
-    fn weeks_are_told_by_when_tasks_were_completed() {
-        let done = |at: &str| json!({"status": "completed", "completed_at": at});
-        let snapshot = project(&[json!({"id": "milestone-001", "title": "A", "tasks": [
-            task(1, &done("2026-10-13T12:00:00Z")),
-            task(2, &done("2026-10-26T00:00:00Z")),
-            task(3, &done("2026-11-01T23:00:00Z")),
-            task(4, &json!({"status": "completed"})),
-            task(5, &json!({"status": "in_progress"})),
-        ]})]);
-        let weeks = velocity(&snapshot, None, TODAY);
-        let told: Vec<_> = weeks.iter().map(|w| (w.monday.to_string(), w.tasks)).collect();
-        let day = |day: &str| format!("2026-{day}");
-        let wanted = [("10-12", 1), ("10-19", 0), ("10-26", 2), ("11-02", 0)];
-        assert_eq!(told, wanted.map(|(monday, tasks)| (day(monday), tasks)));
-        assert_eq!(weeks[2].work.to_string(), "2d");
-        assert_eq!(velocity(&snapshot, Some(MilestoneId(2)), TODAY), []);
     }
 }
