@@ -52,12 +52,15 @@ pub struct Question {
     pub workers: Option<u32>,
     pub trials: u32,
     pub seed: u64,
+    /// Also why then: what decides the date, and what one more worker would change. That takes
+    /// several times as long.
+    pub why: bool,
 }
 
 impl Default for Question {
     /// As many trials as it takes for P95 not to hang on luck by more than half a percent.
     fn default() -> Self {
-        Self { only: None, workers: None, trials: 2_000, seed: 20_261_102 }
+        Self { only: None, workers: None, trials: 2_000, seed: 20_261_102, why: true }
     }
 }
 
@@ -265,6 +268,7 @@ fn answer(known: &Known<'_>, question: &Question, workers: Workers) -> Answer {
         workers: workers.count,
         trials,
         seed: question.seed,
+        why: question.why,
     };
     Ok((run.outcome(), assumptions))
 }
@@ -278,6 +282,7 @@ struct Run<'a> {
     workers: u32,
     trials: u32,
     seed: u64,
+    why: bool,
 }
 
 impl Run<'_> {
@@ -293,7 +298,7 @@ impl Run<'_> {
                 figures.extend_from_slice(&block.finish[at(step)][..block.used]);
             }
             totals.extend_from_slice(&why::total(block, &steps)[..block.used]);
-            if chains.traced < why::TRACED_TRIALS {
+            if self.why && chains.traced < why::TRACED_TRIALS {
                 chains.trace(self.network, &layout, block, &steps);
             }
         });
@@ -302,7 +307,13 @@ impl Run<'_> {
         base.sort_unstable_by(f32::total_cmp);
         totals.sort_unstable_by(f32::total_cmp);
         let finish = self.quantiles(&totals);
-        let more = self.one_more_worker(&base, &totals);
+        let more = self.why.then(|| self.one_more_worker(&base, &totals));
+        let (more, no_gain) = match more {
+            Some(Ok(effect)) => (Some(effect), None),
+            Some(Err(no_gain)) => (None, Some(no_gain)),
+            None => (None, None),
+        };
+        let drivers = if self.why { self.drivers(&chains, &layout, &base) } else { Vec::new() };
         let mut milestones: Vec<MilestoneForecast> = self
             .groups
             .iter()
@@ -314,9 +325,9 @@ impl Run<'_> {
             finish: Some(finish),
             milestones,
             histogram: self.histogram(&totals),
-            drivers: self.drivers(&chains, &layout, &base),
-            one_more_worker: more.as_ref().ok().cloned(),
-            no_gain: more.err(),
+            drivers,
+            one_more_worker: more,
+            no_gain,
         }
     }
 
@@ -763,8 +774,13 @@ mod tests {
         let answer = ask(&one(&tasks), 1);
         assert_eq!(answer.finish.unwrap().p95, Date::MAX);
         assert!(answer.histogram.len() <= 41);
-        let question =
-            Question { workers: Some(0), trials: 0, only: Some(MilestoneId(1)), seed: 0 };
+        let question = Question {
+            workers: Some(0),
+            trials: 0,
+            only: Some(MilestoneId(1)),
+            seed: 0,
+            why: true,
+        };
         let least = forecast(&one(&[task(1, &json!({"estimate": 0}))]), &question, now(), TODAY);
         assert_eq!((least.trials, least.workers.count), (1, 1));
         assert!(

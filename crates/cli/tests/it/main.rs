@@ -17,6 +17,7 @@ mod plan;
 mod safety;
 mod screens;
 mod search;
+mod seed;
 mod shells;
 mod storage;
 mod views;

@@ -14,7 +14,7 @@ use super::gates::{GateState, waiting};
 use super::list::{Row, rows};
 use super::next::HeldTask;
 pub use super::pairs::Pair;
-use super::upcoming::{Due, upcoming};
+use super::upcoming::{Due, due};
 use super::when::Clock;
 use super::{ClaimState, ConditionState, open_tasks, pairs};
 use crate::dependencies::{Dependencies, Plan};
@@ -31,7 +31,7 @@ use crate::status::{MilestoneStatus, TaskStatus};
 const BURN_DOWN_DAYS: usize = 28;
 
 /// How much may be drawn for the forecast of a dashboard.
-const TRIALS_TIMES_TASKS: u32 = 1_000_000;
+const TRIALS_TIMES_TASKS: u32 = 500_000;
 const TRIALS_MIN: u32 = 200;
 
 const A_DAY: Effort = Effort::from_minutes(8 * 60);
@@ -161,7 +161,9 @@ pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, moment: Moment<
     conflicts.retain(|pair| only.is_none_or(|only| pair.concerns(only)));
     let problems = snapshot.problems.iter();
     let problems = problems.filter(|p| only.is_none() || p.milestone.is_none_or(of_interest));
-    let question = Question { only, trials: trials(snapshot), ..Question::default() };
+    let mut due = due(snapshot, plan.as_ref(), &clock);
+    due.retain(|due| of_interest(due.what.id.milestone()));
+    let question = Question { only, trials: trials(snapshot), why: false, ..Question::default() };
     let forecast = forecast(snapshot, &question, moment.now, today);
     let mut gates = waiting(snapshot);
     gates.retain(|gate| of_interest(gate.milestone));
@@ -172,10 +174,16 @@ pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, moment: Moment<
         flow: flow(snapshot, only, moment.now, today),
         burn_down: burn_down(moment),
         scope: scope_change(snapshot, moment.trails),
-        due: due(snapshot, only, today),
+        due,
         risks: risks(shown()),
         totals: totals(snapshot, shown(), &tasks),
-        milestones: lines(snapshot, shown(), plan.as_ref(), &clock, &forecast),
+        milestones: lines(
+            snapshot,
+            rows(shown(), &board, plan.as_ref(), &clock),
+            plan.as_ref(),
+            &clock,
+            &forecast,
+        ),
         finish: plan.as_ref().map(|plan| clock.finish(plan.total().minutes().into())),
         forecast,
         critical_path: plan.as_ref().map(|p| steps(snapshot, p, &clock, only)).unwrap_or_default(),
@@ -261,9 +269,9 @@ fn totals<'a>(
     totals
 }
 
-fn lines<'a>(
-    snapshot: &'a Snapshot,
-    shown: impl Iterator<Item = &'a Outline>,
+fn lines(
+    snapshot: &Snapshot,
+    rows: Vec<Row>,
     plan: Option<&Plan<'_, '_>>,
     clock: &Clock<'_>,
     forecast: &Forecast,
@@ -279,7 +287,7 @@ fn lines<'a>(
         let expected = expected.get(&row.id).copied().filter(|_| left);
         Line { row, finish, expected, criteria_open }
     };
-    rows(snapshot, shown, clock.today).into_iter().map(line).collect()
+    rows.into_iter().map(line).collect()
 }
 
 fn steps(
@@ -365,12 +373,6 @@ fn scope_change(snapshot: &Snapshot, trails: &BTreeMap<MilestoneId, Trail>) -> O
         sum.work_now = sum.work_now.saturating_add(now.work);
     }
     change
-}
-
-fn due(snapshot: &Snapshot, only: Option<MilestoneId>, today: Date) -> Vec<Due> {
-    let mut due = upcoming(snapshot, today).due;
-    due.retain(|due| only.is_none_or(|only| due.what.id.milestone() == only));
-    due
 }
 
 fn risks<'a>(shown: impl Iterator<Item = &'a Outline>) -> Vec<OpenRisk> {

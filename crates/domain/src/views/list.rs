@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::when::{Clock, Pace};
-use crate::dependencies::Dependencies;
+use crate::dependencies::{Dependencies, Plan};
 use crate::ids::{MilestoneId, Node};
 use crate::progress::Progress;
 use crate::readiness::{Board, Readiness};
@@ -59,21 +59,22 @@ pub fn list(snapshot: &Snapshot, filter: &Filter, today: Date) -> List {
         snapshot.outlines.values().filter(|outline| filter.takes(outline)).collect();
     let total = chosen.len();
     let shown = filter.limit.unwrap_or(usize::MAX);
-    let milestones = rows(snapshot, chosen.into_iter().take(shown), today);
-    List { milestones, total }
-}
-
-pub(super) fn rows<'a>(
-    snapshot: &'a Snapshot,
-    outlines: impl Iterator<Item = &'a Outline>,
-    today: Date,
-) -> Vec<Row> {
     let board = Board::new(snapshot, today);
     let graph = Dependencies::of(snapshot);
     let plan = graph.plan(snapshot, today);
     let clock = Clock { calendar: &snapshot.settings.calendar, today };
+    let milestones = rows(chosen.into_iter().take(shown), &board, plan.as_ref(), &clock);
+    List { milestones, total }
+}
+
+pub(super) fn rows<'a>(
+    outlines: impl Iterator<Item = &'a Outline>,
+    board: &Board<'_>,
+    plan: Option<&Plan<'_, '_>>,
+    clock: &Clock<'_>,
+) -> Vec<Row> {
     let row = |outline: &Outline| {
-        let window = plan.as_ref().and_then(|plan| plan.window(Node::Milestone(outline.id)));
+        let window = plan.and_then(|plan| plan.window(Node::Milestone(outline.id)));
         let over = outline.status.is_closed() || outline.archived;
         Row {
             id: outline.id,
@@ -84,9 +85,9 @@ pub(super) fn rows<'a>(
             assignee: outline.assignee.clone(),
             labels: outline.labels.clone(),
             due: outline.due,
-            pace: clock.pace(outline, plan.as_ref()),
+            pace: clock.pace(outline, plan),
             progress: outline.progress(),
-            ready: ready(&board, outline),
+            ready: ready(board, outline),
             in_progress: in_progress(outline),
             critical: !over && window.is_some_and(|window| window.critical),
             archived: outline.archived,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::when::Clock;
 use super::{Related, open_tasks};
-use crate::dependencies::Dependencies;
+use crate::dependencies::{Dependencies, Plan};
 use crate::ids::Node;
 use crate::readiness::{Board, Readiness, Reason};
 use crate::snapshot::Snapshot;
@@ -52,15 +52,7 @@ pub fn upcoming(snapshot: &Snapshot, today: Date) -> Upcoming {
     let plan = graph.plan(snapshot, today);
     let clock = Clock { calendar: &snapshot.settings.calendar, today };
     let window = |node| plan.as_ref().and_then(|plan| plan.window(node));
-    let mut due: Vec<Due> = deadlines(snapshot)
-        .filter(|(_, due)| *due <= until)
-        .map(|(node, due)| Due {
-            what: Related::of(snapshot, node),
-            due,
-            finish: window(node).map(|window| clock.finish(window.early_finish)),
-        })
-        .collect();
-    due.sort_by_key(|due| (due.due, due.what.id));
+    let mut due = due(snapshot, plan.as_ref(), &clock);
     let board = Board::new(snapshot, today);
     let mut ready_next: Vec<ReadyNext> = open_tasks(snapshot)
         .filter_map(|(id, ..)| match board.readiness(id) {
@@ -79,6 +71,21 @@ pub fn upcoming(snapshot: &Snapshot, today: Date) -> Upcoming {
     due.truncate(LINES_MAX);
     ready_next.truncate(LINES_MAX);
     Upcoming { until, due, due_total, ready_next, ready_next_total }
+}
+
+/// What is due by then and not done, overdue things first.
+pub(super) fn due(snapshot: &Snapshot, plan: Option<&Plan<'_, '_>>, clock: &Clock<'_>) -> Vec<Due> {
+    let until = clock.today.saturating_add(AHEAD_DAYS.days());
+    let finish = |node| {
+        let window = plan.and_then(|plan| plan.window(node))?;
+        Some(clock.finish(window.early_finish))
+    };
+    let mut due: Vec<Due> = deadlines(snapshot)
+        .filter(|(_, due)| *due <= until)
+        .map(|(node, due)| Due { what: Related::of(snapshot, node), due, finish: finish(node) })
+        .collect();
+    due.sort_by_key(|due| (due.due, due.what.id));
+    due
 }
 
 /// Every date that something open has to keep.
