@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -73,11 +74,31 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
     std::process::exit(i32::from(u8::from(Exit::Failed)));
 }
 
+/// What the guide of this program shows and this version cannot do: people look for it.
+fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
+    const VERBS: [&str; 10] =
+        ["execute", "session", "agent", "worker", "serve", "mcp", "sync", "release", "ci", "doc"];
+    const FLAGS: [&str; 4] =
+        ["--agents", "--deployment-status", "--optimize-database", "--planner"];
+    let word = word.to_str()?;
+    let name = word.split('=').next().unwrap_or_default();
+    let later = if place == 0 { &VERBS[..] } else { &FLAGS[..] };
+    later.iter().copied().find(|later| *later == name)
+}
+
 /// What was typed is repeated in the message, so the message is made from cleaned arguments.
 fn refuse_arguments(error: clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let _ = error.print();
         return Exit::Done.into();
+    }
+    if let Some(name) = (0..).zip(env::args_os().skip(1)).find_map(not_built_yet) {
+        let failure = Failure::usage(
+            format!("`{name}` is not built yet in this version"),
+            "see what there is: `milestone --help`",
+        );
+        Output::new(env::args_os().any(|arg| arg == "--json")).fail(&failure);
+        return Exit::Usage.into();
     }
     let cleaned = env::args_os().map(|arg| crate::render::page::clean(arg.to_string_lossy()));
     let error = Cli::try_parse_from(cleaned).err().unwrap_or(error);

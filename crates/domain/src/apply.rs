@@ -148,7 +148,6 @@ fn change_task(milestone: &mut Milestone, name: TaskName, change: impl FnOnce(&m
 }
 
 fn set_task_status(task: &mut Task, to: TaskStatus, recorded: &Recorded) {
-    task.status = to;
     match to {
         TaskStatus::InProgress => {
             task.started_at.get_or_insert(recorded.at);
@@ -160,14 +159,18 @@ fn set_task_status(task: &mut Task, to: TaskStatus, recorded: &Recorded) {
             task.progress = None;
         }
         TaskStatus::Pending => {
+            // What was blocked and goes on has not lost what was done of it.
+            if task.status != TaskStatus::Blocked {
+                task.progress = None;
+            }
             task.started_by = None;
             task.completed_at = None;
-            task.progress = None;
         }
         TaskStatus::Blocked | TaskStatus::Failed | TaskStatus::Cancelled => {
             task.completed_at = None;
         }
     }
+    task.status = to;
 }
 
 fn stamp_milestone(milestone: &mut Milestone, recorded: &Recorded) {

@@ -370,16 +370,21 @@ impl JsonSchema for Uid {
     }
 }
 
-/// The candidate that a person most likely meant by `wanted`.
+/// The candidate that a person most likely meant by `wanted`, if it is one slip away.
 pub fn nearest<T: Copy + Ord + fmt::Display>(
     wanted: T,
     candidates: impl IntoIterator<Item = T>,
 ) -> Option<T> {
     let wanted = wanted.to_string();
-    candidates
-        .into_iter()
-        .min_by_key(|candidate| (distance(&wanted, &candidate.to_string()), *candidate))
+    let near = candidates.into_iter().map(|candidate| {
+        let slips = distance(&wanted, &candidate.to_string());
+        (slips, candidate)
+    });
+    near.filter(|(slips, _)| *slips <= SLIPS_MAX).min().map(|(_, candidate)| candidate)
 }
+
+/// More than this, and another id was meant than any that there is.
+const SLIPS_MAX: usize = 1;
 
 /// Edits between two ids; ids are ASCII and short.
 fn distance(a: &str, b: &str) -> usize {
@@ -447,6 +452,7 @@ mod tests {
     fn the_nearest_id_is_the_one_with_the_fewest_slips() {
         let known = [1, 12, 21, 107].map(MilestoneId);
         assert_eq!(nearest(MilestoneId(17), known), Some(MilestoneId(12)));
+        assert_eq!(nearest(MilestoneId(93), known), None, "nobody meant any of these");
         assert_eq!(nearest(MilestoneId(7), []), None);
     }
 }

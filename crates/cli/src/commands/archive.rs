@@ -7,7 +7,7 @@ use milestone_domain::command::{Closing, Command};
 use milestone_domain::document::{Lessons, Milestone};
 use milestone_domain::ids::MilestoneId;
 use milestone_domain::refusal::Refusal;
-use milestone_domain::snapshot::Scope;
+use milestone_domain::snapshot::{Outline, Scope};
 use milestone_domain::status::MilestoneStatus;
 use milestone_domain::views::retrospective::{Retrospective, retrospective};
 use serde::Serialize;
@@ -36,7 +36,8 @@ pub struct ArchiveArgs {
     /// Milestones, with commas or spaces between them
     #[arg(value_name = "ID", required_unless_present = "batch", value_delimiter = ',')]
     ids: Vec<Target>,
-    /// Every milestone that is completed, or whose tasks and criteria are
+    /// Every milestone that is completed, or whose tasks and criteria are; with --release only
+    /// those of that release, or where none names it, those of none
     #[arg(long, conflicts_with_all = ["ids", "force", "evidence"])]
     batch: bool,
     /// The release that they belong to, noted in each
@@ -73,7 +74,7 @@ struct Archived {
 
 pub fn run(app: &App, args: &ArchiveArgs) -> Result<(), Failure> {
     let ids = match args.batch {
-        true => finished(app)?,
+        true => finished(app, args.release.as_deref())?,
         false => args.ids.iter().map(|id| id.milestone(app)).collect::<Result<_, _>>()?,
     };
     let mut archived = Archived { milestones: Vec::new(), retrospectives: Vec::new() };
@@ -95,20 +96,33 @@ pub fn run(app: &App, args: &ArchiveArgs) -> Result<(), Failure> {
     })
 }
 
-/// Those that somebody completed, and those that only wait for somebody to say so.
-fn finished(app: &App) -> Result<Vec<MilestoneId>, Failure> {
+/// Those that somebody completed, and those that only wait for somebody to say so: of the release,
+/// or, where none belongs to it yet, of none. What belongs to another release stays.
+fn finished(app: &App, release: Option<&str>) -> Result<Vec<MilestoneId>, Failure> {
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
-    let finished = snapshot.open().filter(|outline| match outline.status {
-        MilestoneStatus::Completed => true,
-        MilestoneStatus::InProgress => {
-            let tasks = outline.progress();
-            tasks.tasks_total > 0
-                && outline.tasks.iter().all(|task| task.status.is_closed())
-                && outline.criteria_open == 0
+    let begun = snapshot.open().any(|o| release.is_some() && o.release.as_deref() == release);
+    let belongs = |outline: &&Outline| match release {
+        None => true,
+        Some(_) if begun => outline.release.as_deref() == release,
+        Some(_) => outline.release.is_none(),
+    };
+    let mut finished = Vec::new();
+    for outline in snapshot.open().filter(belongs) {
+        let tasks_done =
+            !outline.tasks.is_empty() && outline.tasks.iter().all(|task| task.status.is_closed());
+        match outline.status {
+            MilestoneStatus::Completed => finished.push(outline.id),
+            MilestoneStatus::InProgress if tasks_done && outline.criteria_open == 0 => {
+                finished.push(outline.id);
+            }
+            MilestoneStatus::InProgress if tasks_done => {
+                let id = outline.id;
+                output::warn(&format!("{id} stays: its tasks are done and criteria are open"));
+            }
+            _ => {}
         }
-        _ => false,
-    });
-    Ok(finished.map(|outline| outline.id).collect())
+    }
+    Ok(finished)
 }
 
 fn archive(app: &App, id: MilestoneId, args: &ArchiveArgs) -> Result<Retrospective, Failure> {

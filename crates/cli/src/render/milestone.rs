@@ -24,6 +24,7 @@ pub fn milestone(page: &mut Page, view: &MilestoneView) {
     if let Some(schedule) = &view.schedule {
         plan(page, schedule);
     }
+    lessons(page, view);
     rest(page, &view.document);
     problems(page, &view.problems);
 }
@@ -124,6 +125,13 @@ fn risks(page: &mut Page, risks: &[Risk]) {
     }
 }
 
+fn lessons(page: &mut Page, view: &MilestoneView) {
+    let lessons = &view.document.lessons;
+    task::list(page, "Went well", &lessons.went_well);
+    task::list(page, "To improve", &lessons.improve);
+    task::list(page, "For the next time", &lessons.recommendations);
+}
+
 fn plan(page: &mut Page, schedule: &MilestoneSchedule) {
     if let Some(when) = &schedule.when {
         page.heading("Schedule");
@@ -142,11 +150,8 @@ pub fn missing(page: &mut Page, milestone: &Milestone) {
     let mut table = Table::new(&["", "", ""]);
     for task in milestone.tasks.iter().filter(|task| !task.status.is_closed()) {
         let id = milestone.task_id(task);
-        table.row(vec![
-            cell(style::ID, id),
-            cell(style::HINT, format!("milestone task done {id}")),
-            cell(style::PLAIN, &task.title),
-        ]);
+        let (tone, status) = words::task_status(task.status);
+        table.row(vec![cell(style::ID, id), cell(tone, status), cell(style::PLAIN, &task.title)]);
     }
     for criterion in milestone.criteria.iter().filter(|criterion| criterion.met.is_none()) {
         let number = criterion.id.unwrap_or_default();
@@ -190,6 +195,7 @@ fn rest(page: &mut Page, document: &Milestone) {
         "tasks",
         "criteria",
         "risks",
+        "lessons",
         "started_at",
         "completed_at",
         "retired_tasks",

@@ -7,6 +7,7 @@
 use std::fmt::{Display, Write as _};
 
 use anstyle::Style;
+use unicode_width::UnicodeWidthChar as _;
 
 use super::glyphs::Glyphs;
 
@@ -60,7 +61,13 @@ impl Page {
         self
     }
 
+    /// Ends a line. On a terminal, one that is too long goes on below, further in, at a word.
     pub fn end(&mut self) -> &mut Self {
+        let begins = self.text.rfind('\n').map_or(0, |end| end + 1);
+        if let Some(width) = self.width {
+            let line = self.text.split_off(begins);
+            self.text.push_str(&wrapped(&line, width));
+        }
         self.text.push('\n');
         self
     }
@@ -103,6 +110,35 @@ impl Page {
     pub fn spaces(&mut self, count: usize) {
         self.text.extend(std::iter::repeat_n(' ', count));
     }
+}
+
+/// A line, broken at spaces where it is wider than `width`. Colours take no room.
+fn wrapped(line: &str, width: usize) -> String {
+    let indent = line.len() - line.trim_start_matches(' ').len() + 2;
+    let mut text = String::with_capacity(line.len());
+    let (mut column, mut break_at, mut escape) = (0, None, false);
+    for c in line.chars() {
+        escape |= c == '\u{1b}';
+        let room = if escape { 0 } else { c.width().unwrap_or(0) };
+        escape &= c != 'm';
+        if column + room > width
+            && let Some((at, before)) = break_at.take()
+            && before > indent
+        {
+            let rest = text.split_off(at);
+            text.truncate(text.trim_end_matches(' ').len());
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', indent));
+            text.push_str(&rest);
+            column = indent + column - before;
+        }
+        text.push(c);
+        column += room;
+        if c == ' ' {
+            break_at = Some((text.len(), column));
+        }
+    }
+    text
 }
 
 /// A text as a page would show it, to measure it.
@@ -158,6 +194,22 @@ mod tests {
             page.say(text);
             assert_eq!(page.text(), expected);
         }
+    }
+
+    #[test]
+    fn only_a_terminal_breaks_lines_and_at_words() {
+        let shown = |width, text: &str| {
+            let mut page = Page::new(width);
+            page.say("  ").styled(super::super::style::WARN, text).end();
+            anstream::adapter::strip_str(page.text()).to_string()
+        };
+        let text = "one two three four";
+        assert_eq!(shown(None, text), "  one two three four\n");
+        assert_eq!(shown(Some(20), text), "  one two three four\n");
+        assert_eq!(shown(Some(14), text), "  one two\n    three four\n");
+        assert_eq!(shown(Some(10), text), "  one two\n    three\n    four\n");
+        assert_eq!(shown(Some(12), "日本語 日本語"), "  日本語\n    日本語\n");
+        assert_eq!(shown(Some(4), "unbreakable"), "  unbreakable\n");
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn what_is_missing_is_said_and_evidence_is_taken() {
     let project = worked();
     let refused = project.run(&["archive", "1"]);
     assert_eq!(refused.code, 5);
-    for part in ["milestone task done task-001-001", "--evidence \"1=...\"", "a user can sign in"] {
+    for part in ["task-001-001", "--evidence \"1=...\"", "a user can sign in"] {
         assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
     }
     project.ok(&["task", "done", "1.1"]);
@@ -99,4 +99,25 @@ fn a_fresh_clone_knows_what_happened_before_it() {
     assert!(copied.unwrap().success());
     assert!(log.contains("in progress"), "{log}");
     assert_eq!(clone.ok(&["task", "log", "1.1"]), log);
+}
+
+#[test]
+fn a_batch_leaves_what_belongs_to_another_release() {
+    let project = Environment::new();
+    for (title, release) in [("One", "v1.1.0"), ("Two", "v1.2.0"), ("Three", "")] {
+        let id = project.ok(&["plan", title, "--task", "Build"]);
+        let id = id.trim();
+        if !release.is_empty() {
+            project.ok(&["update", id, "--release", release]);
+        }
+        project.ok(&["task", "start", &format!("{}.1", &id[id.len() - 1..])]);
+        project.ok(&["task", "done", &format!("{}.1", &id[id.len() - 1..])]);
+    }
+    let names = |release: &str| {
+        let archived = project.json(&["archive", "--batch", "--release", release]);
+        archived["data"]["milestones"].to_string()
+    };
+    assert_eq!(names("v1.2.0"), r#"["milestone-002"]"#);
+    assert_eq!(names("v1.1.0"), r#"["milestone-001"]"#);
+    assert_eq!(names("v1.3.0"), r#"["milestone-003"]"#, "what had none becomes part of it");
 }

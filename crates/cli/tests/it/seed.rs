@@ -213,10 +213,13 @@ fn what_is_not_built_yet_is_refused_by_name() {
     let reader = Reader::new();
     reader.types(r#"/milestone/plan "Add user preferences""#);
     for (line, name) in [
-        ("/milestone/execute milestone-001 --agents 5 --coordination hierarchical", "'execute'"),
-        ("/milestone/update --agents", "'--agents'"),
-        ("/milestone/update milestone-001 --deployment-status", "'--deployment-status'"),
-        ("/milestone/update --optimize-database", "'--optimize-database'"),
+        (
+            "/milestone/execute milestone-001 --agents 5 --coordination hierarchical",
+            "`execute` is not built yet",
+        ),
+        ("/milestone/update --agents", "`--agents` is not built yet"),
+        ("/milestone/update milestone-001 --deployment-status", "`--deployment-status`"),
+        ("/milestone/update --optimize-database", "`--optimize-database`"),
     ] {
         let refused = reader.tries(line);
         assert_eq!(refused.code, 2, "{line}: {refused:?}");
