@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::advice::{Advice, advise};
@@ -35,7 +36,7 @@ const TRIALS_MIN: u32 = 200;
 
 const A_DAY: Effort = Effort::from_minutes(8 * 60);
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Dashboard {
     pub today: Date,
     /// Of everything that is shown.
@@ -68,7 +69,7 @@ pub struct Dashboard {
 }
 
 /// How much there was left at the end of a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Left {
     pub day: Date,
     pub tasks: u32,
@@ -76,7 +77,7 @@ pub struct Left {
 }
 
 /// How much more, or less, there is to do than when the work began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ScopeChange {
     pub tasks_then: u32,
     pub tasks_now: u32,
@@ -84,7 +85,7 @@ pub struct ScopeChange {
     pub work_now: Effort,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Totals {
     pub milestones: usize,
     pub milestones_by_status: BTreeMap<MilestoneStatus, usize>,
@@ -95,7 +96,7 @@ pub struct Totals {
     pub waiting: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Line {
     #[serde(flatten)]
     pub row: Row,
@@ -106,7 +107,7 @@ pub struct Line {
     pub criteria_open: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Step {
     pub id: Node,
     pub title: Option<String>,
@@ -114,7 +115,7 @@ pub struct Step {
     pub finish: Date,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Blocked {
     pub id: Node,
     pub title: String,
@@ -128,7 +129,7 @@ pub struct Blocked {
 }
 
 /// A risk of an open milestone.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OpenRisk {
     pub milestone: MilestoneId,
     /// The worst of those that are named there.
@@ -137,7 +138,7 @@ pub struct OpenRisk {
     pub others: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OpenCondition {
     #[serde(flatten)]
     pub condition: ConditionState,
