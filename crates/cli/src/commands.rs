@@ -57,7 +57,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Storage(args) => storage::run(app, args),
         Verb::Watch(args) => watch::run(app, &args),
         Verb::Config(args) => config::run(app, args),
-        Verb::Schema(args) => schema::run(&args),
+        Verb::Schema(args) => schema::run(app, &args),
         Verb::Integrate(args) => integrate::run(app, &args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(app, &args),

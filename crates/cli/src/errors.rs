@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::refusal::{Refusal, RefusalClass};
 use milestone_store::{Error, StoreError, StoreErrorClass};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Why a command did not do what it was asked to.
@@ -76,7 +77,7 @@ pub enum Failure {
 }
 
 /// What a process says about itself when it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(into = "u8")]
 pub enum Exit {
     Done = 0,
@@ -102,7 +103,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// One line of the table.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Entry {
     pub code: &'static str,
     pub exit: Exit,

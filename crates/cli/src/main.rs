@@ -9,6 +9,7 @@ mod errors;
 mod git;
 mod identity;
 mod integration;
+mod kinds;
 mod output;
 mod render;
 mod target;

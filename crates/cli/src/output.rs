@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 
+use milestone_domain::event::Recorded;
 use serde::Serialize;
 
 use crate::errors::{Entry, Failure};
+use crate::kinds::{Kind, Printed};
 use crate::render::glyphs::Glyphs;
 use crate::render::page::Page;
 use crate::render::style;
 
 /// The version of every JSON document that is printed.
-const JSON_VERSION: u32 = 1;
+pub const JSON_VERSION: u32 = 1;
 
 /// How this run prints.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +27,7 @@ pub struct Output {
 #[derive(Serialize)]
 struct Envelope<'a, T> {
     version: u32,
-    kind: &'a str,
+    kind: Kind,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,14 +50,9 @@ impl Output {
     }
 
     /// A view: the same facts as JSON, or as a page for people.
-    pub fn show(
-        self,
-        kind: &str,
-        data: &impl Serialize,
-        render: impl FnOnce(&mut Page),
-    ) -> Result<(), Failure> {
+    pub fn show(self, data: &impl Printed, render: impl FnOnce(&mut Page)) -> Result<(), Failure> {
         if self.json {
-            return self.json(kind, data, true);
+            return self.json(data);
         }
         let mut page = self.page();
         render(&mut page);
@@ -65,13 +62,12 @@ impl Output {
     /// What a change came to: the id alone where a script reads, the talk where a person does.
     pub fn done(
         self,
-        kind: &str,
-        data: &impl Serialize,
+        data: &impl Printed,
         id: &str,
         talk: impl FnOnce(&mut Page),
     ) -> Result<(), Failure> {
         if self.json {
-            return self.json(kind, data, true);
+            return self.json(data);
         }
         let mut page = self.page();
         talk(&mut page);
@@ -90,10 +86,10 @@ impl Output {
     }
 
     /// A line of a stream of events.
-    pub fn event(self, data: &impl Serialize, cursor: Option<&str>) -> Result<(), Failure> {
+    pub fn event(self, data: &Recorded, cursor: Option<&str>) -> Result<(), Failure> {
         let envelope = Envelope {
             version: JSON_VERSION,
-            kind: "event",
+            kind: Recorded::KIND,
             data: Some(data),
             error: None,
             cursor,
@@ -101,10 +97,15 @@ impl Output {
         self.write_json(&envelope, false)
     }
 
-    fn json(self, kind: &str, data: &impl Serialize, pretty: bool) -> Result<(), Failure> {
-        let envelope =
-            Envelope { version: JSON_VERSION, kind, data: Some(data), error: None, cursor: None };
-        self.write_json(&envelope, pretty)
+    fn json<T: Printed>(self, data: &T) -> Result<(), Failure> {
+        let envelope = Envelope {
+            version: JSON_VERSION,
+            kind: T::KIND,
+            data: Some(data),
+            error: None,
+            cursor: None,
+        };
+        self.write_json(&envelope, true)
     }
 
     fn write_json(self, value: &impl Serialize, pretty: bool) -> Result<(), Failure> {
@@ -127,7 +128,7 @@ impl Output {
         if self.json {
             let envelope: Envelope<'_, ()> = Envelope {
                 version: JSON_VERSION,
-                kind: "error",
+                kind: Entry::KIND,
                 data: None,
                 error: Some(&entry),
                 cursor: None,

@@ -29,7 +29,7 @@ pub use tree::{
 use crate::effort::{Effort, Estimate};
 use crate::ids::{MilestoneId, Reference, TaskId, TaskName, Uid};
 use crate::status::{CriterionKind, MilestoneStatus, Priority, TaskStatus};
-pub(crate) use text_or_mapping::text_or_mapping;
+pub(crate) use text_or_mapping::{or_text, text_or_mapping};
 
 /// A goal with tasks, criteria, risks, people and a place in the dependency graph.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -194,6 +194,7 @@ pub struct Task {
 /// Something that must be true at the end, and how that was seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
+#[schemars(transform = or_text)]
 pub struct Criterion {
     /// Its number; where the document gives none, the lowest one free, in order.
     pub id: Option<u32>,

@@ -222,7 +222,16 @@ impl JsonSchema for Effort {
         "Effort".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        if generator.contract().is_serialize() {
+            return json_schema!({
+                "description": "An amount of working time, the largest units first; a day is \
+                    8 hours, a week 5 days.",
+                "type": "string",
+                "pattern": r"^[0-9]+[wdhm]( [0-9]+[dhm])*$",
+                "examples": ["4h", "1d 4h", "2w"],
+            });
+        }
         json_schema!({
             "description": "An amount of working time. A number alone means hours; \
                 a day is 8 hours, a week 5 days, a month 20 days.",

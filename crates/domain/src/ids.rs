@@ -321,7 +321,7 @@ impl Node {
 
 /// Serde, and the schema, through the written form.
 macro_rules! as_text {
-    ($type:ident, $pattern:literal) => {
+    ($type:ident, written $written:literal, read $read:literal) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() {
@@ -347,18 +347,38 @@ macro_rules! as_text {
                 stringify!($type).into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "pattern": $pattern })
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let pattern = match generator.contract().is_serialize() {
+                    true => $written,
+                    false => $read,
+                };
+                json_schema!({ "type": "string", "pattern": pattern })
             }
         }
     };
 }
 
-as_text!(MilestoneId, r"^(milestone-)?[0-9]+$");
-as_text!(TaskId, r"^(task-[0-9]+-[0-9]+|[0-9]+\.[0-9]+)$");
-as_text!(TaskName, r"^task-[0-9]+(-[0-9]+)?$");
-as_text!(Reference, r"^(milestone-[0-9]+|task-[0-9]+(-[0-9]+)?|[0-9]+(\.[0-9]+)?)$");
-as_text!(Node, r"^(milestone-[0-9]+|task-[0-9]+-[0-9]+|[0-9]+(\.[0-9]+)?)$");
+as_text!(MilestoneId, written r"^milestone-[0-9]{3,}$", read r"^(milestone-)?[0-9]+$");
+as_text!(
+    TaskId,
+    written r"^task-[0-9]{3,}-[0-9]{3,}$",
+    read r"^(task-[0-9]+-[0-9]+|[0-9]+\.[0-9]+)$"
+);
+as_text!(
+    TaskName,
+    written r"^task-[0-9]{3,}(-[0-9]{3,})?$",
+    read r"^task-[0-9]+(-[0-9]+)?$"
+);
+as_text!(
+    Reference,
+    written r"^(milestone-[0-9]{3,}|task-[0-9]{3,}(-[0-9]{3,})?)$",
+    read r"^(milestone-[0-9]+|task-[0-9]+(-[0-9]+)?|[0-9]+(\.[0-9]+)?)$"
+);
+as_text!(
+    Node,
+    written r"^(milestone-[0-9]{3,}|task-[0-9]{3,}-[0-9]{3,})$",
+    read r"^(milestone-[0-9]+|task-[0-9]+-[0-9]+|[0-9]+(\.[0-9]+)?)$"
+);
 
 impl JsonSchema for Uid {
     fn schema_name() -> Cow<'static, str> {

@@ -1,12 +1,13 @@
 //! How far things are. There is one progress figure, and it is this one.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::{Milestone, Phase, ShownProgress, Task};
 use crate::status::TaskStatus;
 
 /// How far a milestone is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Progress {
     /// 100 only when everything is done: rounded down.
     pub percentage: u32,

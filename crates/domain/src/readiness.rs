@@ -14,7 +14,7 @@ use crate::snapshot::{Outline, Snapshot, TaskOutline};
 use crate::status::{Decision, MilestoneStatus, TaskStatus};
 
 /// Where a task stands for somebody who looks for work.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Readiness {
     Ready {

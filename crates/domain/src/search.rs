@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ids::Node;
@@ -23,7 +24,7 @@ pub use searchable::{Field, Kind, Searchable, Status};
 use words::{Folded, distance, occurrences};
 
 /// What a search came to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Found {
     /// The best first.
     pub hits: Vec<Hit>,
@@ -34,7 +35,7 @@ pub struct Found {
 }
 
 /// A milestone or a task that has what was looked for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Hit {
     pub id: Node,
     pub title: String,
@@ -53,7 +54,7 @@ pub struct Hit {
 }
 
 /// A part of a text around what was found in it, on one line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Excerpt {
     pub field: Field,
     pub text: String,
@@ -61,14 +62,14 @@ pub struct Excerpt {
 }
 
 /// A stretch of characters (Unicode scalar values), counted from 0: from `start` up to `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Mark {
     pub start: usize,
     pub end: usize,
 }
 
 /// A word that stands nowhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unknown {
     pub word: String,
     /// Words of titles that differ from it by a letter or two.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::fmt::serde::timestamp::second::optional as seconds;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{External, GateDecision, Milestone, Phase, Risk, Task};
@@ -116,7 +117,7 @@ pub struct ConditionSetBy {
 }
 
 /// A worker's right to a task, as the store judges it now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Claim {
     pub task: TaskId,
     pub attempt: AttemptId,
@@ -135,7 +136,7 @@ impl Claim {
 }
 
 /// Something wrong with what is kept, named so that a person can mend it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Problem {
     pub milestone: Option<MilestoneId>,
     /// Relative to the project's folder.
@@ -149,7 +150,7 @@ pub struct Problem {
     pub next: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {
     /// The text is not a document; its last accepted state counts.
@@ -218,7 +219,7 @@ pub struct Outline {
 }
 
 /// A risk, as far as a list of them says it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RiskOutline {
     pub text: String,
     pub probability: Option<Level>,

@@ -90,7 +90,10 @@ macro_rules! words {
                 stringify!($type).into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                if generator.contract().is_serialize() {
+                    return json_schema!({ "type": "string", "enum": Self::WORDS });
+                }
                 json_schema!({ "type": "string", "enum": [$($word $(, $alias)*),+] })
             }
         }

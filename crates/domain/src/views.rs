@@ -22,6 +22,8 @@ pub mod upcoming;
 pub mod waits;
 mod when;
 
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::ids::{Node, Reference, TaskId};
@@ -40,8 +42,18 @@ pub enum Reach {
     Project,
 }
 
+/// The schema of what is shown without its empty values: the one for readers, who need not be given
+/// them. It stands where it is used, because a name means what is written whole.
+fn as_read<T: JsonSchema>(_: &mut SchemaGenerator) -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
 /// Something that is waited for or waits, and how it stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Related {
     pub id: Node,
     /// `None` where it does not exist or was not read.
@@ -50,7 +62,7 @@ pub struct Related {
 }
 
 /// A condition that is waited for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ConditionState {
     pub name: String,
     pub holds: bool,
@@ -58,7 +70,7 @@ pub struct ConditionState {
 }
 
 /// A worker's right to a task, as people see it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ClaimState {
     pub by: String,
     pub fence: u64,

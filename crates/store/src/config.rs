@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use milestone_domain::calendar::Calendar;
 use milestone_domain::limits;
 use milestone_domain::settings::Settings;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -19,7 +20,7 @@ use crate::yaml;
 pub const PROJECT_FILE: &str = "config/milestone-config.yaml";
 
 /// Which layer a value was found in; a later one wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     Default,
@@ -102,7 +103,7 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// A setting as it holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Setting {
     pub name: &'static str,
     pub value: Value,

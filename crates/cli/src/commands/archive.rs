@@ -10,6 +10,7 @@ use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Outline, Scope};
 use milestone_domain::status::MilestoneStatus;
 use milestone_domain::views::retrospective::{Retrospective, retrospective};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -66,8 +67,9 @@ fn evidence(text: &str) -> Result<(u32, String), String> {
     }
 }
 
-#[derive(Serialize)]
-struct Archived {
+/// What was filed away, and what it taught.
+#[derive(Serialize, JsonSchema)]
+pub struct Archived {
     milestones: Vec<MilestoneId>,
     retrospectives: Vec<Retrospective>,
 }
@@ -83,12 +85,12 @@ pub fn run(app: &App, args: &ArchiveArgs) -> Result<(), Failure> {
         archived.milestones.push(id);
     }
     if archived.milestones.is_empty() {
-        return app.out.show("archived", &archived, |page| {
+        return app.out.show(&archived, |page| {
             page.say("No milestone is completed; there is nothing to file away.").end();
         });
     }
     let names: Vec<String> = archived.milestones.iter().map(ToString::to_string).collect();
-    app.out.done("archived", &archived, &names.join("\n"), |page| {
+    app.out.done(&archived, &names.join("\n"), |page| {
         for view in &archived.retrospectives {
             page.styled(style::ID, view.id).say(" is filed away.  ").say(&view.title).end();
             render::retrospective::retrospective(page, view);

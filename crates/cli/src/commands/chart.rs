@@ -12,7 +12,6 @@ use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::views::chart::burn_down::{BurnDown, burn_down, burning};
 use milestone_domain::views::chart::gantt::{Gantt, gantt};
 use milestone_domain::views::chart::graph::{GraphView, graph};
-use serde::Serialize;
 
 use crate::app::{App, mention};
 use crate::errors::Failure;
@@ -57,8 +56,7 @@ enum Format {
 }
 
 /// A chart's data, whatever it is drawn as.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum Chart {
     BurnDown(BurnDown),
     Gantt(Gantt),
@@ -85,7 +83,7 @@ pub fn run(app: &App, only: Option<MilestoneId>, args: &ChartArgs) -> Result<(),
     let format = args.format.unwrap_or_default();
     let Some(file) = &args.out else {
         return match format {
-            Format::Text => app.out.show(chart.kind(), &chart, |page| chart.draw(page)),
+            Format::Text => chart.show(app),
             // Other programs read these, so they get the data as JSON where that is asked for.
             format => output::raw(&chart.written(format)),
         };
@@ -127,11 +125,11 @@ fn burnt(app: &App, snapshot: &Snapshot, only: Option<MilestoneId>) -> Result<Bu
 }
 
 impl Chart {
-    fn kind(&self) -> &'static str {
+    fn show(&self, app: &App) -> Result<(), Failure> {
         match self {
-            Self::BurnDown(_) => "burn_down",
-            Self::Gantt(_) => "gantt",
-            Self::Graph(_) => "graph",
+            Self::BurnDown(view) => app.out.show(view, |page| self.draw(page)),
+            Self::Gantt(view) => app.out.show(view, |page| self.draw(page)),
+            Self::Graph(view) => app.out.show(view, |page| self.draw(page)),
         }
     }
 

@@ -8,7 +8,8 @@ use milestone_domain::ids::Node;
 use milestone_domain::readiness::Board;
 use milestone_domain::snapshot::{Outline, Scope};
 use milestone_domain::views::ConditionState;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::errors::Failure;
@@ -62,9 +63,17 @@ pub fn run(app: &App, args: ConditionArgs) -> Result<(), Failure> {
     }
 }
 
+/// A condition as somebody said it is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ConditionSet {
+    name: String,
+    holds: bool,
+}
+
 fn changed(app: &App, name: &str, holds: bool) -> Result<(), Failure> {
     let word = if holds { " holds." } else { " no longer holds." };
-    app.out.done("condition", &json!({ "name": name, "holds": holds }), name, |page| {
+    let set = ConditionSet { name: name.to_owned(), holds };
+    app.out.done(&set, name, |page| {
         page.styled(style::ID, name).say(word).end();
     })
 }
@@ -89,7 +98,7 @@ fn list(app: &App) -> Result<(), Failure> {
         .into_iter()
         .map(|(name, provided_by)| ConditionState { holds: board.holds(&name), name, provided_by })
         .collect();
-    app.out.show("conditions", &states, |page| {
+    app.out.show(&states, |page| {
         if states.is_empty() {
             page.say("No conditions: nothing waits for one.").end();
         }

@@ -3,9 +3,11 @@
 use std::fs;
 
 use clap::{Args, Subcommand};
-use milestone_store::config::{Config, KEYS, PROJECT_FILE, Setting, check, edited};
+use milestone_store::config::{Config, KEYS, PROJECT_FILE, Setting, Source, check, edited};
 use milestone_store::yaml;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::app::{self, App};
 use crate::errors::Failure;
@@ -68,7 +70,7 @@ fn load(app: &App) -> Result<Config, Failure> {
 fn all(app: &App) -> Result<(), Failure> {
     let config = load(app)?;
     let settings: Vec<Setting> = config.values().collect();
-    app.out.show("config", &settings, |page| {
+    app.out.show(&settings, |page| {
         let mut table = Table::new(&["SETTING", "VALUE", "FROM", ""]);
         for (setting, key) in settings.iter().zip(KEYS) {
             table.row(vec![
@@ -85,7 +87,7 @@ fn all(app: &App) -> Result<(), Failure> {
 fn one(app: &App, key: &str) -> Result<(), Failure> {
     let config = load(app)?;
     let setting = config.value(key).ok_or_else(|| unknown(key))?;
-    app.out.show("setting", &setting, |page| {
+    app.out.show(&setting, |page| {
         page.say(shown(&setting.value)).end();
     })
 }
@@ -130,17 +132,28 @@ fn set(app: &App, key: &str, value: &str) -> Result<(), Failure> {
     }
     fs::write(&draft, text).map_err(failed("write"))?;
     fs::rename(&draft, &file).map_err(failed("write"))?;
-    let data = json!({ "name": key, "value": value });
-    app.out.done("setting", &data, key, |page| {
-        page.styled(style::ID, key).say(" is ").say(shown(&value)).say(" in this project.").end();
+    let setting = Setting { name: check(key, &value)?.name, value, source: Source::Project };
+    app.out.done(&setting, key, |page| {
+        page.styled(style::ID, key)
+            .say(" is ")
+            .say(shown(&setting.value))
+            .say(" in this project.")
+            .end();
     })
+}
+
+/// What can be said of settings that could be read: one that cannot is an error.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Validated {
+    valid: bool,
+    warnings: Vec<String>,
 }
 
 pub fn validate(app: &App) -> Result<(), Failure> {
     let config = load(app)?;
-    let data = json!({ "valid": true, "warnings": config.warnings });
-    app.out.show("config_validation", &data, |page| {
-        for warning in &config.warnings {
+    let validated = Validated { valid: true, warnings: config.warnings };
+    app.out.show(&validated, |page| {
+        for warning in &validated.warnings {
             page.styled(style::WARN, "warning").say(": ").say(warning).end();
         }
         page.say("Every setting can be used.").end();

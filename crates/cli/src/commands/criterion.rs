@@ -10,7 +10,8 @@ use milestone_domain::ids::{MilestoneId, Node};
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::Scope;
 use milestone_domain::status::CriterionKind;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::errors::Failure;
@@ -97,6 +98,13 @@ pub fn run(app: &App, args: CriterionArgs) -> Result<(), Failure> {
     }
 }
 
+/// A criterion, and whose it is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CriterionOf {
+    milestone: MilestoneId,
+    criterion: Option<Criterion>,
+}
+
 fn add(app: &App, id: MilestoneId, draft: Criterion) -> Result<(), Failure> {
     let command = draft.check.clone();
     let outcome = app.execute(&Command::AddCriterion { milestone: id, draft: Box::new(draft) })?;
@@ -105,29 +113,19 @@ fn add(app: &App, id: MilestoneId, draft: Criterion) -> Result<(), Failure> {
         trust.add(TRUST_KIND, &command)?;
     }
     let document = outcome.snapshot.documents.get(&id);
-    let added = document.and_then(|document| document.criteria.last());
-    let number = added.and_then(|criterion| criterion.id).unwrap_or_default();
-    app.out.done(
-        "criterion",
-        &json!({ "milestone": id, "criterion": added }),
-        &number.to_string(),
-        |page| {
-            page.say("Added criterion ")
-                .styled(style::ID, number)
-                .say(" to ")
-                .say(id)
-                .say(".")
-                .end();
-        },
-    )
+    let added = document.and_then(|document| document.criteria.last()).cloned();
+    let number = added.as_ref().and_then(|criterion| criterion.id).unwrap_or_default();
+    let added = CriterionOf { milestone: id, criterion: added };
+    app.out.done(&added, &number.to_string(), |page| {
+        page.say("Added criterion ").styled(style::ID, number).say(" to ").say(id).say(".").end();
+    })
 }
 
 fn met(app: &App, id: MilestoneId, number: u32, evidence: String) -> Result<(), Failure> {
     let command = Command::MeetCriterion { milestone: id, number, evidence };
     let outcome = app.execute(&command)?;
     let criterion = outcome.snapshot.documents.get(&id).and_then(|d| d.criterion(number)).cloned();
-    let data = json!({ "milestone": id, "criterion": criterion });
-    app.out.done("criterion", &data, &number.to_string(), |page| {
+    app.out.done(&CriterionOf { milestone: id, criterion }, &number.to_string(), |page| {
         page.say("Criterion ").styled(style::ID, number).say(" of ").say(id).say(" is met.").end();
     })
 }

@@ -1,7 +1,9 @@
 //! `milestone doctor`: finds what is wrong, and mends what can be mended.
 
 use clap::Args;
-use serde_json::json;
+use milestone_domain::snapshot::Problem;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::errors::Failure;
@@ -24,6 +26,14 @@ pub struct DoctorArgs {
     fix: bool,
 }
 
+/// What was mended, and what is left.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Examined {
+    healthy: bool,
+    mended: Vec<String>,
+    problems: Vec<Problem>,
+}
+
 pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     let project = &app.opened()?.project;
     let folder = app.opened()?.root.folder();
@@ -32,18 +42,18 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
         false => Vec::new(),
     };
     let problems = project.check(app.actor())?;
-    let data = json!({ "healthy": problems.is_empty(), "mended": mended, "problems": problems });
-    app.out.show("doctor", &data, |page| {
-        for line in &mended {
+    let examined = Examined { healthy: problems.is_empty(), mended, problems };
+    app.out.show(&examined, |page| {
+        for line in &examined.mended {
             page.say("Mended ").say(line).end();
         }
-        if problems.is_empty() {
+        if examined.healthy {
             page.say("Everything is as it should be.").end();
         }
-        render::milestone::problems(page, &problems);
+        render::milestone::problems(page, &examined.problems);
     })?;
     // With --json the document has said it all.
-    match problems.len() {
+    match examined.problems.len() {
         0 => Ok(()),
         count => Err(Failure::Unhealthy { problems: count }),
     }

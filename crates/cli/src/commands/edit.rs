@@ -13,7 +13,8 @@ use milestone_domain::ids::{MilestoneId, Node};
 use milestone_domain::snapshot::Scope;
 use milestone_store::files::text;
 use milestone_store::{Error, Outcome, StoreError};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::errors::Failure;
@@ -54,7 +55,7 @@ pub fn run(app: &App, args: &EditArgs) -> Result<(), Failure> {
     let edited = read(&copy.file)?;
     if edited == copy.base {
         copy.close();
-        return said(app, id, &[], "Nothing was changed.");
+        return said(app, id, Vec::new(), "Nothing was changed.");
     }
     let again = || format!("milestone edit {id}");
     match accept(app, id, &copy.base, &edited) {
@@ -62,7 +63,7 @@ pub fn run(app: &App, args: &EditArgs) -> Result<(), Failure> {
             copy.close();
             drop(outcome);
             let line = if changes.is_empty() { "Only the layout was changed." } else { "Changed:" };
-            said(app, id, &changes, line)
+            said(app, id, changes, line)
         }
         Err(because) => Err(Failure::EditKept {
             because: Box::new(because),
@@ -72,11 +73,18 @@ pub fn run(app: &App, args: &EditArgs) -> Result<(), Failure> {
     }
 }
 
-fn said(app: &App, id: MilestoneId, changes: &[FieldChange], line: &str) -> Result<(), Failure> {
-    let data = json!({ "milestone": id, "changes": changes });
-    app.out.done("edit", &data, &id.to_string(), |page| {
+/// What an edit by hand came to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Edited {
+    milestone: MilestoneId,
+    changes: Vec<FieldChange>,
+}
+
+fn said(app: &App, id: MilestoneId, changes: Vec<FieldChange>, line: &str) -> Result<(), Failure> {
+    let edited = Edited { milestone: id, changes };
+    app.out.done(&edited, &id.to_string(), |page| {
         page.styled(style::ID, id).say("  ").say(line).end();
-        changes.iter().for_each(|change| render::events::difference(page, change));
+        edited.changes.iter().for_each(|change| render::events::difference(page, change));
     })
 }
 

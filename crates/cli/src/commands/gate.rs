@@ -93,9 +93,9 @@ fn decide(
     let command = Command::DecideGate { milestone, task, phase: phase.clone(), decision, reason };
     let outcome = app.execute(&command)?;
     let view = decided(&outcome.snapshot, milestone, &phase, app.today()?);
-    app.out.done("gate", &view, &milestone.to_string(), |page| {
-        if let Some(view) = &view {
-            render::gates::decided(page, view, outcome.events.is_empty());
-        }
+    let missing = || super::show::missing(&outcome.snapshot, Node::Milestone(milestone));
+    let view = view.ok_or_else(missing)?;
+    app.out.done(&view, &milestone.to_string(), |page| {
+        render::gates::decided(page, &view, outcome.events.is_empty());
     })
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Setting};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -21,7 +22,7 @@ const DISK_FULL: u64 = 64 * 1024 * 1024;
 const MEMORY_LOW: u64 = 256 * 1024 * 1024;
 
 /// The machine, as far as work here depends on it. What it does not say is none.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct System {
     pub store: &'static str,
     pub folder: String,
@@ -38,13 +39,13 @@ pub struct System {
     pub claims_ended: usize,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Health {
     pub healthy: bool,
     pub checks: Vec<Check>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Check {
     pub name: &'static str,
     pub state: State,
@@ -53,7 +54,7 @@ pub struct Check {
     pub next: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     Pass,
@@ -62,8 +63,8 @@ pub enum State {
 }
 
 /// What a bug report needs, and nothing that anybody wrote: no titles, names, texts or paths.
-#[derive(Debug, Serialize)]
-struct Diagnostics {
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Diagnostics {
     version: &'static str,
     system: System,
     health: BTreeMap<&'static str, State>,
@@ -78,13 +79,13 @@ struct Diagnostics {
 pub fn system_health(app: &App) -> Result<(), Failure> {
     let snapshot = read(app)?;
     let system = system(app, &snapshot)?;
-    app.out.show("system_health", &system, |page| render::health::system(page, &system))
+    app.out.show(&system, |page| render::health::system(page, &system))
 }
 
 pub fn health_check(app: &App) -> Result<(), Failure> {
     let snapshot = read(app)?;
     let health = health(app, &snapshot, &system(app, &snapshot)?)?;
-    app.out.show("health_check", &health, |page| render::health::checks(page, &health))?;
+    app.out.show(&health, |page| render::health::checks(page, &health))?;
     match health.checks.iter().filter(|check| check.state == State::Fail).count() {
         0 => Ok(()),
         problems => Err(Failure::Unhealthy { problems }),
@@ -111,7 +112,7 @@ pub fn diagnostics(app: &App) -> Result<(), Failure> {
         kernel: said("/proc/sys/kernel/osrelease"),
         system: System { folder: "(left out)".into(), ..system },
     };
-    app.out.show("diagnostics", &diagnostics, |page| {
+    app.out.show(&diagnostics, |page| {
         let text = serde_json::to_string_pretty(&diagnostics).unwrap_or_default();
         page.lines_as_they_are(&text);
     })

@@ -1,7 +1,8 @@
 //! `milestone init`: makes a project.
 
 use clap::Args;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::errors::Failure;
@@ -23,6 +24,14 @@ pub struct InitArgs {
     merge_driver: bool,
 }
 
+/// The project that is there now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Made {
+    folder: String,
+    /// False if it was there already.
+    made: bool,
+}
+
 pub fn run(app: &App, args: &InitArgs) -> Result<(), Failure> {
     let root = app.place()?;
     let made = milestone_store::init::init(&root)?;
@@ -33,7 +42,8 @@ pub fn run(app: &App, args: &InitArgs) -> Result<(), Failure> {
     }
     let in_git = root.project.join(".git").exists();
     let folder = root.folder().display().to_string();
-    app.out.done("project", &json!({ "folder": folder, "made": made }), &folder, |page| {
+    let project = Made { folder: folder.clone(), made };
+    app.out.done(&project, &folder, |page| {
         page.say(if made { "Made " } else { "There already: " }).styled(style::ID, &folder).end();
         if made {
             page.say("Plan the first milestone: ");

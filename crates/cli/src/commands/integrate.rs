@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use milestone_store::repository::Repository;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -77,8 +78,8 @@ impl ValueEnum for Whom {
 }
 
 /// What a run came to.
-#[derive(Debug, Serialize)]
-struct Integration {
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Integration {
     /// Whether the files are changed now.
     written: bool,
     files: Vec<Planned>,
@@ -86,7 +87,7 @@ struct Integration {
 }
 
 /// An agent, and how it stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Listed {
     pub name: String,
     pub title: &'static str,
@@ -97,7 +98,7 @@ pub struct Listed {
     pub seen: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Told {
     No,
@@ -122,7 +123,7 @@ pub fn run(app: &App, args: &IntegrateArgs) -> Result<(), Failure> {
         integration.written = true;
     }
     let agents: Vec<Agent> = agents(args).into_iter().collect();
-    app.out.show("integration", &integration, |page| {
+    app.out.show(&integration, |page| {
         if args.dry_run {
             shown::diff(page, &integration.diff);
         }
@@ -191,7 +192,7 @@ fn list(app: &App, root: &Path, repository: &Repository) -> Result<(), Failure> 
         })
     };
     let all: Vec<Listed> = Agent::ALL.iter().map(listed).collect::<Result<_, _>>()?;
-    app.out.show("integrations", &all, |page| {
+    app.out.show(&all, |page| {
         shown::list(page, &all);
         page.gap().say("To tell one: ").styled(style::HINT, "milestone integrate NAME").end();
     })

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, CommandFactory as _};
 use clap_mangen::Man;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::args::Cli;
@@ -94,6 +95,13 @@ fn as_it_stands(heading: &str, text: &str) -> String {
     section + ".fi\n"
 }
 
+/// Where the pages are.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Pages {
+    folder: String,
+    pages: Vec<String>,
+}
+
 fn write(app: &App, command: &Command, folder: &Path) -> Result<(), Failure> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -106,9 +114,9 @@ fn write(app: &App, command: &Command, folder: &Path) -> Result<(), Failure> {
         fs::write(&file, page(command)).map_err(failed(&file))?;
         written.push(file.display().to_string());
     }
-    let data = json!({ "folder": folder.display().to_string(), "pages": written });
-    app.out.done("man", &data, &written.join("\n"), |page| {
-        page.say(written.len()).say(" man pages are in ").say(folder.display()).say(".").end();
+    let pages = Pages { folder: folder.display().to_string(), pages: written };
+    app.out.done(&pages, &pages.pages.join("\n"), |page| {
+        page.say(pages.pages.len()).say(" man pages are in ").say(folder.display()).say(".").end();
     })
 }
 

@@ -38,5 +38,5 @@ pub fn run(app: &App, args: &NextArgs) -> Result<(), Failure> {
         return Err(super::show::missing(&snapshot, milestone_domain::ids::Node::Milestone(id)));
     }
     let view = next(&snapshot, only, args.limit, app.today()?);
-    app.out.show("next", &view, |page| render::next::next(page, &view))
+    app.out.show(&view, |page| render::next::next(page, &view))
 }

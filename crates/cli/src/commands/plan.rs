@@ -92,7 +92,7 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<(), Failure> {
     let document = outcome.snapshot.documents.get(&id).cloned();
     let document = document.ok_or(Failure::Store(StoreError::Stale))?;
     let view = seen(app, document, &proposal, true, &opened.project.context(app.actor()))?;
-    app.out.done("plan", &view, &id.to_string(), |page| render::plan::plan(page, &view))
+    app.out.done(&view, &id.to_string(), |page| render::plan::plan(page, &view))
 }
 
 fn planned(outcome: &Outcome) -> Result<MilestoneId, Failure> {
@@ -143,7 +143,7 @@ fn dry_run(app: &App, proposal: &Proposal) -> Result<(), Failure> {
     let text = files::text::write(&document, snapshot.settings.document_progress);
     let view = seen(app, document, proposal, false, &context)?;
     if app.out.json {
-        return app.out.show("plan", &view, |_| {});
+        return app.out.show(&view, |_| {});
     }
     output::raw(&text)?;
     let mut page = app.out.page();

@@ -98,7 +98,7 @@ pub fn run(app: &App, args: SearchArgs) -> Result<(), Failure> {
     mention_problems(&searched.problems);
     let found = &searched.found;
     let coloured = output::has_colours();
-    app.out.show("search", found, |page| render::search::found(page, found, coloured))
+    app.out.show(found, |page| render::search::found(page, found, coloured))
 }
 
 fn kind(of: Of) -> Kind {

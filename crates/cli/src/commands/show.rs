@@ -47,12 +47,12 @@ pub fn run(app: &App, args: &ShowArgs) -> Result<(), Failure> {
         Node::Milestone(id) => {
             let view = milestone(&snapshot, id, reach, today);
             let view = view.ok_or_else(|| missing(&snapshot, node))?;
-            app.out.show("milestone", &view, |page| render::milestone::milestone(page, &view))
+            app.out.show(&view, |page| render::milestone::milestone(page, &view))
         }
         Node::Task(id) => {
             let view = task(&snapshot, id, reach, today);
             let view = view.ok_or_else(|| missing(&snapshot, node))?;
-            app.out.show("task", &view, |page| render::task::task(page, &view))
+            app.out.show(&view, |page| render::task::task(page, &view))
         }
     }
 }

@@ -13,7 +13,8 @@ use milestone_store::config::Config;
 use milestone_store::discover;
 use milestone_store::files::backup::{self, Manifest};
 use milestone_store::files::{Files, restore};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::app::{App, layers, mention};
 use crate::errors::Failure;
@@ -98,7 +99,7 @@ fn status(app: &App) -> Result<(), Failure> {
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
     mention(&snapshot);
     let view = storage(&snapshot, facts);
-    app.out.show("storage", &view, |page| render::storage::status(page, &view))
+    app.out.show(&view, |page| render::storage::status(page, &view))
 }
 
 fn back_up(app: &App, out: Option<&Path>) -> Result<(), Failure> {
@@ -109,37 +110,58 @@ fn back_up(app: &App, out: Option<&Path>) -> Result<(), Failure> {
         |folder: &Path| folder.join(format!("milestones-{}.tar", now.strftime("%Y%m%d-%H%M%S")));
     let to = out.map(|out| if out.is_dir() { named(out) } else { out.to_owned() });
     let (file, manifest) = files(app)?.back_up(to.as_deref(), now)?;
-    said(app, "backup", &file, &manifest, "Written: ")
+    said(app, &file, &manifest, "Written: ")
 }
 
 fn verify(app: &App, file: &Path) -> Result<(), Failure> {
     let manifest = backup::read(file, |_, _| Ok(()))?;
-    said(app, "backup", file, &manifest, "Whole: ")
+    said(app, file, &manifest, "Whole: ")
 }
 
-fn said(
-    app: &App,
-    kind: &str,
-    file: &Path,
-    manifest: &Manifest,
-    talk: &str,
-) -> Result<(), Failure> {
+/// What a backup holds.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BackupContents {
+    file: String,
+    bytes: u64,
+    made_at: Timestamp,
+    /// The version of the program that made it.
+    program: String,
+    files: usize,
+    open_milestones: usize,
+    archived_milestones: usize,
+    /// What stood among the files and is none: links and the like.
+    left_out: Vec<String>,
+}
+
+fn said(app: &App, file: &Path, manifest: &Manifest, talk: &str) -> Result<(), Failure> {
     let name = file.display().to_string();
     let bytes = fs::metadata(file).map(|metadata| metadata.len()).unwrap_or_default();
-    let data = json!({
-        "file": name,
-        "bytes": bytes,
-        "made_at": manifest.made_at,
-        "program": manifest.program,
-        "files": manifest.files.len(),
-        "open_milestones": manifest.documents("active"),
-        "archived_milestones": manifest.documents("completed"),
-        "left_out": manifest.left_out,
-    });
-    app.out.done(kind, &data, &name, |page| {
+    let contents = BackupContents {
+        file: name.clone(),
+        bytes,
+        made_at: manifest.made_at,
+        program: manifest.program.clone(),
+        files: manifest.files.len(),
+        open_milestones: manifest.documents("active"),
+        archived_milestones: manifest.documents("completed"),
+        left_out: manifest.left_out.clone(),
+    };
+    app.out.done(&contents, &name, |page| {
         page.say(talk).say(&name).end();
         render::storage::contents(page, manifest);
     })
+}
+
+/// What came back of a backup.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RestoredFrom {
+    folder: String,
+    made_at: Timestamp,
+    open_milestones: usize,
+    archived_milestones: usize,
+    /// Where what was there before is kept.
+    before: Option<String>,
+    claims_ended: usize,
 }
 
 fn put_back(app: &App, file: &Path, yes: bool) -> Result<(), Failure> {
@@ -157,17 +179,16 @@ fn put_back(app: &App, file: &Path, yes: bool) -> Result<(), Failure> {
     let now = Timestamp::now();
     let restored = restore::restore(&root, file, config.lock_wait(), now)?;
     let folder = root.folder().display().to_string();
-    let before = restored.before.as_ref().map(|path| path.display().to_string());
-    let data = json!({
-        "folder": folder,
-        "made_at": restored.manifest.made_at,
-        "open_milestones": restored.manifest.documents("active"),
-        "archived_milestones": restored.manifest.documents("completed"),
-        "before": before,
-        "claims_ended": restored.claims_ended,
-    });
-    app.out.done("restored", &data, &folder, |page| {
-        render::storage::restored(page, &folder, &restored.manifest, before.as_deref());
+    let from = RestoredFrom {
+        folder: folder.clone(),
+        made_at: restored.manifest.made_at,
+        open_milestones: restored.manifest.documents("active"),
+        archived_milestones: restored.manifest.documents("completed"),
+        before: restored.before.as_ref().map(|path| path.display().to_string()),
+        claims_ended: restored.claims_ended,
+    };
+    app.out.done(&from, &folder, |page| {
+        render::storage::restored(page, &folder, &restored.manifest, from.before.as_deref());
         render::storage::claims_ended(page, restored.claims_ended);
     })
 }

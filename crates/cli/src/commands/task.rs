@@ -7,7 +7,7 @@ use milestone_domain::readiness::{Board, Readiness};
 use milestone_domain::snapshot::Snapshot;
 use milestone_domain::status::TaskStatus;
 use milestone_domain::views::Reach;
-use milestone_domain::views::task::task;
+use milestone_domain::views::task::{TaskView, task};
 use milestone_store::Outcome;
 
 use super::task_claim::{self, ClaimArgs, ReleaseArgs, RenewArgs};
@@ -158,11 +158,10 @@ fn unblock(app: &App, args: WriteArgs) -> Result<(), Failure> {
 fn changed(app: &App, outcome: &Outcome, id: TaskId, to: TaskStatus) -> Result<(), Failure> {
     let (_, word) = render::words::task_status(to);
     let snapshot = &outcome.snapshot;
-    let title = snapshot.task(id).map(|task| task.title.as_str()).unwrap_or_default();
-    let view = task(snapshot, id, Reach::Own, app.today()?);
+    let view = seen(app, snapshot, id)?;
     let freed = if to == TaskStatus::Completed { freed(app, snapshot, id)? } else { Vec::new() };
-    app.out.done("task", &view, &id.to_string(), |page| {
-        page.styled(style::ID, id).say("  ").say(title).say(": ");
+    app.out.done(&view, &id.to_string(), |page| {
+        page.styled(style::ID, id).say("  ").say(&view.title).say(": ");
         let already = if outcome.events.is_empty() { " already" } else { "" };
         page.say(&word).say(already).end();
         for (other, title) in &freed {
@@ -184,12 +183,17 @@ fn freed(app: &App, snapshot: &Snapshot, id: TaskId) -> Result<Vec<(TaskId, Stri
     Ok(ids.filter(ready).collect())
 }
 
-/// The task as it is now, after something that leaves its status.
-pub fn done(app: &App, snapshot: &Snapshot, id: TaskId, what: &str) -> Result<(), Failure> {
+/// The task as it is now.
+pub fn seen(app: &App, snapshot: &Snapshot, id: TaskId) -> Result<TaskView, Failure> {
     let view = task(snapshot, id, Reach::Own, app.today()?);
-    let title = view.as_ref().map(|view| view.title.clone()).unwrap_or_default();
-    app.out.done("task", &view, &id.to_string(), |page| {
-        page.say(what).styled(style::ID, id).say("  ").say(title).end();
+    view.ok_or_else(|| super::show::missing(snapshot, Node::Task(id)))
+}
+
+/// What it is now, after something that leaves its status.
+pub fn done(app: &App, snapshot: &Snapshot, id: TaskId, what: &str) -> Result<(), Failure> {
+    let view = seen(app, snapshot, id)?;
+    app.out.done(&view, &id.to_string(), |page| {
+        page.say(what).styled(style::ID, id).say("  ").say(&view.title).end();
     })
 }
 
@@ -201,7 +205,7 @@ fn log(app: &App, id: TaskId) -> Result<(), Failure> {
     if events.is_empty() && snapshot.task(id).is_none() {
         return Err(super::show::missing(&snapshot, Node::Task(id)));
     }
-    app.out.show("events", &events, |page| {
+    app.out.show(&events, |page| {
         if events.is_empty() {
             page.say("Nothing has happened to ")
                 .styled(style::ID, id)

@@ -11,7 +11,8 @@ use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::Scope;
 use milestone_domain::views::next::next;
 use milestone_store::{Renewed, StoreError};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::task::done;
@@ -96,6 +97,24 @@ struct Granted {
     title: String,
 }
 
+/// A claim, when it was granted and when it was renewed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Claimed {
+    task: TaskId,
+    /// Only when it was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    fence: u64,
+    attempt: AttemptId,
+    by: String,
+    /// Only when it was granted: how long it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_seconds: Option<u64>,
+    /// Only when it was renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_left: Option<u64>,
+}
+
 pub fn claim(app: &App, args: &ClaimArgs) -> Result<(), Failure> {
     let lease = args.lease.unwrap_or(app.opened()?.config.settings().lease_seconds);
     let attempt = AttemptId(args.attempt.unwrap_or_else(Uuid::now_v7));
@@ -104,12 +123,17 @@ pub fn claim(app: &App, args: &ClaimArgs) -> Result<(), Failure> {
         None => take_next(app, args, attempt, lease)?,
     };
     let Granted { task, fence, attempt: AttemptId(attempt), lease_seconds, title } = granted;
-    let data = json!({
-        "task": task, "title": title, "fence": fence, "attempt": attempt,
-        "lease_seconds": lease_seconds, "by": app.actor(),
-    });
+    let claimed = Claimed {
+        task,
+        title: Some(title.clone()),
+        fence,
+        attempt: AttemptId(attempt),
+        by: app.actor().to_owned(),
+        lease_seconds: Some(lease_seconds),
+        seconds_left: None,
+    };
     let words = format!("{task} {fence} {attempt}");
-    app.out.done("claim", &data, &words, |page| {
+    app.out.done(&claimed, &words, |page| {
         page.say("Claimed ").styled(style::ID, task).say("  ").say(title).end();
         page.say("It is yours for ").say(render::words::seconds(lease_seconds));
         page.say("; fence ").say(fence).say(", attempt ").say(attempt).end();
@@ -195,7 +219,16 @@ pub fn renew(app: &App, args: &RenewArgs) -> Result<(), Failure> {
         Renewed::Lost => Err(Failure::ClaimLost { task }),
         Renewed::Until(claim) => {
             let left = claim.seconds_left.unwrap_or(lease);
-            app.out.done("claim", &claim, &task.to_string(), |page| {
+            let claimed = Claimed {
+                task: claim.task,
+                title: None,
+                fence: claim.fence,
+                attempt: claim.attempt,
+                by: claim.actor,
+                lease_seconds: None,
+                seconds_left: Some(left),
+            };
+            app.out.done(&claimed, &task.to_string(), |page| {
                 page.styled(style::ID, task).say(" is yours for ");
                 page.say(render::words::seconds(left)).end();
             })

@@ -5,11 +5,11 @@ use milestone_domain::command::Command;
 use milestone_domain::document::Task;
 use milestone_domain::event::Event;
 use milestone_domain::ids::TaskId;
-use milestone_domain::views::Reach;
-use milestone_domain::views::task::task;
 use milestone_store::{Outcome, StoreError};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::task::done;
+use super::task::{done, seen};
 use crate::app::App;
 use crate::editing::{TaskFields, amend_task};
 use crate::errors::Failure;
@@ -80,8 +80,8 @@ pub fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     args.fields.apply(&mut draft, milestone);
     let outcome = app.execute(&Command::AddTask { milestone, draft: Box::new(draft) })?;
     let id = added(&outcome, milestone)?;
-    let view = task(&outcome.snapshot, id, Reach::Own, app.today()?);
-    app.out.done("task", &view, &id.to_string(), |page| {
+    let view = seen(app, &outcome.snapshot, id)?;
+    app.out.done(&view, &id.to_string(), |page| {
         page.say("Added ").styled(style::ID, id).say("  ").say(&args.title).end();
     })
 }
@@ -103,8 +103,8 @@ pub fn set(app: &App, args: &SetArgs) -> Result<(), Failure> {
     }
     let id = args.task.task(app)?;
     let (outcome, changes) = amend_task(app, id, args.title.as_deref(), &args.fields, &args.unset)?;
-    let view = task(&outcome.snapshot, id, Reach::Own, app.today()?);
-    app.out.done("task", &view, &id.to_string(), |page| {
+    let view = seen(app, &outcome.snapshot, id)?;
+    app.out.done(&view, &id.to_string(), |page| {
         if outcome.events.is_empty() {
             page.say("Nothing to change: ").say(id).say(" says so already.").end();
             return;
@@ -125,11 +125,16 @@ pub fn move_to(app: &App, args: &MoveArgs) -> Result<(), Failure> {
     done(app, &outcome.snapshot, new, &format!("Moved {id}; it is now "))
 }
 
+/// The task that is gone.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Removed {
+    removed: TaskId,
+}
+
 pub fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
     let id = args.task.task(app)?;
     app.execute(&Command::RemoveTask { task: id })?;
-    let data = serde_json::json!({ "removed": id });
-    app.out.done("removed", &data, &id.to_string(), |page| {
+    app.out.done(&Removed { removed: id }, &id.to_string(), |page| {
         page.say("Removed ").styled(style::ID, id).say(". Its history stays.").end();
     })
 }

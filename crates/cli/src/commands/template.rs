@@ -9,7 +9,8 @@ use milestone_domain::snapshot::Scope;
 use milestone_domain::views::template::{AppliedView, TemplateLine, TemplateView};
 use milestone_store::StoreError;
 use milestone_store::templates::{self, Templates};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::editing;
@@ -133,12 +134,17 @@ fn is_similar(one: &str, other: &str) -> bool {
     shared * 3 >= one.chars().count() * 2 && one.len().abs_diff(other.len()) <= other.len() / 2
 }
 
+/// The templates there are.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Shelf {
+    templates: Vec<TemplateLine>,
+}
+
 fn list(app: &App) -> Result<(), Failure> {
     let shelf = shelf(app)?;
     let lines = shelf.all().map(|held| TemplateLine::of(&held.template, held.own));
-    let lines: Vec<TemplateLine> = lines.collect();
-    let data = json!({ "templates": lines });
-    app.out.show("templates", &data, |page| render::template::list(page, &lines))
+    let shelf = Shelf { templates: lines.collect() };
+    app.out.show(&shelf, |page| render::template::list(page, &shelf.templates))
 }
 
 fn show(app: &App, name: &str, yaml: bool) -> Result<(), Failure> {
@@ -149,7 +155,7 @@ fn show(app: &App, name: &str, yaml: bool) -> Result<(), Failure> {
         return output::raw(&held.text);
     }
     let view = TemplateView::of(&template, held.is_some_and(|held| held.own));
-    app.out.show("template", &view, |page| render::template::template(page, &view))
+    app.out.show(&view, |page| render::template::template(page, &view))
 }
 
 fn new(app: &App, args: &NewArgs) -> Result<(), Failure> {
@@ -173,7 +179,7 @@ fn new(app: &App, args: &NewArgs) -> Result<(), Failure> {
         return Err(Failure::TemplateThere { name: name.to_owned() });
     }
     let view = TemplateView::of(&template, true);
-    app.out.done("template", &view, name, |page| {
+    app.out.done(&view, name, |page| {
         page.say("Made ").styled(style::ID, folder.join(&file).display()).end();
         page.say("Plan with it: ");
         page.styled(style::HINT, format!("milestone plan TITLE --template {name}")).end();
@@ -209,7 +215,7 @@ fn apply(app: &App, args: &ApplyArgs) -> Result<(), Failure> {
         Ok(())
     })?;
     let view = AppliedView { milestone: id, template: template.name, added };
-    app.out.done("template_applied", &view, &id.to_string(), |page| {
+    app.out.done(&view, &id.to_string(), |page| {
         render::template::applied(page, &view);
     })
 }

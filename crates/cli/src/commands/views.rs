@@ -13,6 +13,7 @@ use milestone_domain::views::load::{Load, load};
 use milestone_domain::views::release::{release_notes, release_ready};
 use milestone_domain::views::upcoming::{Upcoming, upcoming};
 use milestone_domain::views::waits::{Waits, waits};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::chart::ChartArgs;
@@ -96,8 +97,8 @@ pub struct Views {
 }
 
 /// What was asked for, each under its name; what was not asked for is not there.
-#[derive(Debug, Default, Serialize)]
-struct Report {
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     dashboard: Option<Dashboard>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,10 +167,10 @@ fn print(app: &App, only: Option<MilestoneId>, views: &Views) -> Result<(), Fail
     }
     if !views.sections() {
         let view = overview(app, &snapshot, only)?;
-        return app.out.show("status", &view, |page| render::dashboard::dashboard(page, &view));
+        return app.out.show(&view, |page| render::dashboard::dashboard(page, &view));
     }
     let report = report(app, &snapshot, only, views)?;
-    app.out.show("report", &report, |page| {
+    app.out.show(&report, |page| {
         if let Some(view) = &report.dashboard {
             render::dashboard::dashboard(page, view);
         }
@@ -273,7 +274,7 @@ fn ready(app: &App, only: Option<MilestoneId>, release: &str) -> Result<(), Fail
     of_the_project(only, "--release-ready")?;
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
     let view = release_ready(&snapshot, named(release));
-    app.out.show("release_ready", &view, |page| render::release::ready(page, &view))?;
+    app.out.show(&view, |page| render::release::ready(page, &view))?;
     if view.ready { Ok(()) } else { Err(Failure::NotReady) }
 }
 
@@ -282,7 +283,7 @@ fn notes(app: &App, only: Option<MilestoneId>, release: &str) -> Result<(), Fail
     let snapshot = app.read(&Scope::All)?;
     let view = release_notes(&snapshot.documents, &snapshot.settings, named(release));
     if app.out.json {
-        return app.out.show("release_notes", &view, |_| {});
+        return app.out.show(&view, |_| {});
     }
     output::raw(&render::release::notes(&view))
 }

@@ -7,6 +7,7 @@ use milestone_domain::document::Milestone;
 use milestone_domain::ids::MilestoneId;
 use milestone_store::repository::{Found, Repository};
 use milestone_store::{Result, StoreError};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::agents::{Agent, Importing};
@@ -16,7 +17,7 @@ use super::told::SECTION;
 /// The file that agents of every kind read.
 const AGENTS_FILE: &str = "AGENTS.md";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     Created,
@@ -29,7 +30,7 @@ pub enum State {
 }
 
 /// One file, and what becomes of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Planned {
     pub path: String,
     pub state: State,

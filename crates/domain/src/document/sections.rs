@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text_or_mapping::text_or_mapping;
+use super::text_or_mapping::{or_text, text_or_mapping};
 use crate::effort::Effort;
 use crate::ids::Reference;
 use crate::status::{Decision, ExternalStatus, Level, Priority};
@@ -23,6 +23,7 @@ pub struct Dependencies {
 /// Something outside the project that is waited for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
+#[schemars(transform = or_text)]
 pub struct External {
     pub name: String,
     #[serde(default = "waiting")]
@@ -41,6 +42,7 @@ text_or_mapping!(External, name, { status: waiting(), due: None, contact: None }
 /// A line of a checklist.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
+#[schemars(transform = or_text)]
 pub struct CheckItem {
     pub text: String,
     #[serde(default)]
@@ -52,6 +54,7 @@ text_or_mapping!(CheckItem, text, { done: false });
 /// A feature, its product requirements and its stories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
+#[schemars(transform = or_text)]
 pub struct Feature {
     pub name: String,
     pub priority: Option<Priority>,
@@ -65,6 +68,7 @@ text_or_mapping!(Feature, name, { priority: None, prd: None, stories: Vec::new()
 /// A stretch of work with its own activities and results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
+#[schemars(transform = or_text)]
 pub struct Phase {
     pub name: String,
     pub description: Option<String>,
@@ -105,6 +109,7 @@ pub struct GateDecision {
 /// A file or result that must be left behind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
+#[schemars(transform = or_text)]
 pub struct Deliverable {
     pub name: String,
     pub path: Option<String>,
@@ -125,6 +130,7 @@ text_or_mapping!(Deliverable, name, {
 /// What may go wrong, how likely and how bad it is, and what is done about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
+#[schemars(transform = or_text)]
 pub struct Risk {
     #[serde(alias = "risk", alias = "description")]
     pub text: String,
@@ -183,6 +189,7 @@ pub struct RequiredResources {
 /// A person or agent, and for how long they are needed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
+#[schemars(transform = or_text)]
 pub struct Worker {
     pub name: String,
     pub role: Option<String>,

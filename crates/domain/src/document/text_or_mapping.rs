@@ -1,5 +1,7 @@
 //! Items that may be written as just their text: `- Login works`.
 
+use schemars::{Schema, json_schema};
+
 /// Implements serde for a struct that derives it with `remote = "Self"`: a plain string is the
 /// struct with only `$text` set, and is written back as a plain string.
 ///
@@ -51,3 +53,9 @@ macro_rules! text_or_mapping {
 }
 
 pub(crate) use text_or_mapping;
+
+/// What a schema derived from the struct alone does not know.
+pub(crate) fn or_text(schema: &mut Schema) {
+    let mapping = std::mem::take(schema);
+    *schema = json_schema!({ "anyOf": [{ "type": "string" }, mapping] });
+}

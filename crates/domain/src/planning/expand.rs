@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::estimates::scaled;
@@ -19,7 +20,7 @@ const PART_PERCENT_MIN: u32 = 50;
 const DESIGN: &str = "design";
 
 /// How much a template added.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Added {
     /// The numbers of the tasks.
     pub tasks: Vec<u32>,

@@ -10,7 +10,9 @@ use super::scope::Size;
 use super::subject::subject;
 use super::words::Text;
 use crate::change::Path;
-use crate::document::{CheckItem, Criterion, Deliverable, Phase, Risk, Task, text_or_mapping};
+use crate::document::{
+    CheckItem, Criterion, Deliverable, Phase, Risk, Task, or_text, text_or_mapping,
+};
 use crate::effort::{Effort, Estimate, ThreePoint};
 use crate::graph::Dag;
 use crate::ids::{MilestoneId, Reference};
@@ -107,6 +109,7 @@ pub enum Each {
 /// A criterion of a template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
+#[schemars(transform = or_text)]
 pub struct TemplateCriterion {
     pub text: String,
     #[serde(default = "success")]

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::second::optional as seconds;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,7 +18,9 @@ use crate::ids::{MilestoneId, Node, TaskId};
 use crate::status::{MilestoneStatus, TaskStatus};
 
 /// Where in a milestone or task a text stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
     Id,

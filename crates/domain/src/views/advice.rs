@@ -1,5 +1,6 @@
 //! What to do about it: the few lines that end a dashboard.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Pace;
@@ -11,7 +12,7 @@ use crate::status::MilestoneStatus;
 const OF_ONE_SORT_MAX: usize = 5;
 
 /// Something worth doing, and the command that does it or shows more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Advice {
     pub text: String,
     pub command: Option<String>,

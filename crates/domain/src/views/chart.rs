@@ -6,12 +6,13 @@ pub mod gantt;
 pub mod graph;
 mod layers;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::status::{MilestoneStatus, TaskStatus};
 
 /// How far something is, in the few ways that a picture can tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     ToDo,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::advice::{Advice, advise};
@@ -36,7 +37,7 @@ const TRIALS_MIN: u32 = 200;
 
 const A_DAY: Effort = Effort::from_minutes(8 * 60);
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Dashboard {
     pub today: Date,
     /// Of everything that is shown.
@@ -69,7 +70,7 @@ pub struct Dashboard {
 }
 
 /// How much more, or less, there is to do than when the work began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ScopeChange {
     pub tasks_then: u32,
     pub tasks_now: u32,
@@ -77,7 +78,7 @@ pub struct ScopeChange {
     pub work_now: Effort,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Totals {
     pub milestones: usize,
     pub milestones_by_status: BTreeMap<MilestoneStatus, usize>,
@@ -88,7 +89,7 @@ pub struct Totals {
     pub waiting: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Line {
     #[serde(flatten)]
     pub row: Row,
@@ -99,7 +100,7 @@ pub struct Line {
     pub criteria_open: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Step {
     pub id: Node,
     pub title: Option<String>,
@@ -107,7 +108,7 @@ pub struct Step {
     pub finish: Date,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Blocked {
     pub id: Node,
     pub title: String,
@@ -121,7 +122,7 @@ pub struct Blocked {
 }
 
 /// A risk of an open milestone.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OpenRisk {
     pub milestone: MilestoneId,
     /// The worst of those that are named there.
@@ -130,7 +131,7 @@ pub struct OpenRisk {
     pub others: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OpenCondition {
     #[serde(flatten)]
     pub condition: ConditionState,

@@ -6,6 +6,7 @@
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{Timestamp, ToSpan as _};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::effort::{Effort, Estimate};
@@ -27,7 +28,7 @@ const VELOCITY_SPANS_MIN: usize = 2;
 /// Completed tasks that it takes to speak of what is usual.
 const USUAL_MIN: usize = 5;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Flow {
     /// Oldest first; the last is the present one and not over yet.
     pub spans: Vec<Span>,
@@ -43,7 +44,7 @@ pub struct Flow {
     pub measured: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     Day,
@@ -51,7 +52,7 @@ pub enum By {
 }
 
 /// What was finished in a day or a week.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Span {
     pub starts: Date,
     pub completed: u32,
@@ -60,7 +61,7 @@ pub struct Span {
 }
 
 /// A figure, or how much more has to happen before there is one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Known<T> {
     Known { value: T },
@@ -84,7 +85,7 @@ impl<T> Known<T> {
 }
 
 /// Per day or week, over the whole spans that are shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Velocity {
     pub tasks: f64,
     pub work: Effort,
@@ -92,14 +93,14 @@ pub struct Velocity {
 }
 
 /// What is usual: half took less than the median, and four of five less than `p80`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Usual {
     pub median: Effort,
     pub p80: Effort,
     pub tasks: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Accuracy {
     pub median_percent: u32,
     /// Tasks that took no more than was thought.

@@ -1,6 +1,7 @@
 //! Phases, and the approvals that the ones after them wait for.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Related;
@@ -12,7 +13,7 @@ use crate::snapshot::{Outline, PhaseOutline, Snapshot};
 use crate::status::{MilestoneStatus, TaskStatus};
 
 /// A phase that asks for approval, and how it stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GateState {
     pub milestone: MilestoneId,
     pub phase: String,
@@ -22,7 +23,7 @@ pub struct GateState {
     pub tasks_open: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateStanding {
     /// It is not finished, or a phase before it is not.
@@ -35,7 +36,7 @@ pub enum GateStanding {
 }
 
 /// A phase as a milestone shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PhaseLine {
     pub name: String,
     pub tasks_completed: usize,
@@ -48,7 +49,7 @@ pub struct PhaseLine {
 }
 
 /// What a decision came to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Decided {
     pub gate: GateState,
     /// The tasks of the milestone that are ready and were not before.

@@ -1,6 +1,7 @@
 //! Milestones, a line each.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::when::{Clock, Pace};
@@ -26,14 +27,14 @@ pub struct Filter {
     pub limit: Option<usize>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct List {
     pub milestones: Vec<Row>,
     /// How many there are, shown or not.
     pub total: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Row {
     pub id: MilestoneId,
     pub title: String,

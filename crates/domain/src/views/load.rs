@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::open_tasks;
@@ -18,7 +19,7 @@ const HORIZON_DAYS: u32 = 10;
 /// How many paths are named.
 const PATHS_MAX: usize = 20;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Load {
     /// Working days that a share is held against.
     pub horizon_days: u32,
@@ -31,7 +32,7 @@ pub struct Load {
     pub paths: Vec<WantedPath>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Share {
     pub name: String,
     pub held: Vec<TaskId>,
@@ -42,7 +43,7 @@ pub struct Share {
     pub percent: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct WantedPath {
     pub path: String,
     pub tasks: Vec<TaskId>,

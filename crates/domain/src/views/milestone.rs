@@ -1,11 +1,12 @@
 //! One milestone, with everything that can be said about it.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::gates::{PhaseLine, phases};
 use super::when::{Clock, Pace, When};
-use super::{ClaimState, ConditionState, Reach, Related, conditions};
+use super::{ClaimState, ConditionState, Reach, Related, as_read, conditions};
 use crate::dependencies::Dependencies;
 use crate::document::Milestone;
 use crate::effort::Estimate;
@@ -15,7 +16,7 @@ use crate::readiness::{Board, Readiness, Reason};
 use crate::snapshot::{Outline, Problem, Snapshot, TaskOutline};
 use crate::status::{MilestoneStatus, Priority, TaskStatus};
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct MilestoneView {
     pub id: MilestoneId,
     pub title: String,
@@ -33,10 +34,11 @@ pub struct MilestoneView {
     pub problems: Vec<Problem>,
     /// The whole document, with what is computed.
     #[serde(serialize_with = "whole")]
+    #[schemars(schema_with = "as_read::<Milestone>")]
     pub document: Box<Milestone>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct MilestoneSchedule {
     pub pace: Pace,
     /// None while there is a cycle.
@@ -44,7 +46,7 @@ pub struct MilestoneSchedule {
     pub required_by: Vec<Related>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TaskLine {
     pub id: TaskId,
     pub title: String,

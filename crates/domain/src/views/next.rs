@@ -1,6 +1,7 @@
 //! What to work on: ready tasks best first, and why every other one waits.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::when::effort;
@@ -12,7 +13,7 @@ use crate::readiness::{Board, Readiness, Reason};
 use crate::snapshot::{Outline, Snapshot, TaskOutline};
 use crate::status::Priority;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Next {
     pub ready: Vec<ReadyTask>,
     pub ready_total: usize,
@@ -21,7 +22,7 @@ pub struct Next {
     pub waiting_total: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReadyTask {
     pub id: TaskId,
     pub title: String,
@@ -41,7 +42,7 @@ pub struct ReadyTask {
     pub lapsed: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HeldTask {
     pub id: TaskId,
     pub title: String,
@@ -50,7 +51,7 @@ pub struct HeldTask {
     pub claim: Option<ClaimState>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct WaitingTask {
     pub id: TaskId,
     pub title: String,

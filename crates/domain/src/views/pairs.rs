@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ids::{MilestoneId, Node, TaskId};
@@ -12,7 +13,7 @@ use crate::snapshot::{Outline, Snapshot};
 /// How many pairs are named; a list that nobody can read to its end helps nobody.
 const PAIRS_MAX: usize = 100;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Pair {
     /// Both may be worked on now, and touch the same files.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Reach;
@@ -19,7 +20,7 @@ use crate::readiness::Readiness;
 use crate::snapshot::Snapshot;
 
 /// A plan as it was written, or as it would be.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PlanView {
     /// False for a dry run.
     pub written: bool,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::Milestone;
@@ -12,21 +13,21 @@ use crate::settings::Settings;
 use crate::snapshot::{Outline, Snapshot};
 use crate::status::{MilestoneStatus, TaskStatus};
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReleaseReady {
     pub ready: bool,
     /// By release; milestones that name none stand last, under none.
     pub releases: Vec<Candidate>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Candidate {
     pub release: Option<String>,
     pub ready: bool,
     pub milestones: Vec<Part>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Part {
     pub id: MilestoneId,
     pub title: String,
@@ -69,7 +70,7 @@ fn part(outline: &Outline) -> Part {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReleaseNotes {
     pub release: Option<String>,
     /// When the last of it was completed.
@@ -77,7 +78,7 @@ pub struct ReleaseNotes {
     pub milestones: Vec<Note>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Note {
     pub id: MilestoneId,
     pub title: String,
@@ -86,7 +87,7 @@ pub struct Note {
     pub done: Vec<Done>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Done {
     pub id: TaskId,
     pub title: String,

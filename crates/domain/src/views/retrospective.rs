@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::{Lessons, Milestone, Risk, Task};
@@ -25,7 +26,7 @@ const KIND_MIN: usize = 3;
 /// Letters that a word must have to mean something.
 const WORD_CHARS_MIN: usize = 4;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Retrospective {
     pub id: MilestoneId,
     pub title: String,
@@ -53,7 +54,7 @@ pub struct Retrospective {
 }
 
 /// A task, and what it took.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Outcome {
     pub id: TaskId,
     pub title: String,
@@ -66,7 +67,7 @@ pub struct Outcome {
     pub attempts: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct KindOutcome {
     pub kind: Option<String>,
     pub tasks: usize,
@@ -76,7 +77,7 @@ pub struct KindOutcome {
 }
 
 /// A time in which a task was blocked or had failed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Stop {
     pub task: TaskId,
     pub title: String,
@@ -87,7 +88,7 @@ pub struct Stop {
 }
 
 /// A task that was reopened after it had been completed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Rework {
     pub task: TaskId,
     pub title: String,
@@ -95,7 +96,7 @@ pub struct Rework {
 }
 
 /// A risk that was named, and what happened that sounds like it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CameTrue {
     pub risk: String,
     pub task: TaskId,

@@ -1,13 +1,14 @@
 //! Where a project is kept, how much of it there is, and how far that will do.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::limits;
 use crate::snapshot::Snapshot;
 
 /// What a store knows about itself.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct StoreFacts {
     pub store: &'static str,
     pub place: String,
@@ -24,7 +25,7 @@ pub struct StoreFacts {
     pub last_backup: Option<BackupFile>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Size {
     pub what: &'static str,
     pub files: usize,
@@ -32,7 +33,7 @@ pub struct Size {
 }
 
 /// What the journal still has to do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Journal {
     /// Everything it says is in place.
@@ -43,21 +44,21 @@ pub enum Journal {
 }
 
 /// The versions in which things are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Formats {
     pub document: u32,
     pub event: u32,
     pub backup: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BackupFile {
     pub file: String,
     pub bytes: u64,
     pub made_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StorageStatus {
     #[serde(flatten)]
     pub facts: StoreFacts,
@@ -68,7 +69,7 @@ pub struct StorageStatus {
 }
 
 /// How many there are, of how many a store is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Share {
     pub count: usize,
     pub of: usize,

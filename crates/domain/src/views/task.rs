@@ -1,10 +1,11 @@
 //! One task, with everything that can be said about it.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::when::{Clock, When, effort};
-use super::{ClaimState, ConditionState, Reach, Related, conditions, urgency};
+use super::{ClaimState, ConditionState, Reach, Related, as_read, conditions, urgency};
 use crate::dependencies::Dependencies;
 use crate::document::{Task, pruned};
 use crate::effort::Effort;
@@ -13,7 +14,7 @@ use crate::readiness::{Board, Readiness};
 use crate::snapshot::Snapshot;
 use crate::status::{Priority, TaskStatus};
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TaskView {
     pub id: TaskId,
     pub title: String,
@@ -28,10 +29,11 @@ pub struct TaskView {
     /// Only with [`Reach::Project`].
     pub schedule: Option<TaskSchedule>,
     #[serde(serialize_with = "pruned_task")]
+    #[schemars(schema_with = "as_read::<Task>")]
     pub document: Box<Task>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TaskSchedule {
     /// None while there is a cycle, and when it is over.
     pub when: Option<When>,
@@ -40,7 +42,7 @@ pub struct TaskSchedule {
     pub slip: Vec<Slip>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Slip {
     pub id: Node,
     pub delay: Effort,

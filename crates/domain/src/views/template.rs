@@ -1,5 +1,6 @@
 //! Templates, as they are listed and shown.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::effort::Effort;
@@ -9,7 +10,7 @@ use crate::planning::estimates::spoken;
 use crate::planning::template::Template;
 
 /// A template in a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TemplateLine {
     pub name: String,
     pub about: String,
@@ -21,7 +22,7 @@ pub struct TemplateLine {
 }
 
 /// A template with all it holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TemplateView {
     pub own: bool,
     pub effort: Effort,
@@ -29,7 +30,7 @@ pub struct TemplateView {
 }
 
 /// What adding a template to a milestone came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AppliedView {
     pub milestone: MilestoneId,
     pub template: String,

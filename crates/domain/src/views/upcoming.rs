@@ -2,6 +2,7 @@
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::when::Clock;
@@ -17,7 +18,7 @@ const AHEAD_DAYS: i64 = 14;
 /// How many of each sort.
 const LINES_MAX: usize = 20;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Upcoming {
     pub until: Date,
     /// Milestones and tasks that are not done and due by then, overdue ones first.
@@ -28,7 +29,7 @@ pub struct Upcoming {
     pub ready_next_total: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Due {
     #[serde(flatten)]
     pub what: Related,
@@ -37,7 +38,7 @@ pub struct Due {
     pub finish: Option<Date>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReadyNext {
     #[serde(flatten)]
     pub what: Related,

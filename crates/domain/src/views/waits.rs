@@ -1,6 +1,7 @@
 //! What waits on what: the edges between milestones, and what holds up the most.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::when::effort;
@@ -14,7 +15,7 @@ use crate::snapshot::Snapshot;
 /// How many of the tasks that hold up the most are named.
 const HOLDING_MAX: usize = 10;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Waits {
     pub milestones: Vec<Links>,
     /// Open tasks that somebody could work on, and what waits behind them, the most first.
@@ -27,7 +28,7 @@ pub struct Waits {
 }
 
 /// A milestone among the others.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Links {
     #[serde(flatten)]
     pub what: Related,
@@ -36,7 +37,7 @@ pub struct Links {
     pub required_by: Vec<Related>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Holding {
     #[serde(flatten)]
     pub what: Related,
@@ -47,7 +48,7 @@ pub struct Holding {
     pub critical: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Stuck {
     #[serde(flatten)]
     pub what: Related,

@@ -1,6 +1,7 @@
 //! Working minutes of a plan as dates.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::calendar::Calendar;
@@ -10,7 +11,7 @@ use crate::ids::Node;
 use crate::snapshot::Outline;
 
 /// When something can and must happen for everything to be done as early as possible.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct When {
     pub early_start: Date,
     pub early_finish: Date,
@@ -22,7 +23,7 @@ pub struct When {
 }
 
 /// Whether a milestone will be done in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Pace {
     /// Completed or cancelled.

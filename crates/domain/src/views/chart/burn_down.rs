@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::effort::Effort;
@@ -20,14 +21,14 @@ const DAYS_NEEDED: u32 = 2;
 const DAYS_MAX: i32 = 3_660;
 
 /// A burn-down, or how much history one needs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "history", rename_all = "snake_case")]
 pub enum BurnDown {
     TooShort { days: u32, needed: u32 },
     Known(Burning),
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Burning {
     /// The one milestone that is shown; none where it is several.
     pub milestone: Option<MilestoneId>,
@@ -46,7 +47,7 @@ pub struct Burning {
 }
 
 /// How things were at the end of a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Day {
     pub day: Date,
     /// All there was to do, done or not.
@@ -59,7 +60,7 @@ pub struct Day {
 }
 
 /// An even pace: from all that there is to do now, down to nothing on the due date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Ideal {
     pub from: Date,
     pub until: Date,

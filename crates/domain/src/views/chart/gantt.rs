@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Stage;
@@ -14,7 +15,7 @@ use crate::snapshot::{Outline, Snapshot, TaskOutline};
 use crate::status::{MilestoneStatus, TaskStatus};
 use crate::views::when::Clock;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Gantt {
     /// The one milestone that is shown; none where it is the project.
     pub milestone: Option<MilestoneId>,
@@ -31,13 +32,13 @@ pub struct Gantt {
 }
 
 /// What would have been too much for one picture.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LeftOut {
     pub milestones: usize,
     pub tasks: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Bar {
     pub id: Node,
     pub title: String,
@@ -56,7 +57,7 @@ pub struct Bar {
 }
 
 /// From the day on which something began or can begin, to the one on which it ended or can end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Span {
     pub start: Date,
     pub finish: Date,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Stage;
@@ -17,7 +18,7 @@ use crate::snapshot::{Outline, Snapshot, TaskOutline};
 use crate::status::{MilestoneStatus, TaskStatus};
 use crate::views::Related;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GraphView {
     /// The one milestone whose tasks are shown; none where it is the project's milestones.
     pub milestone: Option<MilestoneId>,
@@ -32,7 +33,7 @@ pub struct GraphView {
     pub cycle: Option<Vec<Node>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GraphNode {
     pub id: Node,
     pub title: String,
@@ -50,7 +51,7 @@ pub struct GraphNode {
 }
 
 /// The second waits for the first; by their places in `nodes`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Edge {
     pub from: usize,
     pub to: usize,

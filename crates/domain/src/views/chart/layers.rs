@@ -1,13 +1,14 @@
 //! Where the boxes of a graph stand: layers from what waits for nothing to what waits for most,
 //! and in each an order with few crossings.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How often the layers are put in order by their neighbours; more changes next to nothing.
 const ROUNDS: usize = 6;
 
 /// A place in a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Slot {
     /// The box of a node, by its number.
