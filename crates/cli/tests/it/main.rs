@@ -7,6 +7,7 @@ mod changes;
 mod charts;
 mod claims;
 mod docs;
+mod documents;
 mod edits;
 mod environment;
 mod floors;
