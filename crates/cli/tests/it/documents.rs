@@ -21,10 +21,10 @@ what, and what happens when two branches meet stand in [files.md](files.md).
 
 Made anew by `MILESTONE_WRITE_DOCS=1 cargo test -p milestone --test it -- document_reference`.
 
-Only `id` and `title` of a milestone must be there, and what a table below calls *required*. Where a
-list takes one of *deliverables*, *risks* and the like, a plain text will do: it is taken for the
-first required key. Effort is working time: `4h`, `90m`, `1d 4h`, `2 weeks`, or a number of hours; a
-day is 8 hours, a week 5 days, a month 20 days.
+Only what a table calls *required* must be there. An external, check item, feature, phase,
+deliverable, risk, worker or criterion may be written as its text alone, such as `- Login works`: that
+is its first key. Effort is working time: `4h`, `90m`, `1d 4h`, `2 weeks`, or a number of hours; a day
+is 8 hours, a week 5 days, a month 20 days.
 ";
 
 /// What a schema takes, in plain words.
@@ -77,9 +77,16 @@ fn spaced(name: &str) -> String {
     words
 }
 
+/// The same as a heading, to which a link of the small letters leads.
+fn title(name: &str) -> String {
+    let words = spaced(name);
+    let (first, rest) = words.split_at(1);
+    first.to_uppercase() + rest
+}
+
 /// A table of a mapping's keys.
 fn table(name: &str, schema: &Value, text: &mut String) {
-    write!(text, "\n## {}\n\n", spaced(name)).unwrap();
+    write!(text, "\n## {}\n\n", title(name)).unwrap();
     let about = schema["description"].as_str().unwrap_or_else(|| panic!("{name} says nothing"));
     write!(text, "{about}\n\n| key | takes | says | other names |\n|---|---|---|---|\n").unwrap();
     let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -110,8 +117,7 @@ fn words<T: Serialize + DeserializeOwned>(name: &str, schema: &Value, text: &mut
             None => rows.push((meant, Vec::new())),
         }
     }
-    let title = spaced(name);
-    write!(text, "\n## {title}\n\n| word | also understood |\n|---|---|\n").unwrap();
+    write!(text, "\n## {}\n\n| word | also understood |\n|---|---|\n", title(name)).unwrap();
     for (word, others) in rows {
         writeln!(text, "| {word} | {} |", others.join(", ")).unwrap();
     }
