@@ -173,9 +173,9 @@ pub struct Milestone {
     /// What it taught; `archive --lesson` adds to them.
     #[serde(default)]
     pub lessons: Lessons,
-    /// Written by the program when the first task starts.
+    /// When its first task began. The program's.
     pub started_at: Option<Timestamp>,
-    /// Written by the program.
+    /// When it was completed. The program's.
     pub completed_at: Option<Timestamp>,
     /// Numbers of tasks that were removed or moved away; the program never gives them again.
     #[serde(default)]
@@ -248,11 +248,11 @@ pub struct Task {
     pub story: Option<String>,
     /// How often it was claimed: the highest fence ever given for it. The program's.
     pub attempts: Option<u64>,
-    /// The program's.
+    /// When work on it began. The program's.
     pub started_at: Option<Timestamp>,
     /// Who works or worked on it. The program's.
     pub started_by: Option<String>,
-    /// The program's.
+    /// When it was completed. The program's.
     pub completed_at: Option<Timestamp>,
 }
 
@@ -269,7 +269,7 @@ pub struct Criterion {
     pub kind: CriterionKind,
     /// A command whose success is the evidence.
     pub check: Option<String>,
-    /// The program's.
+    /// How it was seen to hold. The program's.
     pub met: Option<Evidence>,
 }
 

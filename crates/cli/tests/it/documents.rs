@@ -42,7 +42,9 @@ fn kind(schema: &Value) -> String {
     };
     match (types, schema["format"].as_str()) {
         (Some("array"), _) => format!("list of {}", kind(&schema["items"])),
-        (Some("object"), _) => format!("names, each with {}", kind(&schema["additionalProperties"])),
+        (Some("object"), _) => {
+            format!("names, each with {}", kind(&schema["additionalProperties"]))
+        }
         (Some("string"), Some("date")) => "date".to_owned(),
         (Some("string"), Some("date-time")) => "time".to_owned(),
         (Some("string"), _) => "text".to_owned(),
