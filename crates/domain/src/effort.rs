@@ -273,8 +273,11 @@ impl Estimate {
 /// An estimate with its doubt: never `optimistic > likely` nor `likely > pessimistic`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct ThreePoint {
+    /// If all goes well: one time in ten it takes no more.
     optimistic: Effort,
+    /// What is most probable.
     likely: Effort,
+    /// If much goes wrong: one time in ten it takes more.
     pessimistic: Effort,
 }
 

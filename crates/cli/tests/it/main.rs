@@ -8,6 +8,7 @@ mod charts;
 mod claims;
 mod closed;
 mod docs;
+mod documents;
 mod edits;
 mod environment;
 mod floors;

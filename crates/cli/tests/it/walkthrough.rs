@@ -151,6 +151,51 @@ fn templates_work_as_the_page_says() {
 }
 
 #[test]
+fn the_quick_start_goes_as_it_says() {
+    check("docs/quick-start.md");
+}
+
+#[test]
+fn the_guide_goes_as_it_says() {
+    check("docs/guide.md");
+}
+
+#[test]
+fn migrating_goes_as_the_page_says() {
+    check("docs/migration.md");
+}
+
+#[test]
+fn the_architecture_page_shows_what_is_there() {
+    check("docs/architecture.md");
+}
+
+#[test]
+fn trouble_is_as_its_page_says() {
+    check("docs/trouble.md");
+}
+
+#[test]
+fn a_simple_feature_goes_as_its_example_says() {
+    check("docs/examples/simple-feature.md");
+}
+
+#[test]
+fn research_goes_as_its_example_says() {
+    check("docs/examples/research.md");
+}
+
+#[test]
+fn infrastructure_goes_as_its_example_says() {
+    check("docs/examples/infrastructure.md");
+}
+
+#[test]
+fn dependent_milestones_go_as_their_example_says() {
+    check("docs/examples/dependent-milestones.md");
+}
+
+#[test]
 fn anything_stands_for_anything_within_a_line() {
     assert!(matches("a [..] c", "a b b c") && matches("[..]", "") && matches("x", "x"));
     assert!(!matches("a [..] c", "a b d") && !matches("x", "xy") && !matches("[..]x", "y"));
