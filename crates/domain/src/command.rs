@@ -1,5 +1,7 @@
 //! What people, agents and programs may ask for.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
@@ -132,11 +134,14 @@ pub enum Command {
         closing: Box<Closing>,
     },
     /// Gives a document whose id another one also has a new id; `tree` is what it said, and
-    /// `referring` are the documents whose references to the id mean this one.
+    /// `means` are those it refers to
+    /// that have no id of their own yet, and `referring` the documents whose references to the id
+    /// mean this one.
     Renumber {
         from: MilestoneId,
         uid: Uid,
         tree: Box<Value>,
+        means: BTreeMap<MilestoneId, Uid>,
         referring: Vec<MilestoneId>,
     },
 }

@@ -78,8 +78,9 @@ pub fn decide(
         Command::ClearCondition { name, reason } => {
             condition::clear(&mut work, name, reason.clone())?;
         }
-        Command::Renumber { from, uid, tree, referring } => {
-            renumber::renumber(&mut work, *from, *uid, tree, referring)?;
+        Command::Renumber { from, uid, tree, means, referring } => {
+            let to = renumber::renumber(&mut work, *from, *uid, tree, means)?;
+            renumber::refer_all(&mut work, referring, *from, to)?;
         }
     }
     let noticed = matches!(command, Command::TakeIn { .. } | Command::Adopt { .. });

@@ -316,6 +316,19 @@ impl Milestone {
             .unwrap_or_else(|_| unreachable!("an id and a title are a whole document"))
     }
 
+    /// Makes every reference that names one of these name what it is called now.
+    pub fn rename_references(&mut self, renamed: &BTreeMap<MilestoneId, MilestoneId>) {
+        let own = self.dependencies.requires.iter_mut();
+        for reference in own.chain(self.tasks.iter_mut().flat_map(|task| &mut task.requires)) {
+            let named = match reference {
+                Reference::Milestone(named) => named,
+                Reference::Task(task) => &mut task.milestone,
+                Reference::Own(_) => continue,
+            };
+            *named = renamed.get(named).copied().unwrap_or(*named);
+        }
+    }
+
     pub fn task(&self, number: u32) -> Option<&Task> {
         self.tasks.iter().find(|task| task.id.number == number)
     }

@@ -1,5 +1,7 @@
 //! Random commands from a seed: mostly sensible, sometimes not, the same for the same seed.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::date;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -144,7 +146,7 @@ fn renumber(dice: &mut Dice, snapshot: &Snapshot, from: MilestoneId) -> Command 
     let others = snapshot.documents.keys().copied().filter(|id| *id != from);
     let referring = others.filter(|_| dice.percent(30)).collect();
     let tree = Box::new(Milestone { archived: false, ..other }.tree());
-    Command::Renumber { from, uid: Uid(dice.uuid()), tree, referring }
+    Command::Renumber { from, uid: Uid(dice.uuid()), tree, means: BTreeMap::new(), referring }
 }
 
 /// One of the milestones there are, and sometimes one that is not.

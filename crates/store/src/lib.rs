@@ -115,6 +115,8 @@ pub struct Collided {
     pub tree: serde_json::Value,
     /// Its text with its comments, where there still is one.
     pub text: Option<String>,
+    /// Those it refers to whose id another one has, and which have no other yet.
+    pub means: BTreeMap<MilestoneId, Uid>,
     /// The documents that mean this one when they name the id.
     pub referring: Vec<MilestoneId>,
 }

@@ -435,15 +435,29 @@ impl Project {
                 done.extend(self.write_again(&snapshot, id)?);
             }
         }
+        done.extend(self.renumber_collided(actor)?);
         for collision in self.store.collisions()? {
-            done.push(match collision {
-                Collision::Milestone(collided) => self.renumber(collided, actor)?,
-                Collision::Task { milestone, document } => {
-                    self.add_again(milestone, &document, actor)?
-                }
-            });
+            if let Collision::Task { milestone, document } = collision {
+                done.push(self.add_again(milestone, &document, actor)?);
+            }
         }
         Ok(done)
+    }
+
+    /// One after the other: those that refer to one another are looked for where they now are.
+    fn renumber_collided(&self, actor: &str) -> std::result::Result<Vec<String>, Error> {
+        let mut done = Vec::new();
+        let mut renumbered = BTreeSet::new();
+        loop {
+            let next = self.store.collisions()?.into_iter().find_map(|collision| match collision {
+                Collision::Milestone(collided) => Some(collided),
+                Collision::Task { .. } => None,
+            });
+            match next.filter(|collided| renumbered.insert(collided.uid)) {
+                Some(collided) => done.push(self.renumber(collided, actor)?),
+                None => return Ok(done),
+            }
+        }
     }
 
     /// Writes a lost document as its history says it.
@@ -475,9 +489,9 @@ impl Project {
     }
 
     fn renumber(&self, collided: Collided, actor: &str) -> std::result::Result<String, Error> {
-        let Collided { milestone: from, uid, tree, text, referring } = collided;
+        let Collided { milestone: from, uid, tree, text, means, referring } = collided;
         let tree = Box::new(tree);
-        let command = Command::Renumber { from, uid, tree, referring: referring.clone() };
+        let command = Command::Renumber { from, uid, tree, means, referring: referring.clone() };
         let context = self.context(actor);
         let snapshot = self.read(&needs(&command), actor)?;
         let to = MilestoneId(snapshot.highest.map_or(1, |id| id.0 + 1));

@@ -1,12 +1,14 @@
 //! Two branches gave the same id to two milestones; one of them gets another.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Work, milestone};
 use crate::change::difference;
 use crate::document::Milestone;
 use crate::event::Event;
-use crate::ids::{MilestoneId, Reference, Uid};
+use crate::ids::{MilestoneId, Uid};
 use crate::limits;
 use crate::refusal::Refusal;
 
@@ -17,8 +19,8 @@ pub(super) fn renumber(
     from: MilestoneId,
     uid: Uid,
     tree: &Value,
-    referring: &[MilestoneId],
-) -> Result<(), Refusal> {
+    means: &BTreeMap<MilestoneId, Uid>,
+) -> Result<MilestoneId, Refusal> {
     let number = work.now.highest.map_or(1, |id| id.0 + 1);
     if number > limits::ID_MAX {
         return Err(Refusal::NumbersUsedUp { what: "milestone" });
@@ -28,34 +30,30 @@ pub(super) fn renumber(
     let event = Event::MilestoneRenumbered { uid, from, document: document.tree() };
     let to = document.id;
     work.record_in(to, event);
+    // Who has an id that it refers to is not always whom it means.
+    if let Some(renumbered) = work.events.last_mut() {
+        renumbered.refers.extend(means);
+    }
     if work.now.documents.contains_key(&from) {
         work.record_in(from, Event::IdGivenUp { uid, to });
     }
-    for id in referring.iter().filter(|id| **id != from && **id != to) {
-        refer(work, *id, from, to)?;
-    }
-    Ok(())
+    Ok(to)
 }
 
-/// Makes every reference of one document that names `from` name `to`.
-fn refer(
+/// Makes every reference of these documents that names `from` name `to`.
+pub(super) fn refer_all(
     work: &mut Work<'_>,
-    id: MilestoneId,
+    referring: &[MilestoneId],
     from: MilestoneId,
     to: MilestoneId,
 ) -> Result<(), Refusal> {
-    let before = work.writable(id)?.clone();
-    let mut after = before.clone();
-    let own = after.dependencies.requires.iter_mut();
-    for reference in own.chain(after.tasks.iter_mut().flat_map(|task| &mut task.requires)) {
-        match reference {
-            Reference::Milestone(named) if *named == from => *named = to,
-            Reference::Task(named) if named.milestone == from => named.milestone = to,
-            _ => {}
+    for id in referring.iter().filter(|id| **id != from && **id != to) {
+        let before = work.document(*id)?.clone();
+        let mut after = before.clone();
+        after.rename_references(&BTreeMap::from([(from, to)]));
+        for change in difference(&before.tree(), &after.tree()) {
+            work.record_in(*id, Event::Edited { change });
         }
-    }
-    for change in difference(&before.tree(), &after.tree()) {
-        work.record_in(id, Event::Edited { change });
     }
     Ok(())
 }

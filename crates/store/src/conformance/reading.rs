@@ -1,5 +1,7 @@
 //! What is read is what was kept, by whoever reads it.
 
+use std::collections::BTreeMap;
+
 use milestone_domain::change::difference;
 use milestone_domain::command::{Closing, Command};
 use milestone_domain::ids::{MilestoneId, Reference, TaskId, Uid};
@@ -157,7 +159,8 @@ pub fn a_renumbered_milestone_gets_a_new_id(fresh: Fresh<'_>) {
     let uid = Uid(Uuid::now_v7());
     let referring = vec![MilestoneId(2)];
     let tree = Box::new(other.tree());
-    ada.done(&Command::Renumber { from: M1, uid, tree, referring });
+    let means = BTreeMap::new();
+    ada.done(&Command::Renumber { from: M1, uid, tree, means, referring });
     let (kept, moved) = (ada.document(M1), ada.document(MilestoneId(3)));
     assert_eq!((kept.tasks[0].title.as_str(), moved.tasks[0].title.as_str()), ("Design", "Theirs"));
     assert_eq!(moved.uid, Some(uid));

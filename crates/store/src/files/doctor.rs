@@ -3,7 +3,7 @@
 //! Looking changes nothing. Mending never deletes what somebody wrote: a text that is replaced is
 //! kept in `data/kept/`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use milestone_domain::apply::{collided_tasks, fold};
@@ -260,55 +260,75 @@ fn collided(disk: &Disk) -> Result<Vec<Collided>> {
         if uids.len() < 2 {
             continue;
         }
-        if living.is_none() {
-            living = Some(living_uids(disk)?);
-        }
-        let taken =
-            living.as_ref().is_some_and(|living| uids.iter().any(|uid| living.contains(uid)));
+        let living = match &mut living {
+            Some(living) => living,
+            living => living.insert(Living::look(disk)?),
+        };
         // Should no document show any of them, the first keeps the number.
+        let taken = uids.iter().any(|uid| living.places.contains_key(uid));
         let keeper = if taken { None } else { uids.first().copied() };
         for uid in uids {
-            let lives = living.as_ref().is_some_and(|living| living.contains(&uid));
-            if !lives && Some(uid) != keeper {
-                collisions.extend(collision(disk, id, uid)?);
+            if !living.places.contains_key(&uid) && Some(uid) != keeper {
+                collisions.extend(collision(disk, id, uid, living)?);
             }
         }
     }
     Ok(collisions)
 }
 
-/// The uids of all documents, wherever they are.
-fn living_uids(disk: &Disk) -> Result<BTreeSet<Uid>> {
-    let mut uids = BTreeSet::new();
-    for folder in ["active", "completed"] {
-        for name in disk.names(folder)? {
-            let bytes = disk.read(&format!("{folder}/{name}"))?.unwrap_or_default();
-            let said = text::read(&bytes, false).ok().and_then(|said| said.milestone.uid);
-            uids.extend(said.or_else(|| load::uid_of(&bytes)));
-        }
-    }
-    Ok(uids)
+/// All documents there are, by their uids.
+#[derive(Default)]
+struct Living {
+    places: BTreeMap<Uid, MilestoneId>,
 }
 
-fn collision(disk: &Disk, id: MilestoneId, uid: Uid) -> Result<Option<Collided>> {
+impl Living {
+    fn look(disk: &Disk) -> Result<Self> {
+        let mut living = Self::default();
+        for folder in ["active", "completed"] {
+            for name in disk.names(folder)? {
+                let id = name.strip_suffix(".yaml").and_then(|name| name.parse().ok());
+                let Some(id) = id else { continue };
+                let bytes = disk.read(&format!("{folder}/{name}"))?.unwrap_or_default();
+                let said = text::read(&bytes, false).ok().and_then(|said| said.milestone.uid);
+                let uid = said.or_else(|| load::uid_of(&bytes));
+                living.places.extend(uid.map(|uid| (uid, id)));
+            }
+        }
+        Ok(living)
+    }
+}
+
+fn collision(disk: &Disk, id: MilestoneId, uid: Uid, living: &Living) -> Result<Option<Collided>> {
     let history = history::read(disk, Stream::Milestone(id), Some(uid))?;
-    let Some(milestone) = fold(&history.events) else { return Ok(None) };
+    let Some(folded) = fold(&history.events) else { return Ok(None) };
     let mut referring = Vec::new();
-    for stream in streams(disk)? {
-        let Stream::Milestone(other) = stream else { continue };
-        let events = history::read(disk, stream, None)?.events;
-        let last = events.iter().rev().find_map(|event: &Recorded| event.refers.get(&id));
-        if other != id && last == Some(&uid) {
-            referring.push(other);
+    for (other_uid, other) in &living.places {
+        // Under its id, another one's history may stand as well, which means others.
+        let events = history::read(disk, Stream::Milestone(*other), Some(*other_uid))?.events;
+        if *other != id && meant(&events).get(&id) == Some(&uid) {
+            referring.push(*other);
         }
     }
+    referring.sort();
     let text = kept_text(disk, id, uid)?;
-    let tree = match &text {
-        Some(text) => text::read(text.as_bytes(), false)
-            .map_or(milestone.tree(), |said| said.milestone.tree()),
-        None => milestone.tree(),
-    };
-    Ok(Some(Collided { milestone: id, uid, tree, text, referring }))
+    let said = text.as_ref().and_then(|text| text::read(text.as_bytes(), false).ok());
+    let mut milestone = said.map_or(folded, |said| said.milestone);
+    let (mut renamed, mut means) = (BTreeMap::new(), BTreeMap::new());
+    for (named, meant) in meant(&history.events) {
+        match living.places.get(&meant) {
+            Some(now) => drop(renamed.insert(named, *now)),
+            None => drop(means.insert(named, meant)),
+        }
+    }
+    milestone.rename_references(&renamed);
+    Ok(Some(Collided { milestone: id, uid, tree: milestone.tree(), text, means, referring }))
+}
+
+/// Whom a document last meant by each id that it refers to.
+fn meant(events: &[Recorded]) -> BTreeMap<MilestoneId, Uid> {
+    let refers = events.iter().flat_map(|recorded| &recorded.refers);
+    refers.map(|(id, uid)| (*id, *uid)).collect()
 }
 
 fn kept_text(disk: &Disk, id: MilestoneId, uid: Uid) -> Result<Option<String>> {

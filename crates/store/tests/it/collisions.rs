@@ -1,5 +1,6 @@
 //! Two branches that gave the same id to two milestones, merged by real git, and mended.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
@@ -133,6 +134,58 @@ fn a_merge_resolved_by_keeping_one_side_loses_nothing() {
     let snapshot = project.read(&Scope::All, "ada").unwrap();
     let titles: Vec<_> = snapshot.documents.values().map(|m| m.title.as_str()).collect();
     assert_eq!(titles, ["Base", "Ours", "Built on theirs", "Theirs"]);
+}
+
+/// Each branch makes two milestones, under the same two ids; requirements stand by the titles.
+fn two_each(theirs: [&[u32]; 2], ours: [&[u32]; 2]) -> BTreeMap<String, Vec<Reference>> {
+    let repository = Repository::new();
+    let project = repository.open();
+    plan(&project, "Base", &[]);
+    repository.commit("base");
+    repository.git(&["checkout", "-q", "-b", "side"]);
+    let both = |titles: [&str; 2], requires: [&[u32]; 2]| {
+        for title in titles {
+            plan(&project, title, &[]);
+        }
+        for (milestone, requires) in [MilestoneId(2), MilestoneId(3)].into_iter().zip(requires) {
+            let names: Vec<String> =
+                requires.iter().map(|id| MilestoneId(*id).to_string()).collect();
+            if names.is_empty() {
+                continue;
+            }
+            let path = "dependencies/requires".parse().unwrap();
+            let changes = vec![FieldChange { path, before: None, after: Some(names.into()) }];
+            project.execute(&Command::Amend { milestone, changes }, "ada").unwrap();
+        }
+        repository.commit(titles[0]);
+    };
+    both(["Auth", "Dash"], theirs);
+    repository.git(&["checkout", "-q", "main"]);
+    both(["Newsletter", "Blog"], ours);
+    assert!(!repository.git(&["merge", "-q", "side"]));
+    project.mend(&|_| None, "ada").unwrap();
+    assert_eq!(project.check("ada").unwrap(), []);
+    assert_eq!(project.mend(&|_| None, "ada").unwrap(), Vec::<String>::new());
+    let documents = project.read(&Scope::All, "ada").unwrap().documents.into_values();
+    documents.map(|document| (document.title, document.dependencies.requires)).collect()
+}
+
+fn requires(id: u32) -> Vec<Reference> {
+    vec![Reference::Milestone(MilestoneId(id))]
+}
+
+#[test]
+fn one_renumbered_milestone_still_means_another() {
+    let said = two_each([&[], &[2]], [&[], &[]]);
+    assert_eq!((&said["Dash"], &said["Blog"]), (&requires(4), &Vec::new()));
+    // Whichever of the two gets its number first.
+    let said = two_each([&[3], &[]], [&[], &[]]);
+    assert_eq!((&said["Auth"], &said["Newsletter"]), (&requires(5), &Vec::new()));
+    // The two that keep their ids mean each other by the same names.
+    let said = two_each([&[], &[2]], [&[], &[2]]);
+    assert_eq!((&said["Dash"], &said["Blog"]), (&requires(4), &requires(2)));
+    let said = two_each([&[], &[1]], [&[], &[2]]);
+    assert_eq!((&said["Dash"], &said["Blog"]), (&requires(1), &requires(2)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Given, command, expectation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::date;
 use serde_json::{Value, json};
@@ -364,7 +364,8 @@ fn refused_claims() -> Vec<Case> {
 fn a_renumbered_document_keeps_what_it_says_and_who_meant_it() {
     let tree = Box::new(Milestone { id: M1, ..draft("Theirs") }.tree());
     let uid = Uid(Uuid::from_u128(7));
-    let command = Command::Renumber { from: M1, uid, tree, referring: vec![M2] };
+    let command =
+        Command::Renumber { from: M1, uid, tree, means: BTreeMap::new(), referring: vec![M2] };
     let snapshot = project();
     check(&Case(snapshot, command, "milestone_renumbered id_given_up edited"));
 }
