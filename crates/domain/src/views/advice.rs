@@ -63,6 +63,7 @@ pub(super) fn advise(view: &Dashboard) -> Vec<Advice> {
 fn late(line: &Line) -> Option<Advice> {
     let id = line.row.id;
     let text = match line.row.pace {
+        Pace::Overdue { days: 0 } => format!("{id} is overdue: finish it or move its date"),
         Pace::Overdue { days } => {
             format!("{id} is overdue by {}: finish it or move its date", working_days(days))
         }

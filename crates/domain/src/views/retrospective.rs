@@ -32,7 +32,8 @@ pub struct Retrospective {
     pub started: Option<Date>,
     pub completed: Option<Date>,
     pub due: Option<Date>,
-    /// Working days after the due date; none when it was met or there was none.
+    /// Working days after the due date, of which a weekend has none; none at all when it was met or
+    /// there was no such date.
     pub days_late: Option<u32>,
     /// Of the tasks that were both estimated and measured.
     pub estimated: Effort,
@@ -124,7 +125,7 @@ pub fn retrospective(
         started: milestone.started_at.map(date),
         completed,
         due: milestone.due,
-        days_late: late.map(|(due, done)| settings.calendar.working_days_between(due, done).max(1)),
+        days_late: late.map(|(due, done)| settings.calendar.working_days_after(due, done)),
         percent: measured().next().map(|_| share(actual, estimated)),
         measured: measured().count(),
         estimated,
@@ -303,8 +304,12 @@ fn insights(view: &Retrospective) -> Lessons {
         lessons.went_well.push(format!("it was done by its due date, {due}"));
     }
     if let Some(days) = view.days_late {
-        let s = if days == 1 { "" } else { "s" };
-        lessons.improve.push(format!("it was done {days} working day{s} after its due date"));
+        let late = match days {
+            0 => String::new(),
+            1 => "1 working day ".to_owned(),
+            days => format!("{days} working days "),
+        };
+        lessons.improve.push(format!("it was done {late}after its due date"));
     }
     lessons.improve.extend(view.stopped.iter().map(stopped));
     lessons.improve.extend(view.reworked.iter().map(|again| {
