@@ -47,7 +47,7 @@ pub struct Dashboard {
     /// Tasks left at the end of each of the last days.
     pub burn_down: Vec<Day>,
     pub scope: Option<ScopeChange>,
-    /// When everything open can be done at the earliest; none while there is a cycle.
+    /// When everything that is shown can be done at the earliest; none while there is a cycle.
     pub finish: Option<Date>,
     /// When it is to be expected.
     pub forecast: Forecast,
@@ -114,8 +114,10 @@ pub struct Blocked {
     /// `blocked`, `failed` or `paused`.
     pub status: &'static str,
     pub reason: Option<String>,
-    /// How much finishes later for every day that this lasts longer.
+    /// Other tasks that finish later for every day that this lasts longer.
     pub holds_up: usize,
+    /// Other milestones that do, beside its own.
+    pub holds_up_milestones: usize,
     /// Every such day moves the finish of everything.
     pub critical: bool,
 }
@@ -184,7 +186,7 @@ pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, moment: Moment<
             &clock,
             &forecast,
         ),
-        finish: plan.as_ref().map(|plan| clock.finish(plan.total().minutes().into())),
+        finish: plan.as_ref().and_then(|plan| earliest(plan, &clock, only)),
         forecast,
         critical_path: plan.as_ref().map(|p| steps(snapshot, p, &clock, only)).unwrap_or_default(),
         held: tasks.held,
@@ -290,6 +292,14 @@ fn lines(
     rows.into_iter().map(line).collect()
 }
 
+fn earliest(plan: &Plan<'_, '_>, clock: &Clock<'_>, only: Option<MilestoneId>) -> Option<Date> {
+    let minutes = match only {
+        Some(id) => plan.window(Node::Milestone(id))?.early_finish,
+        None => plan.total().minutes().into(),
+    };
+    Some(clock.finish(minutes))
+}
+
 fn steps(
     snapshot: &Snapshot,
     plan: &Plan<'_, '_>,
@@ -313,12 +323,17 @@ fn steps(
 fn blocked(outline: &Outline, plan: Option<&Plan<'_, '_>>) -> Vec<Blocked> {
     let entry = |id: Node, title: &str, status, reason: &Option<String>| {
         let moved = plan.map(|plan| plan.slip(id, A_DAY)).unwrap_or_default();
+        let own = [id, Node::Milestone(outline.id)];
+        let moved = || moved.iter().filter(|(node, _)| !own.contains(node));
         Blocked {
             id,
             title: title.to_owned(),
             status,
             reason: reason.clone(),
-            holds_up: moved.iter().filter(|(node, _)| *node != id).count(),
+            holds_up: moved().filter(|(node, _)| matches!(node, Node::Task(_))).count(),
+            holds_up_milestones: moved()
+                .filter(|(node, _)| matches!(node, Node::Milestone(_)))
+                .count(),
             critical: plan.and_then(|plan| plan.window(id)).is_some_and(|window| window.critical),
         }
     };
@@ -336,14 +351,7 @@ fn blocked(outline: &Outline, plan: Option<&Plan<'_, '_>>) -> Vec<Blocked> {
 
 fn overall<'a>(shown: impl Iterator<Item = &'a Outline>) -> Progress {
     let counted = shown.filter(|outline| outline.status != MilestoneStatus::Cancelled);
-    let (completed, total) = counted.fold((0, 0), |(completed, total), outline| {
-        let progress = outline.progress();
-        (completed + progress.tasks_completed, total + progress.tasks_total)
-    });
-    // Rounded down: 100 only when everything is done.
-    let percentage = (u64::from(completed) * 100).checked_div(u64::from(total)).unwrap_or(0);
-    let percentage = u32::try_from(percentage).unwrap_or(100);
-    Progress { percentage, tasks_completed: completed, tasks_total: total }
+    Progress::together(counted.map(Outline::progress))
 }
 
 /// What was left at the end of each of the last days.
@@ -475,6 +483,41 @@ mod tests {
         let view = seen(&busy(), Some(MilestoneId(2)));
         assert_eq!((view.milestones.len(), view.lapsed.len(), view.blocked.len()), (1, 0, 0));
         assert_eq!(view.conflicts.len(), 1, "the conflict is with the other one");
+    }
+
+    #[test]
+    fn one_milestone_has_its_own_earliest_finish_and_its_own_progress() {
+        let snapshot = project(&[
+            json!({"id": "milestone-001", "title": "A",
+                "phases": [{"name": "Build", "weight": 70}, {"name": "Test", "weight": 30}],
+                "tasks": [task(1, &json!({"estimate": "2d", "phase": "Build"})),
+                    task(2, &json!({"estimate": "1d", "phase": "Test", "status": "completed"}))]}),
+            json!({"id": "milestone-002", "title": "B", "tasks": [
+                task(1, &json!({"estimate": "20d"})), task(2, &json!({"status": "completed"})),
+                task(3, &json!({})),
+            ]}),
+        ]);
+        let finish = |only: Option<u32>| seen(&snapshot, only.map(MilestoneId)).finish.unwrap();
+        let finish = [None, Some(1), Some(2)].map(|only| finish(only).to_string());
+        assert_eq!(finish, ["2026-11-27", "2026-11-03", "2026-11-27"]);
+        let one = seen(&snapshot, Some(MilestoneId(1)));
+        assert_eq!(one.overall, one.milestones[0].row.progress);
+        assert_eq!(one.overall.percentage, 30);
+        // Thirty of a hundred with two tasks, and one whole task of three.
+        assert_eq!(seen(&snapshot, None).overall.percentage, 32);
+    }
+
+    #[test]
+    fn a_stop_says_what_it_holds_up_beside_its_own_milestone() {
+        let snapshot = project(&[
+            json!({"id": "milestone-001", "title": "A", "tasks": [
+                task(1, &json!({"status": "blocked"})), task(2, &json!({"requires": ["task-001"]})),
+            ]}),
+            json!({"id": "milestone-002", "title": "B", "duration": "1d",
+                "dependencies": {"requires": ["milestone-001"]}}),
+        ]);
+        let stop = &seen(&snapshot, None).blocked[0];
+        assert_eq!((stop.holds_up, stop.holds_up_milestones, stop.critical), (1, 1, true));
     }
 
     #[test]
