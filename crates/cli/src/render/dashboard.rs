@@ -47,18 +47,19 @@ pub fn dashboard(page: &mut Page, view: &Dashboard) {
     advice(page, view);
 }
 
-const HEAD: [&str; 8] = ["ID", "DONE", "TASKS", "READY", "DUE", "PACE", "P80", "TITLE"];
+const HEAD: [&str; 9] = ["ID", "DONE", "TASKS", "READY", "DUE", "PACE", "P80", "ODDS", "TITLE"];
 
 fn line_of(glyphs: Glyphs, line: &Line) -> Vec<Cell> {
     let row = &line.row;
-    let (_, pace) = words::pace(row.pace);
+    let (pace_style, pace) = words::pace(row.pace);
     let (status_style, status) = words::milestone_status(row.status);
     // What runs needs no word for that; everything else does.
     let state = match row.status {
         MilestoneStatus::InProgress | MilestoneStatus::Planned => String::new(),
         _ => format!("{status}: "),
     };
-    let (pace_style, critical) = (words::pace(row.pace).0, if row.critical { " ◆" } else { "" });
+    let critical = if row.critical { " ◆" } else { "" };
+    let odds = line.chance.map(|chance| format!("{chance} %")).unwrap_or_default();
     let progress = row.progress;
     let tasks = match progress.tasks_total {
         0 => String::new(),
@@ -76,6 +77,7 @@ fn line_of(glyphs: Glyphs, line: &Line) -> Vec<Cell> {
         cell(style::PLAIN, row.due.map(|due| due.to_string()).unwrap_or_default()),
         cell(pace_style, pace),
         cell(style::PLAIN, line.expected.map(|date| date.to_string()).unwrap_or_default()),
+        cell(pace_style, odds),
         cell(style::PLAIN, format!("{state}{}{critical}", row.title)),
     ]
 }

@@ -15,11 +15,11 @@ use super::list::{Row, rows};
 use super::next::HeldTask;
 pub use super::pairs::Pair;
 use super::upcoming::{Due, due};
-use super::when::Clock;
+use super::when::{Clock, Pace};
 use super::{ClaimState, ConditionState, open_tasks, pairs};
 use crate::dependencies::{Dependencies, Plan};
 use crate::effort::Effort;
-use crate::forecast::{Forecast, Question, forecast};
+use crate::forecast::{Forecast, MilestoneForecast, Question, forecast};
 use crate::ids::{MilestoneId, Node, TaskId};
 use crate::past::Trail;
 use crate::progress::Progress;
@@ -96,6 +96,8 @@ pub struct Line {
     pub finish: Option<Date>,
     /// When it is done with odds of four in five.
     pub expected: Option<Date>,
+    /// In how many of a hundred trials it is done by its due date.
+    pub chance: Option<u32>,
     pub criteria_open: u32,
 }
 
@@ -278,16 +280,24 @@ fn lines(
     clock: &Clock<'_>,
     forecast: &Forecast,
 ) -> Vec<Line> {
-    let expected: BTreeMap<MilestoneId, Date> =
-        forecast.milestones.iter().map(|line| (line.id, line.finish.p80)).collect();
-    let line = |row: Row| {
+    let forecasts: BTreeMap<MilestoneId, &MilestoneForecast> =
+        forecast.milestones.iter().map(|line| (line.id, line)).collect();
+    let line = |mut row: Row| {
         let window = plan.and_then(|plan| plan.window(Node::Milestone(row.id)));
         let criteria_open = snapshot.outline(row.id).map_or(0, |outline| outline.criteria_open);
         let finish =
             window.filter(|_| !row.status.is_closed()).map(|w| clock.finish(w.early_finish));
         let left = row.progress.tasks_completed < row.progress.tasks_total;
-        let expected = expected.get(&row.id).copied().filter(|_| left);
-        Line { row, finish, expected, criteria_open }
+        let forecast = forecasts.get(&row.id).copied().filter(|_| left);
+        let expected = forecast.map(|line| line.finish.p80);
+        let chance = forecast.and_then(|line| line.chance);
+        // What could be done if all were worked on at once says less than what is to be expected.
+        if let (Some(expected), Some(due), Pace::OnTrack { .. } | Pace::Behind { .. }) =
+            (expected, row.due, row.pace)
+        {
+            row.pace = clock.pace_to(expected, due);
+        }
+        Line { row, finish, expected, chance, criteria_open }
     };
     rows.into_iter().map(line).collect()
 }
@@ -438,7 +448,6 @@ mod tests {
 
     use super::testing::seen;
     use super::*;
-    use crate::views::Pace;
     use crate::views::testing::{TODAY, claim, project, task};
 
     fn busy() -> Snapshot {
@@ -473,7 +482,7 @@ mod tests {
         assert_eq!((view.blocked[0].holds_up, view.blocked[0].critical), (0, false));
         assert_eq!(view.conditions[0].condition.name, "approved");
         assert_eq!(view.conflicts.len(), 1);
-        assert_eq!(view.milestones[0].row.pace, Pace::Behind { days: 1 });
+        assert_eq!(view.milestones[0].row.pace, Pace::Behind { days: 7 });
         let path: Vec<_> = view.critical_path.iter().map(|step| step.id.to_string()).collect();
         assert_eq!(path, ["task-001-001", "task-001-002"]);
     }
@@ -518,6 +527,27 @@ mod tests {
         ]);
         let stop = &seen(&snapshot, None).blocked[0];
         assert_eq!((stop.holds_up, stop.holds_up_milestones, stop.critical), (1, 1, true));
+    }
+
+    #[test]
+    fn the_pace_is_what_is_to_be_expected_and_not_what_could_be() {
+        let snapshot = project(&[
+            json!({"id": "milestone-001", "title": "Long",
+                "tasks": [task(1, &json!({"estimate": "20d", "priority": "high"}))]}),
+            json!({"id": "milestone-002", "title": "Short", "due": "2026-11-09",
+                "tasks": [task(1, &json!({"estimate": "3d"}))]}),
+        ]);
+        let view = seen(&snapshot, None);
+        let line = &view.milestones[1];
+        assert_eq!(line.finish.unwrap().to_string(), "2026-11-04");
+        assert!(line.expected > line.row.due);
+        assert!(matches!(line.row.pace, Pace::Behind { .. }), "{:?}", line.row.pace);
+        let chance = line.chance.unwrap();
+        assert!(chance < 50, "{chance}");
+        let text = &view.advice[0].text;
+        let said =
+            format!("milestone-002 is due 2026-11-09 and will be done by then with {chance} %");
+        assert!(text.starts_with(&said), "{text}");
     }
 
     #[test]

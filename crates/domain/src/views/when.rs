@@ -21,7 +21,8 @@ pub struct When {
     pub critical: bool,
 }
 
-/// Whether a milestone will be done in time.
+/// Whether a milestone will be done in time: by its forecast on a dashboard, elsewhere if everything
+/// ready were worked on at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Pace {
