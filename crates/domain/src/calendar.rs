@@ -102,6 +102,13 @@ impl Calendar {
         weekdays - self.holidays_lost(from..until)
     }
 
+    /// Counts the working days after `from`, up to and with `until`: how late `until` is for what
+    /// was to be done by the end of `from`.
+    pub fn working_days_after(&self, from: Date, until: Date) -> u32 {
+        let next = |date: Date| date.tomorrow().unwrap_or(Date::MAX);
+        self.working_days_between(next(from), next(until))
+    }
+
     /// Measures the working time between two moments.
     ///
     /// What is no longer than a working day may have been one stretch, at whatever hours, and
@@ -349,6 +356,23 @@ mod tests {
             (MONDAY, date(2027, 12, 20), 259),
         ] {
             assert_eq!(calendar.working_days_between(from, until), days, "{from}..{until}");
+        }
+    }
+
+    #[test]
+    fn lateness_does_not_grow_on_days_nobody_works() {
+        let calendar = with_christmas();
+        let friday = date(2026, 12, 18);
+        for (due, today, days) in [
+            (friday, friday, 0),
+            (friday, date(2026, 12, 19), 0),
+            (friday, MONDAY, 1),
+            (friday, date(2026, 12, 24), 4),
+            (friday, date(2026, 12, 26), 4),
+            (date(2026, 12, 19), MONDAY, 1),
+            (MONDAY, friday, 0),
+        ] {
+            assert_eq!(calendar.working_days_after(due, today), days, "{due}..{today}");
         }
     }
 

@@ -241,6 +241,26 @@ impl<'a> Dependencies<'a> {
         }
         earliest
     }
+
+    /// The working minute, counted from today, by which each place is due.
+    fn due(&self, snapshot: &Snapshot, today: Date) -> Vec<u64> {
+        let calendar = &snapshot.settings.calendar;
+        let minutes = |date: Option<Date>| {
+            let end = |date: Date| date.tomorrow().unwrap_or(date);
+            let days = date.map(|date| calendar.working_days_between(today, end(date)));
+            days.map_or(u64::MAX, |days| u64::from(days) * u64::from(calendar.minutes_per_day()))
+        };
+        let mut due = vec![u64::MAX; self.places.len()];
+        let open = self.slots.values().filter(|(_, outline)| !outline.status.is_closed());
+        for (base, outline) in open {
+            due[*base as usize + 1] = minutes(outline.due);
+            for (task, at) in outline.tasks.iter().zip(base + 2..) {
+                let date = task.due.filter(|_| !task.status.is_closed());
+                due[at as usize] = minutes(date);
+            }
+        }
+        due
+    }
 }
 
 /// The places of a milestone's phases, behind those of its tasks.
@@ -338,6 +358,19 @@ impl Plan<'_, '_> {
     /// The longest estimated path from a task to the end of everything that waits for it.
     pub fn downstream(&self, task: TaskId) -> u64 {
         self.graph.done(Node::Task(task)).map_or(0, |place| self.downstream[place as usize])
+    }
+
+    /// The tasks that a due date would be missed for if the longest chain of work went before them,
+    /// each with the last minute in which it may begin.
+    pub fn pressing(&self, snapshot: &Snapshot, today: Date) -> HashMap<TaskId, u64> {
+        let due = self.graph.due(snapshot, today);
+        let starts = self.schedule.latest_starts(&self.graph.dag, &self.order, &due);
+        let longest = self.schedule.total();
+        let tasks = self.graph.places.iter().zip(starts).filter_map(|(place, start)| match place {
+            Place::Task(id) => Some((*id, start)),
+            _ => None,
+        });
+        tasks.filter(|(_, start)| *start < longest).collect()
     }
 
     /// What finishes later, and by how many working minutes, if this takes so much longer.

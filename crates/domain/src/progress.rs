@@ -26,6 +26,32 @@ impl Progress {
         }
     }
 
+    /// Of several milestones, each with the weight of its tasks; that of one is its own.
+    pub fn together(each: impl IntoIterator<Item = Self>) -> Self {
+        let each: Vec<Self> = each.into_iter().collect();
+        if let [one] = each.as_slice() {
+            return *one;
+        }
+        let share = each.iter().fold(Share::default(), |share, one| Share {
+            done: share.done + one.hundredths(),
+            all: share.all + u64::from(one.tasks_total),
+        });
+        Self {
+            percentage: u32::try_from(share.percent()).unwrap_or(100),
+            tasks_completed: each.iter().map(|one| one.tasks_completed).sum(),
+            tasks_total: each.iter().map(|one| one.tasks_total).sum(),
+        }
+    }
+
+    /// How far its tasks are, in hundredths of a task. A percentage was rounded down, so where
+    /// whole tasks say the same, they say it better.
+    fn hundredths(self) -> u64 {
+        let (completed, total) = (u64::from(self.tasks_completed), u64::from(self.tasks_total));
+        let whole = (completed * 100).checked_div(total).unwrap_or(0);
+        let percentage = u64::from(self.percentage);
+        if whole == percentage { completed * 100 } else { percentage * total }
+    }
+
     pub fn shown(self) -> ShownProgress {
         ShownProgress { percentage: self.percentage, tasks_completed: self.tasks_completed }
     }

@@ -76,6 +76,19 @@ impl Schedule {
         self.late_finish(node) - self.early_finish(node)
     }
 
+    /// The last minute in which each node may start for it, and what comes after it, to be done by
+    /// the minutes in `due`; [`u64::MAX`] is no such date, and no time at all is left from minute 0.
+    pub fn latest_starts(&self, dag: &Dag, order: &[u32], due: &[u64]) -> Vec<u64> {
+        let mut starts = due.to_vec();
+        for &node in order.iter().rev() {
+            let next = dag.successors(node).iter().map(|&next| starts[at(next)]);
+            let finish = next.fold(due[at(node)], u64::min);
+            let start = finish.saturating_sub(self.duration(node));
+            starts[at(node)] = if finish == u64::MAX { finish } else { start };
+        }
+        starts
+    }
+
     /// The minute by which everything can be done.
     pub fn total(&self) -> u64 {
         self.total
@@ -218,6 +231,16 @@ mod tests {
             schedule.late_finish(node),
             schedule.slack(node),
         ]
+    }
+
+    #[test]
+    fn due_dates_are_counted_back_over_what_waits() {
+        let plan = diamond();
+        let none = u64::MAX;
+        let starts = |due: [u64; 5]| plan.schedule().latest_starts(&plan.dag, &plan.order, &due);
+        assert_eq!(starts([none; 5]), [none; 5]);
+        assert_eq!(starts([none, none, none, 60, none]), [10, 20, 45, 50, none]);
+        assert_eq!(starts([none, none, 12, 60, 0]), [0, 20, 7, 50, 0]);
     }
 
     #[test]

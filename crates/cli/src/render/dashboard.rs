@@ -3,7 +3,7 @@
 use milestone_domain::ids::Node;
 use milestone_domain::readiness::spoken;
 use milestone_domain::status::MilestoneStatus;
-use milestone_domain::views::dashboard::{Dashboard, Line, Pair, Step};
+use milestone_domain::views::dashboard::{Blocked, Dashboard, Line, Pair, Step};
 use milestone_domain::views::flow::{Flow, Known};
 use milestone_domain::views::next::HeldTask;
 
@@ -47,18 +47,19 @@ pub fn dashboard(page: &mut Page, view: &Dashboard) {
     advice(page, view);
 }
 
-const HEAD: [&str; 8] = ["ID", "DONE", "TASKS", "READY", "DUE", "PACE", "P80", "TITLE"];
+const HEAD: [&str; 9] = ["ID", "DONE", "TASKS", "READY", "DUE", "PACE", "P80", "ODDS", "TITLE"];
 
 fn line_of(glyphs: Glyphs, line: &Line) -> Vec<Cell> {
     let row = &line.row;
-    let (_, pace) = words::pace(row.pace);
+    let (pace_style, pace) = words::pace(row.pace);
     let (status_style, status) = words::milestone_status(row.status);
     // What runs needs no word for that; everything else does.
     let state = match row.status {
         MilestoneStatus::InProgress | MilestoneStatus::Planned => String::new(),
         _ => format!("{status}: "),
     };
-    let (pace_style, critical) = (words::pace(row.pace).0, if row.critical { " ◆" } else { "" });
+    let critical = if row.critical { " ◆" } else { "" };
+    let odds = line.chance.map(|chance| format!("{chance} %")).unwrap_or_default();
     let progress = row.progress;
     let tasks = match progress.tasks_total {
         0 => String::new(),
@@ -76,6 +77,7 @@ fn line_of(glyphs: Glyphs, line: &Line) -> Vec<Cell> {
         cell(style::PLAIN, row.due.map(|due| due.to_string()).unwrap_or_default()),
         cell(pace_style, pace),
         cell(style::PLAIN, line.expected.map(|date| date.to_string()).unwrap_or_default()),
+        cell(pace_style, odds),
         cell(style::PLAIN, format!("{state}{}{critical}", row.title)),
     ]
 }
@@ -94,10 +96,10 @@ fn summary(page: &mut Page, view: &Dashboard) {
     let mut fact = |name: &str, said: String| {
         facts.row(vec![cell(style::DIM, name), cell(style::PLAIN, said)]);
     };
-    if let Some(finish) = view.finish.filter(|_| !view.critical_path.is_empty()) {
+    let left = view.overall.tasks_completed < view.overall.tasks_total;
+    if let Some(finish) = view.finish.filter(|_| left || !view.critical_path.is_empty()) {
         fact("earliest", format!("{finish}, if everything ready is worked on at once"));
     }
-    let left = view.overall.tasks_completed < view.overall.tasks_total;
     if let Some(finish) = view.forecast.finish.filter(|_| left) {
         let workers = super::forecast::workers(&view.forecast);
         fact(
@@ -227,15 +229,27 @@ fn blocked(page: &mut Page, view: &Dashboard) {
         if let Some(reason) = &blocked.reason {
             page.say("  ").say(reason).end();
         }
-        let cost = match (blocked.holds_up, blocked.critical) {
-            (0, false) => continue,
-            (0, true) => "every day moves the finish of everything".to_owned(),
-            (held, false) => format!("{held} finish later for every day"),
-            (held, true) => format!("{held} finish later for every day, and everything with them"),
-        };
-        page.say("  ").styled(style::WARN, cost).end();
+        if let Some(cost) = cost(blocked) {
+            page.say("  ").styled(style::WARN, cost).end();
+        }
     }
     more(page, view.blocked.len());
+}
+
+/// What it does to everything else that something is stopped.
+fn cost(blocked: &Blocked) -> Option<String> {
+    let held = [(blocked.holds_up, "task"), (blocked.holds_up_milestones, "milestone")];
+    let held = held.iter().filter(|(held, _)| *held > 0);
+    let held: Vec<_> = held.map(|(held, what)| words::count(*held, what)).collect();
+    let held = held.join(" and ");
+    match (held.is_empty(), blocked.critical) {
+        (true, false) => None,
+        (true, true) => Some("every day it lasts moves the finish of everything".to_owned()),
+        (false, false) => Some(format!("holds up {held}")),
+        (false, true) => {
+            Some(format!("holds up {held}; every day it lasts moves the finish of everything"))
+        }
+    }
 }
 
 fn due(page: &mut Page, view: &Dashboard) {
@@ -340,5 +354,37 @@ fn advice(page: &mut Page, view: &Dashboard) {
 pub fn more(page: &mut Page, all: usize) {
     if all > LINES_MAX {
         page.styled(style::DIM, format!("and {} more", all - LINES_MAX)).end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milestone_domain::ids::MilestoneId;
+
+    use super::*;
+
+    #[test]
+    fn what_a_stop_costs_is_said_as_people_would() {
+        let cases = [
+            ((0, 0, false), None),
+            ((0, 0, true), Some("every day it lasts moves the finish of everything")),
+            ((2, 1, false), Some("holds up 2 tasks and 1 milestone")),
+            (
+                (1, 0, true),
+                Some("holds up 1 task; every day it lasts moves the finish of everything"),
+            ),
+        ];
+        for ((holds_up, holds_up_milestones, critical), expected) in cases {
+            let blocked = Blocked {
+                id: Node::Milestone(MilestoneId(1)),
+                title: "M".into(),
+                status: "blocked",
+                reason: None,
+                holds_up,
+                holds_up_milestones,
+                critical,
+            };
+            assert_eq!(cost(&blocked).as_deref(), expected);
+        }
     }
 }

@@ -137,6 +137,8 @@ fn drivers(page: &mut Page, drivers: &[Driver]) {
         return;
     }
     page.heading("What decides it");
+    // With one at work everything is on the way to the end, which tells nothing.
+    let telling = drivers.iter().any(|driver| driver.percent < 100);
     let mut table = Table::new(&["", "", "", ""]);
     for driver in drivers {
         let doubt = match driver.doubt.minutes() {
@@ -144,10 +146,11 @@ fn drivers(page: &mut Page, drivers: &[Driver]) {
             0 => String::new(),
             _ => format!("its doubt adds {}", driver.doubt),
         };
+        let share = telling.then(|| format!("{} % of the time", driver.percent));
         table.row(vec![
             cell(style::ID, driver.id),
-            cell(style::PLAIN, format!("{} % of the time", driver.percent)),
-            cell(style::DIM, doubt),
+            cell(style::PLAIN, doubt),
+            cell(style::DIM, share.unwrap_or_default()),
             cell(style::PLAIN, &driver.title),
         ]);
     }
@@ -187,5 +190,31 @@ pub fn corrections(page: &mut Page, corrections: &Corrections) {
     for (kind, correction) in &corrections.kinds {
         let tasks = words::count(correction.sample_size as usize, "task");
         page.say("  ").say(kind).say(format!(": {:.2} times ({tasks})", correction.factor)).end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milestone_domain::effort::Effort;
+    use milestone_domain::ids::{MilestoneId, Node};
+
+    use super::*;
+
+    #[test]
+    fn a_share_is_said_only_where_it_differs() {
+        let printed = |percents: [u32; 2]| {
+            let driver = |percent| Driver {
+                id: Node::Milestone(MilestoneId(1)),
+                title: "M".into(),
+                percent,
+                doubt: Effort::from_minutes(60),
+                held_by_date: false,
+            };
+            let mut page = Page::new(None);
+            drivers(&mut page, &percents.map(driver));
+            anstream::adapter::strip_str(page.text()).to_string()
+        };
+        assert!(!printed([100, 100]).contains('%'));
+        assert!(printed([100, 60]).contains("its doubt adds 1h  60 % of the time"));
     }
 }

@@ -1,5 +1,6 @@
 //! Milestones, a line each.
 
+use milestone_domain::views::Pace;
 use milestone_domain::views::list::{List, Row};
 
 use super::page::Page;
@@ -26,7 +27,11 @@ const HEAD: [&str; 8] = ["ID", "STATUS", "DONE", "TASKS", "READY", "DUE", "PACE"
 
 fn row(row: &Row) -> Vec<Cell> {
     let (status_style, status) = words::milestone_status(row.status);
-    let (pace_style, pace) = words::pace(row.pace);
+    // Only a forecast can say that there is time to spare; what is late is late without one.
+    let (pace_style, pace) = match row.pace {
+        Pace::OnTrack { .. } => (style::PLAIN, String::new()),
+        pace => words::pace(pace),
+    };
     let progress = row.progress;
     let archived = if row.archived { " (archived)" } else { "" };
     let critical = if row.critical { " ◆" } else { "" };

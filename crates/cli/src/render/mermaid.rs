@@ -44,7 +44,7 @@ fn known(view: &Burning) -> String {
     };
     let mut text = format!("xychart-beta\n    title \"Burn-down: {}\"\n", label(title));
     let _ = writeln!(text, "    x-axis [{}]", names.join(", "));
-    let most = view.ideal.map_or(view.work_max(), |ideal| ideal.work.max(view.work_max()));
+    let most = view.ideal.as_ref().map_or(view.work_max(), |ideal| ideal.work.max(view.work_max()));
     let top = most.minutes() / 480 + 1;
     let _ = writeln!(text, "    y-axis \"days of work left\" 0 --> {top}");
     let _ = writeln!(text, "    bar [{}]", figures(|point| point.1));
@@ -65,7 +65,7 @@ fn days(view: &Burning) -> Vec<Point> {
     let chosen = places(all.len(), DAYS_MAX).filter_map(|place| all.get(place));
     chosen
         .map(|(day, left)| {
-            let pace = view.ideal.and_then(|ideal| match *day < ideal.from {
+            let pace = view.ideal.as_ref().and_then(|ideal| match *day < ideal.from {
                 true => Some(ideal.work),
                 false => ideal.work_left(*day).or(Some(Effort::default())),
             });

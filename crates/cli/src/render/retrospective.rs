@@ -16,6 +16,10 @@ pub fn retrospective(page: &mut Page, view: &Retrospective) {
             .say(").")
             .end();
         tasks(page, view);
+    } else if view.too_short > 0 {
+        let tasks = words::count(view.too_short, "task");
+        let text = format!("{tasks} started and done within a minute: too short to measure.");
+        page.styled(style::DIM, text).end();
     } else if !view.tasks.is_empty() {
         page.styled(
             style::DIM,

@@ -56,6 +56,11 @@ impl Scale {
         self.days
     }
 
+    /// The day after so many others.
+    pub fn day(&self, number: usize) -> Option<Date> {
+        self.from.checked_add(i64::try_from(number).ok()?.days()).ok()
+    }
+
     /// Where a day begins.
     pub fn start(&self, day: Date) -> i64 {
         self.place(i64::from((day - self.from).get_days()))

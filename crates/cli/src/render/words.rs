@@ -44,6 +44,7 @@ pub fn pace(pace: Pace) -> (Style, String) {
             (style::DIM, format!("{} to spare", days(days_to_spare)))
         }
         Pace::Behind { days: late } => (style::WARN, format!("{} behind", days(late))),
+        Pace::Overdue { days: 0 } => (style::BAD, "overdue".into()),
         Pace::Overdue { days: late } => (style::BAD, format!("{} overdue", days(late))),
         Pace::Unknown => (style::WARN, "unknown: cycle".into()),
     }

@@ -88,6 +88,9 @@ fn title(name: &str) -> String {
 
 /// A table of a mapping's keys.
 fn table(name: &str, schema: &Value, text: &mut String) {
+    // Some mappings may be written as their text alone.
+    let mut choices = schema["anyOf"].as_array().into_iter().flatten();
+    let schema = choices.find(|choice| choice.get("properties").is_some()).unwrap_or(schema);
     write!(text, "\n## {}\n\n", title(name)).unwrap();
     let about = schema["description"].as_str().unwrap_or_else(|| panic!("{name} says nothing"));
     write!(text, "{about}\n\n| key | takes | says | other names |\n|---|---|---|---|\n").unwrap();

@@ -64,13 +64,20 @@ pub(super) fn advise(view: &Dashboard) -> Vec<Advice> {
 fn late(line: &Line) -> Option<Advice> {
     let id = line.row.id;
     let text = match line.row.pace {
+        Pace::Overdue { days: 0 } => format!("{id} is overdue: finish it or move its date"),
         Pace::Overdue { days } => {
             format!("{id} is overdue by {}: finish it or move its date", working_days(days))
         }
-        Pace::Behind { days } => {
-            let days = working_days(days);
-            format!("{id} will be {days} late: do less, do it differently, or move its date")
-        }
+        Pace::Behind { days } => match (line.row.due, line.chance) {
+            (Some(due), Some(chance)) => format!(
+                "{id} is due {due} and will be done by then with {chance} %: \
+                 start it first, do less, or move its date"
+            ),
+            _ => {
+                let days = working_days(days);
+                format!("{id} will be {days} late: do less, do it differently, or move its date")
+            }
+        },
         _ => return None,
     };
     Some(advice(text, format!("milestone show {id} --schedule")))

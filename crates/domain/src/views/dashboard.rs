@@ -16,11 +16,11 @@ use super::list::{Row, rows};
 use super::next::HeldTask;
 pub use super::pairs::Pair;
 use super::upcoming::{Due, due};
-use super::when::Clock;
+use super::when::{Clock, Pace};
 use super::{ClaimState, ConditionState, open_tasks, pairs};
 use crate::dependencies::{Dependencies, Plan};
 use crate::effort::Effort;
-use crate::forecast::{Forecast, Question, forecast};
+use crate::forecast::{Forecast, MilestoneForecast, Question, forecast};
 use crate::ids::{MilestoneId, Node, TaskId};
 use crate::past::Trail;
 use crate::progress::Progress;
@@ -48,7 +48,7 @@ pub struct Dashboard {
     /// Tasks left at the end of each of the last days.
     pub burn_down: Vec<Day>,
     pub scope: Option<ScopeChange>,
-    /// When everything open can be done at the earliest; none while there is a cycle.
+    /// When everything that is shown can be done at the earliest; none while there is a cycle.
     pub finish: Option<Date>,
     /// When it is to be expected.
     pub forecast: Forecast,
@@ -97,6 +97,8 @@ pub struct Line {
     pub finish: Option<Date>,
     /// When it is done with odds of four in five.
     pub expected: Option<Date>,
+    /// In how many of a hundred trials it is done by its due date.
+    pub chance: Option<u32>,
     pub criteria_open: u32,
 }
 
@@ -115,8 +117,10 @@ pub struct Blocked {
     /// `blocked`, `failed` or `paused`.
     pub status: &'static str,
     pub reason: Option<String>,
-    /// How much finishes later for every day that this lasts longer.
+    /// Other tasks that finish later for every day that this lasts longer.
     pub holds_up: usize,
+    /// Other milestones that do, beside its own.
+    pub holds_up_milestones: usize,
     /// Every such day moves the finish of everything.
     pub critical: bool,
 }
@@ -185,7 +189,7 @@ pub fn dashboard(snapshot: &Snapshot, only: Option<MilestoneId>, moment: Moment<
             &clock,
             &forecast,
         ),
-        finish: plan.as_ref().map(|plan| clock.finish(plan.total().minutes().into())),
+        finish: plan.as_ref().and_then(|plan| earliest(plan, &clock, only)),
         forecast,
         critical_path: plan.as_ref().map(|p| steps(snapshot, p, &clock, only)).unwrap_or_default(),
         held: tasks.held,
@@ -277,18 +281,34 @@ fn lines(
     clock: &Clock<'_>,
     forecast: &Forecast,
 ) -> Vec<Line> {
-    let expected: BTreeMap<MilestoneId, Date> =
-        forecast.milestones.iter().map(|line| (line.id, line.finish.p80)).collect();
-    let line = |row: Row| {
+    let forecasts: BTreeMap<MilestoneId, &MilestoneForecast> =
+        forecast.milestones.iter().map(|line| (line.id, line)).collect();
+    let line = |mut row: Row| {
         let window = plan.and_then(|plan| plan.window(Node::Milestone(row.id)));
         let criteria_open = snapshot.outline(row.id).map_or(0, |outline| outline.criteria_open);
         let finish =
             window.filter(|_| !row.status.is_closed()).map(|w| clock.finish(w.early_finish));
         let left = row.progress.tasks_completed < row.progress.tasks_total;
-        let expected = expected.get(&row.id).copied().filter(|_| left);
-        Line { row, finish, expected, criteria_open }
+        let forecast = forecasts.get(&row.id).copied().filter(|_| left);
+        let expected = forecast.map(|line| line.finish.p80);
+        let chance = forecast.and_then(|line| line.chance);
+        // What could be done if all were worked on at once says less than what is to be expected.
+        if let (Some(expected), Some(due), Pace::OnTrack { .. } | Pace::Behind { .. }) =
+            (expected, row.due, row.pace)
+        {
+            row.pace = clock.pace_to(expected, due);
+        }
+        Line { row, finish, expected, chance, criteria_open }
     };
     rows.into_iter().map(line).collect()
+}
+
+fn earliest(plan: &Plan<'_, '_>, clock: &Clock<'_>, only: Option<MilestoneId>) -> Option<Date> {
+    let minutes = match only {
+        Some(id) => plan.window(Node::Milestone(id))?.early_finish,
+        None => plan.total().minutes().into(),
+    };
+    Some(clock.finish(minutes))
 }
 
 fn steps(
@@ -314,12 +334,17 @@ fn steps(
 fn blocked(outline: &Outline, plan: Option<&Plan<'_, '_>>) -> Vec<Blocked> {
     let entry = |id: Node, title: &str, status, reason: &Option<String>| {
         let moved = plan.map(|plan| plan.slip(id, A_DAY)).unwrap_or_default();
+        let own = [id, Node::Milestone(outline.id)];
+        let moved = || moved.iter().filter(|(node, _)| !own.contains(node));
         Blocked {
             id,
             title: title.to_owned(),
             status,
             reason: reason.clone(),
-            holds_up: moved.iter().filter(|(node, _)| *node != id).count(),
+            holds_up: moved().filter(|(node, _)| matches!(node, Node::Task(_))).count(),
+            holds_up_milestones: moved()
+                .filter(|(node, _)| matches!(node, Node::Milestone(_)))
+                .count(),
             critical: plan.and_then(|plan| plan.window(id)).is_some_and(|window| window.critical),
         }
     };
@@ -337,14 +362,7 @@ fn blocked(outline: &Outline, plan: Option<&Plan<'_, '_>>) -> Vec<Blocked> {
 
 fn overall<'a>(shown: impl Iterator<Item = &'a Outline>) -> Progress {
     let counted = shown.filter(|outline| outline.status != MilestoneStatus::Cancelled);
-    let (completed, total) = counted.fold((0, 0), |(completed, total), outline| {
-        let progress = outline.progress();
-        (completed + progress.tasks_completed, total + progress.tasks_total)
-    });
-    // Rounded down: 100 only when everything is done.
-    let percentage = (u64::from(completed) * 100).checked_div(u64::from(total)).unwrap_or(0);
-    let percentage = u32::try_from(percentage).unwrap_or(100);
-    Progress { percentage, tasks_completed: completed, tasks_total: total }
+    Progress::together(counted.map(Outline::progress))
 }
 
 /// What was left at the end of each of the last days.
@@ -431,7 +449,6 @@ mod tests {
 
     use super::testing::seen;
     use super::*;
-    use crate::views::Pace;
     use crate::views::testing::{TODAY, claim, project, task};
 
     fn busy() -> Snapshot {
@@ -466,7 +483,7 @@ mod tests {
         assert_eq!((view.blocked[0].holds_up, view.blocked[0].critical), (0, false));
         assert_eq!(view.conditions[0].condition.name, "approved");
         assert_eq!(view.conflicts.len(), 1);
-        assert_eq!(view.milestones[0].row.pace, Pace::Behind { days: 1 });
+        assert_eq!(view.milestones[0].row.pace, Pace::Behind { days: 7 });
         let path: Vec<_> = view.critical_path.iter().map(|step| step.id.to_string()).collect();
         assert_eq!(path, ["task-001-001", "task-001-002"]);
     }
@@ -476,6 +493,62 @@ mod tests {
         let view = seen(&busy(), Some(MilestoneId(2)));
         assert_eq!((view.milestones.len(), view.lapsed.len(), view.blocked.len()), (1, 0, 0));
         assert_eq!(view.conflicts.len(), 1, "the conflict is with the other one");
+    }
+
+    #[test]
+    fn one_milestone_has_its_own_earliest_finish_and_its_own_progress() {
+        let snapshot = project(&[
+            json!({"id": "milestone-001", "title": "A",
+                "phases": [{"name": "Build", "weight": 70}, {"name": "Test", "weight": 30}],
+                "tasks": [task(1, &json!({"estimate": "2d", "phase": "Build"})),
+                    task(2, &json!({"estimate": "1d", "phase": "Test", "status": "completed"}))]}),
+            json!({"id": "milestone-002", "title": "B", "tasks": [
+                task(1, &json!({"estimate": "20d"})), task(2, &json!({"status": "completed"})),
+                task(3, &json!({})),
+            ]}),
+        ]);
+        let finish = |only: Option<u32>| seen(&snapshot, only.map(MilestoneId)).finish.unwrap();
+        let finish = [None, Some(1), Some(2)].map(|only| finish(only).to_string());
+        assert_eq!(finish, ["2026-11-27", "2026-11-03", "2026-11-27"]);
+        let one = seen(&snapshot, Some(MilestoneId(1)));
+        assert_eq!(one.overall, one.milestones[0].row.progress);
+        assert_eq!(one.overall.percentage, 30);
+        // Thirty of a hundred with two tasks, and one whole task of three.
+        assert_eq!(seen(&snapshot, None).overall.percentage, 32);
+    }
+
+    #[test]
+    fn a_stop_says_what_it_holds_up_beside_its_own_milestone() {
+        let snapshot = project(&[
+            json!({"id": "milestone-001", "title": "A", "tasks": [
+                task(1, &json!({"status": "blocked"})), task(2, &json!({"requires": ["task-001"]})),
+            ]}),
+            json!({"id": "milestone-002", "title": "B", "duration": "1d",
+                "dependencies": {"requires": ["milestone-001"]}}),
+        ]);
+        let stop = &seen(&snapshot, None).blocked[0];
+        assert_eq!((stop.holds_up, stop.holds_up_milestones, stop.critical), (1, 1, true));
+    }
+
+    #[test]
+    fn the_pace_is_what_is_to_be_expected_and_not_what_could_be() {
+        let snapshot = project(&[
+            json!({"id": "milestone-001", "title": "Long",
+                "tasks": [task(1, &json!({"estimate": "20d", "priority": "high"}))]}),
+            json!({"id": "milestone-002", "title": "Short", "due": "2026-11-09",
+                "tasks": [task(1, &json!({"estimate": "3d"}))]}),
+        ]);
+        let view = seen(&snapshot, None);
+        let line = &view.milestones[1];
+        assert_eq!(line.finish.unwrap().to_string(), "2026-11-04");
+        assert!(line.expected > line.row.due);
+        assert!(matches!(line.row.pace, Pace::Behind { .. }), "{:?}", line.row.pace);
+        let chance = line.chance.unwrap();
+        assert!(chance < 50, "{chance}");
+        let text = &view.advice[0].text;
+        let said =
+            format!("milestone-002 is due 2026-11-09 and will be done by then with {chance} %");
+        assert!(text.starts_with(&said), "{text}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use jiff::{Timestamp, ToSpan as _};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::calendar::Calendar;
 use crate::effort::{Effort, Estimate};
 use crate::ids::MilestoneId;
 use crate::limits;
@@ -16,11 +17,13 @@ use crate::past::{self, Sample};
 use crate::snapshot::{Outline, Snapshot, TaskOutline};
 use crate::status::TaskStatus;
 
-/// How many stretches of time are shown.
-const SPANS_MAX: usize = 12;
+/// How many weeks are shown.
+const WEEKS_MAX: usize = 12;
 
-/// From so many weeks of history on, work is counted by weeks; before that by days.
+/// From so many weeks of history on, work is counted by weeks; before that by days, and all of
+/// them are shown.
 const WEEKS_MIN: i32 = 3;
+const DAYS_MAX: usize = WEEKS_MIN.unsigned_abs() as usize * 7;
 
 /// Whole spans with work finished in them that it takes to speak of a velocity.
 const VELOCITY_SPANS_MIN: usize = 2;
@@ -30,7 +33,8 @@ const USUAL_MIN: usize = 5;
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Flow {
-    /// Oldest first; the last is the present one and not over yet.
+    /// Oldest first; the last is the present one and not over yet. Those in which nobody works and
+    /// nothing was done are left out.
     pub spans: Vec<Span>,
     pub by: By,
     pub velocity: Known<Velocity>,
@@ -126,7 +130,7 @@ pub fn finished_lately(
 ) -> (By, Vec<Span>) {
     let finished = finished(snapshot, only);
     let by = by(&finished, today);
-    (by, spans(&finished, by, today))
+    (by, spans(&finished, by, today, &snapshot.settings.calendar))
 }
 
 /// Of everything that was done, or of what was done in one milestone.
@@ -182,17 +186,17 @@ fn by(finished: &[Finished], today: Date) -> By {
     if days >= WEEKS_MIN * 7 { By::Week } else { By::Day }
 }
 
-fn spans(finished: &[Finished], by: By, today: Date) -> Vec<Span> {
+fn spans(finished: &[Finished], by: By, today: Date, calendar: &Calendar) -> Vec<Span> {
     let Some(first) = finished.first() else { return Vec::new() };
-    let length = match by {
-        By::Day => 1,
-        By::Week => 7,
+    let (length, most) = match by {
+        By::Day => (1, DAYS_MAX),
+        By::Week => (7, WEEKS_MAX),
     };
     let begin = match by {
         By::Day => today,
         By::Week => back(today, i64::from(today.weekday().to_monday_zero_offset())),
     };
-    let mut spans: Vec<Span> = (0..SPANS_MAX)
+    let mut spans: Vec<Span> = (0..most)
         .map(|number| back(begin, i64::try_from(number).unwrap_or(0) * length))
         .take_while(|starts| first.on < back(*starts, -length))
         .map(|starts| {
@@ -204,6 +208,10 @@ fn spans(finished: &[Finished], by: By, today: Date) -> Vec<Span> {
                     (count + 1, work.saturating_add(done.estimate))
                 });
             Span { starts, completed, work }
+        })
+        .filter(|span| {
+            let worked = calendar.working_days_between(span.starts, back(span.starts, -length));
+            span.completed > 0 || worked > 0 || span.starts == begin
         })
         .collect();
     spans.reverse();
@@ -315,14 +323,34 @@ mod tests {
 
     #[test]
     fn a_young_project_counts_days_and_an_older_one_weeks() {
-        let young = seen(&[done(1, 3, 4), done(2, 3, 8), done(3, 0, 2)]);
+        let young = seen(&[done(1, 5, 4), done(2, 3, 8), done(3, 0, 2)]);
         let counts: Vec<_> = young.spans.iter().map(|span| span.completed).collect();
-        assert_eq!((young.by, counts), (By::Day, vec![2, 0, 0, 1]));
+        assert_eq!((young.by, counts), (By::Day, vec![1, 0, 1, 1]));
         assert!((young.velocity.value().unwrap().tasks - 0.7).abs() < 0.01);
         let older = seen(&[done(1, 21, 4), done(2, 14, 8), done(3, 11, 8), done(4, 0, 2)]);
         let counts: Vec<_> = older.spans.iter().map(|span| span.completed).collect();
         assert_eq!((older.by, counts), (By::Week, vec![1, 2, 0, 1]));
         assert!((older.velocity.value().unwrap().tasks - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn days_nobody_works_slow_nothing_down() {
+        let a_week: Vec<_> = (1..).zip(3..8).map(|(n, days)| done(n, days, 4)).collect();
+        let flow = seen(&a_week);
+        let counts: Vec<_> = flow.spans.iter().map(|span| span.completed).collect();
+        assert_eq!(counts, [1, 1, 1, 1, 1, 0]);
+        assert!((flow.velocity.value().unwrap().tasks - 1.0).abs() < 0.01);
+        // Who did work on a Sunday, did.
+        let counts: Vec<_> =
+            seen(&[done(1, 1, 4)]).spans.iter().map(|span| span.completed).collect();
+        assert_eq!(counts, [1, 0]);
+    }
+
+    #[test]
+    fn the_first_days_of_a_young_project_count() {
+        let flow = seen(&[done(1, 20, 4), done(2, 3, 4)]);
+        assert_eq!((flow.by, flow.spans.len()), (By::Day, 15));
+        assert_eq!(flow.spans.iter().map(|span| span.completed).sum::<u32>(), 2);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What to work on: ready tasks best first, and why every other one waits.
 
+use std::cmp::Reverse;
+
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -58,14 +60,37 @@ pub struct WaitingTask {
     pub reasons: Vec<Reason>,
 }
 
-/// The best first: urgency, then the longest chain behind it, then the due date, then the id.
-type Rank = (Priority, std::cmp::Reverse<u64>, Option<Date>, TaskId);
+/// The best first: urgency; then what has to begin first of all that cannot wait for the longest
+/// chain of work without missing a due date; then the longest chain behind it, the due date, the id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    priority: Priority,
+    /// The last minute in which it may begin, where a due date presses.
+    begin_by: Sometime<u64>,
+    downstream: Reverse<u64>,
+    due: Sometime<Date>,
+    id: TaskId,
+}
+
+/// Something that comes before never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sometime<T> {
+    At(T),
+    Never,
+}
+
+impl<T> From<Option<T>> for Sometime<T> {
+    fn from(at: Option<T>) -> Self {
+        at.map_or(Self::Never, Self::At)
+    }
+}
 
 /// Looks at everything, or at one milestone, and gives at most `limit` of each kind.
 pub fn next(snapshot: &Snapshot, only: Option<MilestoneId>, limit: usize, today: Date) -> Next {
     let board = Board::new(snapshot, today);
     let graph = Dependencies::of(snapshot);
     let plan = graph.plan(snapshot, today);
+    let pressing = plan.as_ref().map(|plan| plan.pressing(snapshot, today)).unwrap_or_default();
     let mut ranked: Vec<(Rank, &Outline, &TaskOutline, Option<String>)> = Vec::new();
     let (mut held, mut waiting, mut waiting_total) = (Vec::new(), Vec::new(), 0);
     for (id, outline, task) in open_tasks(snapshot) {
@@ -75,7 +100,9 @@ pub fn next(snapshot: &Snapshot, only: Option<MilestoneId>, limit: usize, today:
         let title = || task.title.clone();
         match board.readiness(id) {
             Readiness::Ready { lapsed } => {
-                ranked.push((rank(plan.as_ref(), id, outline, task), outline, task, lapsed));
+                let begin_by = pressing.get(&id).copied();
+                let rank = rank(plan.as_ref(), id, (outline, task), begin_by);
+                ranked.push((rank, outline, task, lapsed));
             }
             Readiness::Held { by } => {
                 let claim = snapshot.claims.get(&id).map(ClaimState::from);
@@ -90,7 +117,7 @@ pub fn next(snapshot: &Snapshot, only: Option<MilestoneId>, limit: usize, today:
             Readiness::Closed => {}
         }
     }
-    ranked.sort_unstable_by_key(|(rank, ..)| (rank.0, rank.1, rank.2.is_none(), rank.2, rank.3));
+    ranked.sort_unstable_by_key(|(rank, ..)| *rank);
     let ready_total = ranked.len();
     let best = ranked.into_iter().take(limit);
     let ready = best.map(|(rank, outline, task, lapsed)| {
@@ -99,15 +126,25 @@ pub fn next(snapshot: &Snapshot, only: Option<MilestoneId>, limit: usize, today:
     Next { ready: ready.collect(), ready_total, held, waiting, waiting_total }
 }
 
-fn rank(plan: Option<&Plan<'_, '_>>, id: TaskId, outline: &Outline, task: &TaskOutline) -> Rank {
-    let downstream = plan.map_or(0, |plan| plan.downstream(id));
-    (urgency(outline, task), std::cmp::Reverse(downstream), task.due.or(outline.due), id)
+fn rank(
+    plan: Option<&Plan<'_, '_>>,
+    id: TaskId,
+    (outline, task): (&Outline, &TaskOutline),
+    begin_by: Option<u64>,
+) -> Rank {
+    Rank {
+        priority: urgency(outline, task),
+        begin_by: begin_by.into(),
+        downstream: Reverse(plan.map_or(0, |plan| plan.downstream(id))),
+        due: task.due.or(outline.due).into(),
+        id,
+    }
 }
 
 fn ready(
     graph: &Dependencies<'_>,
     plan: Option<&Plan<'_, '_>>,
-    &(priority, std::cmp::Reverse(downstream), due, id): &Rank,
+    &Rank { priority, downstream: Reverse(downstream), id, .. }: &Rank,
     (outline, task): (&Outline, &TaskOutline),
     lapsed: Option<String>,
 ) -> ReadyTask {
@@ -118,7 +155,7 @@ fn ready(
         milestone: outline.id,
         milestone_title: outline.title.clone(),
         priority,
-        due,
+        due: task.due.or(outline.due),
         estimate: task.estimate,
         downstream: effort(downstream),
         unblocks: graph.dependents(node).len(),
@@ -163,6 +200,25 @@ mod tests {
         for (tasks, expected) in cases {
             assert_eq!(order(&tasks), expected, "{tasks:?}");
         }
+    }
+
+    #[test]
+    fn what_a_long_chain_would_make_late_goes_before_it() {
+        let order = |due: &str| {
+            let snapshot = project(&[
+                json!({"id": "milestone-001", "title": "Long", "tasks": [
+                    task(1, &json!({"estimate": "20d"}))]}),
+                json!({"id": "milestone-002", "title": "Due", "due": due, "tasks": [
+                    task(1, &json!({"estimate": "1d"})),
+                    task(2, &json!({"estimate": "2d"}))]}),
+            ]);
+            let next = next(&snapshot, None, 10, TODAY);
+            next.ready.iter().map(|task| task.id.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let pressing = "task-002-002 task-002-001 task-001-001";
+        assert_eq!(order("2026-11-06"), pressing);
+        assert_eq!(order("2026-10-01"), pressing);
+        assert_eq!(order("2027-06-01"), "task-001-001 task-002-002 task-002-001");
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub struct Retrospective {
     pub started: Option<Date>,
     pub completed: Option<Date>,
     pub due: Option<Date>,
-    /// Working days after the due date; none when it was met or there was none.
+    /// Working days after the due date, of which a weekend has none; none at all when it was met or
+    /// there was no such date.
     pub days_late: Option<u32>,
     /// Of the tasks that were both estimated and measured.
     pub estimated: Effort,
@@ -41,6 +42,8 @@ pub struct Retrospective {
     /// What they took of what was thought; none where nothing was measured.
     pub percent: Option<u32>,
     pub measured: usize,
+    /// Tasks that were estimated, started and done, in less time than can be measured.
+    pub too_short: usize,
     pub tasks: Vec<Outcome>,
     pub kinds: Vec<KindOutcome>,
     pub stopped: Vec<Stop>,
@@ -60,11 +63,19 @@ pub struct Outcome {
     pub title: String,
     pub kind: Option<String>,
     pub estimate: Option<Estimate>,
-    /// None where it was not measured.
+    /// Without the time in which it was stopped. None where it was not measured.
     pub actual: Option<Effort>,
+    /// It was started and done, whatever it took.
+    pub timed: bool,
     /// What it took of what was thought.
     pub percent: Option<u32>,
     pub attempts: u64,
+}
+
+impl Outcome {
+    fn too_short(&self) -> bool {
+        self.estimate.is_some() && self.timed && self.actual.is_none()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -110,8 +121,9 @@ pub fn retrospective(
     now: Timestamp,
 ) -> Retrospective {
     let looking = Looking { milestone, settings };
-    let tasks: Vec<Outcome> = milestone.tasks.iter().map(|task| looking.outcome(task)).collect();
     let told = looking.told(history, now);
+    let tasks: Vec<Outcome> =
+        milestone.tasks.iter().map(|task| looking.outcome(task, &told.rests)).collect();
     let date = |at: Timestamp| at.to_zoned(settings.zone.clone()).date();
     let completed = milestone.completed_at.map(date);
     let late = milestone.due.zip(completed).filter(|(due, completed)| completed > due);
@@ -125,9 +137,10 @@ pub fn retrospective(
         started: milestone.started_at.map(date),
         completed,
         due: milestone.due,
-        days_late: late.map(|(due, done)| settings.calendar.working_days_between(due, done).max(1)),
+        days_late: late.map(|(due, done)| settings.calendar.working_days_after(due, done)),
         percent: measured().next().map(|_| share(actual, estimated)),
         measured: measured().count(),
+        too_short: tasks.iter().filter(|task| task.too_short()).count(),
         estimated,
         actual,
         kinds: kinds(&tasks),
@@ -149,10 +162,18 @@ struct Looking<'a> {
     settings: &'a Settings,
 }
 
+/// From when until when a task was stopped.
+struct Rest {
+    task: u32,
+    from: Timestamp,
+    until: Timestamp,
+}
+
 /// What the history tells beside the document.
 #[derive(Default)]
 struct Told {
     stopped: Vec<Stop>,
+    rests: Vec<Rest>,
     reworked: Vec<Rework>,
     added: Vec<TaskId>,
     removed: Vec<TaskId>,
@@ -172,18 +193,35 @@ impl Looking<'_> {
         self.settings.calendar.worked(local(from), local(until))
     }
 
-    fn outcome(&self, task: &Task) -> Outcome {
+    /// The working time between two moments that no rest was in. Rests are those of one task, in
+    /// their order.
+    fn worked_beside<'r>(
+        &self,
+        rests: impl Iterator<Item = &'r Rest>,
+        (from, until): (Timestamp, Timestamp),
+    ) -> Effort {
+        let (worked, begin) = rests.fold((Effort::default(), from), |(worked, begin), rest| {
+            let end = rest.from.min(until);
+            (worked.saturating_add(self.worked(begin, end)), begin.max(rest.until))
+        });
+        worked.saturating_add(self.worked(begin, until))
+    }
+
+    fn outcome(&self, task: &Task, rests: &[Rest]) -> Outcome {
         let measured = task.started_at.zip(task.completed_at);
-        let actual = measured.map(|(from, until)| self.worked(from, until));
+        let id = self.milestone.task_id(task);
+        let own = rests.iter().filter(|rest| rest.task == id.number);
+        let actual = measured.map(|stretch| self.worked_beside(own, stretch));
         let actual = actual.filter(|actual| *actual >= limits::MEASURED_EFFORT_MIN);
         let estimate = task.estimate;
         let percent = estimate.zip(actual).map(|(thought, took)| share(took, thought.expected()));
         Outcome {
-            id: self.milestone.task_id(task),
+            id,
             title: task.title.clone(),
             kind: task.kind.clone(),
             estimate,
             actual,
+            timed: measured.is_some(),
             percent,
             attempts: task.attempts.unwrap_or(0),
         }
@@ -201,11 +239,11 @@ impl Looking<'_> {
                 Event::TaskRemoved { .. } if begun => told.removed.push(self.id(number)),
                 Event::TaskClaimed { .. } => {
                     begun = true;
-                    told.stopped.extend(self.went_on(&mut stopped, number, recorded.at));
+                    self.went_on(&mut told, &mut stopped, (number, recorded.at));
                 }
                 Event::TaskStatusChanged { from, to, reason, .. } => {
                     begun |= *to == TaskStatus::InProgress;
-                    told.stopped.extend(self.went_on(&mut stopped, number, recorded.at));
+                    self.went_on(&mut told, &mut stopped, (number, recorded.at));
                     match to {
                         TaskStatus::Blocked | TaskStatus::Failed => {
                             stopped.insert(number, (recorded.at, *to, reason.clone()));
@@ -221,7 +259,7 @@ impl Looking<'_> {
             }
         }
         for number in stopped.keys().copied().collect::<Vec<_>>() {
-            told.stopped.extend(self.went_on(&mut stopped, number, now));
+            self.went_on(&mut told, &mut stopped, (number, now));
         }
         let again =
             |(number, times)| Rework { task: self.id(number), title: self.title(number), times };
@@ -231,13 +269,15 @@ impl Looking<'_> {
 
     fn went_on(
         &self,
+        told: &mut Told,
         stopped: &mut BTreeMap<u32, (Timestamp, TaskStatus, Option<String>)>,
-        number: u32,
-        at: Timestamp,
-    ) -> Option<Stop> {
-        let (since, status, reason) = stopped.remove(&number)?;
+        (number, at): (u32, Timestamp),
+    ) {
+        let Some((since, status, reason)) = stopped.remove(&number) else { return };
+        told.rests.push(Rest { task: number, from: since, until: at });
+        let (task, title) = (self.id(number), self.title(number));
         let lasted = self.worked(since, at);
-        Some(Stop { task: self.id(number), title: self.title(number), status, reason, lasted })
+        told.stopped.push(Stop { task, title, status, reason, lasted });
     }
 }
 
@@ -304,10 +344,16 @@ fn insights(view: &Retrospective) -> Lessons {
         lessons.went_well.push(format!("it was done by its due date, {due}"));
     }
     if let Some(days) = view.days_late {
-        let s = if days == 1 { "" } else { "s" };
-        lessons.improve.push(format!("it was done {days} working day{s} after its due date"));
+        let late = match days {
+            0 => String::new(),
+            1 => "1 working day ".to_owned(),
+            days => format!("{days} working days "),
+        };
+        lessons.improve.push(format!("it was done {late}after its due date"));
     }
-    lessons.improve.extend(view.stopped.iter().map(stopped));
+    // What was over at once, or lasted a night, cost nothing.
+    let felt = view.stopped.iter().filter(|stop| stop.lasted >= limits::MEASURED_EFFORT_MIN);
+    lessons.improve.extend(felt.map(stopped));
     lessons.improve.extend(view.reworked.iter().map(|again| {
         let times = if again.times == 1 { "once".into() } else { format!("{} times", again.times) };
         format!("{} ({}) was reopened {times} after it was completed", again.task, again.title)
@@ -409,10 +455,11 @@ mod tests {
         let view = retrospective(&milestone(), &history, &Settings::default(), at("05T09:00"));
         assert_eq!(
             (view.estimated.to_string(), view.actual.to_string()),
-            ("1d".into(), "1d 7h".into())
+            ("1d".into(), "1d 5h".into())
         );
         assert_eq!((view.days_late, view.added.len()), (Some(2), 1));
-        assert_eq!(view.kinds[1].percent, 233);
+        // The second task was stopped after two of its four hours.
+        assert_eq!(view.kinds[1].percent, 200);
         let stop = &view.stopped[0];
         assert_eq!((stop.task.number, stop.lasted.to_string()), (2, "1d".into()));
         assert_eq!(view.reworked[0].times, 1);
@@ -430,8 +477,39 @@ mod tests {
         );
         assert_eq!(
             view.insights.recommendations,
-            ["test tasks took 233 % of their estimates (3 tasks)"]
+            ["test tasks took 200 % of their estimates (3 tasks)"]
         );
+    }
+
+    #[test]
+    fn time_in_which_it_was_stopped_is_not_what_it_took() {
+        let tree = json!({"id": "milestone-001", "title": "M", "tasks": [{"id": "task-001",
+            "title": "T", "status": "completed", "estimate": "2d",
+            "started_at": "2026-11-02T09:00:00Z", "completed_at": "2026-11-11T15:00:00Z"}]});
+        let history = [
+            moved("03T09:00", "task-001", "in_progress", "blocked", None),
+            moved("03T09:00", "task-001", "blocked", "in_progress", None),
+            moved("03T10:00", "task-001", "in_progress", "blocked", None),
+            moved("11T09:00", "task-001", "blocked", "in_progress", None),
+            // Whatever came after it was done is not in it.
+            moved("12T09:00", "task-001", "completed", "in_progress", None),
+            moved("12T10:00", "task-001", "in_progress", "blocked", None),
+        ];
+        let milestone = Milestone::from_tree(tree, false).unwrap();
+        let view = retrospective(&milestone, &history, &Settings::default(), at("13T09:00"));
+        assert_eq!(view.actual.to_string(), "1d 7h");
+        // Neither is a stop that was over at once worth a word.
+        assert_eq!((view.stopped.len(), view.insights.improve.len()), (3, 3));
+    }
+
+    #[test]
+    fn what_was_done_at_once_was_timed_and_is_too_short_to_measure() {
+        let mut milestone = milestone();
+        for task in &mut milestone.tasks {
+            task.completed_at = task.started_at;
+        }
+        let view = retrospective(&milestone, &[], &Settings::default(), at("05T09:00"));
+        assert_eq!((view.measured, view.too_short), (0, 4));
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub struct When {
     pub critical: bool,
 }
 
-/// Whether a milestone will be done in time.
+/// Whether a milestone will be done in time: by its forecast on a dashboard, elsewhere if everything
+/// ready were worked on at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Pace {
@@ -36,7 +37,7 @@ pub enum Pace {
     Behind {
         days: u32,
     },
-    /// The due date is past.
+    /// The due date is past; by no working day yet where nobody has worked since.
     Overdue {
         days: u32,
     },
@@ -77,15 +78,19 @@ impl Clock<'_> {
         }
         let Some(due) = outline.due else { return Pace::NoDue };
         if due < self.today {
-            return Pace::Overdue { days: self.calendar.working_days_between(due, self.today) };
+            return Pace::Overdue { days: self.calendar.working_days_after(due, self.today) };
         }
         let window = plan.and_then(|plan| plan.window(Node::Milestone(outline.id)));
         let Some(window) = window else { return Pace::Unknown };
-        let finish = self.finish(window.early_finish);
+        self.pace_to(self.finish(window.early_finish), due)
+    }
+
+    /// Of what is done on `finish`.
+    pub fn pace_to(&self, finish: Date, due: Date) -> Pace {
         if finish > due {
-            return Pace::Behind { days: self.calendar.working_days_between(due, finish).max(1) };
+            return Pace::Behind { days: self.calendar.working_days_after(due, finish).max(1) };
         }
-        Pace::OnTrack { days_to_spare: self.calendar.working_days_between(finish, due) }
+        Pace::OnTrack { days_to_spare: self.calendar.working_days_after(finish, due) }
     }
 }
 
@@ -96,8 +101,25 @@ pub(super) fn effort(minutes: u64) -> Effort {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use serde_json::json;
 
     use super::*;
+    use crate::views::testing::project;
+
+    #[test]
+    fn a_weekend_makes_nothing_later() {
+        let friday = date(2026, 11, 13);
+        for (today, days) in [(14, 0), (15, 0), (16, 1), (20, 5), (21, 5)] {
+            let clock = Clock { calendar: &Calendar::default(), today: date(2026, 11, today) };
+            let outline = project(&[json!({"id": "milestone-001", "title": "M", "due": friday})]);
+            let outline = outline.outlines.values().next().unwrap();
+            assert_eq!(clock.pace(outline, None), Pace::Overdue { days }, "{today}");
+        }
+        let clock = Clock { calendar: &Calendar::default(), today: friday };
+        let monday = date(2026, 11, 16);
+        assert_eq!(clock.pace_to(monday, date(2026, 11, 14)), Pace::Behind { days: 1 });
+        assert_eq!(clock.pace_to(friday, date(2026, 11, 15)), Pace::OnTrack { days_to_spare: 0 });
+    }
 
     #[test]
     fn a_day_of_work_begins_and_ends_on_the_same_day() {

@@ -151,7 +151,7 @@ struct Plot<'a> {
 
 impl<'a> Plot<'a> {
     fn new(page: &Page, view: &'a Burning) -> Self {
-        let ideal = view.ideal.map(|ideal| ideal.work).unwrap_or_default();
+        let ideal = view.ideal.as_ref().map(|ideal| ideal.work).unwrap_or_default();
         let most = view.work_max().max(ideal);
         // With one more for half of it, which may have a fraction.
         let amounts = AMOUNTS.max(amount(most).len() + 1);
@@ -183,8 +183,9 @@ impl<'a> Plot<'a> {
         let mut canvas = Canvas::new(self.width, self.height);
         let today = column(self.scale.end(self.view.today)).saturating_sub(1);
         for at in 0..=today.min(self.width - 1) {
-            let day = ((at + 1) * size(self.scale.days()) - 1) / self.width;
-            let Some(day) = self.view.days.get(day).or(self.view.days.last()) else { continue };
+            let Some(day) = self.view.days.get(self.day(at)).or(self.view.days.last()) else {
+                continue;
+            };
             if let Some(row) = self.row(day.work) {
                 canvas.put(at, row, self.glyphs.pick('┄', '-'), style::DIM);
             }
@@ -197,10 +198,15 @@ impl<'a> Plot<'a> {
                 }
             }
         }
-        if let Some(ideal) = self.view.ideal {
+        if let Some(ideal) = &self.view.ideal {
             self.pace(&mut canvas, ideal);
         }
         canvas
+    }
+
+    /// The number of the last day that has a part in a column.
+    fn day(&self, at: usize) -> usize {
+        ((at + 1) * size(self.scale.days()) - 1) / self.width
     }
 
     /// The row in which an amount ends; none for nothing.
@@ -225,12 +231,12 @@ impl<'a> Plot<'a> {
 
     /// Dots from everything to nothing. Through the area they are holes, so that they are seen
     /// without colours too.
-    fn pace(&self, canvas: &mut Canvas, ideal: Ideal) {
+    fn pace(&self, canvas: &mut Canvas, ideal: &Ideal) {
         let from = column(self.scale.end(ideal.from)).saturating_sub(1);
         let until = column(self.scale.end(ideal.until)).saturating_sub(1);
-        let length = until.saturating_sub(from).max(1);
         for at in (from..=until).step_by(2) {
-            let left = size(ideal.work.minutes()) * (until - at) / length;
+            let left = self.scale.day(self.day(at)).and_then(|day| ideal.work_left(day));
+            let Some(left) = left.map(|left| size(left.minutes())) else { continue };
             let row = self.height - 1 - (left * (self.height - 1) / self.top).min(self.height - 1);
             canvas.put(at, row, self.glyphs.pick('•', 'o'), style::WARN);
         }

@@ -34,6 +34,9 @@ pub fn gantt(page: &mut Page, view: &Gantt) {
     }
     page.gap();
     signs(page, days.glyphs);
+    if view.lays_out() {
+        remark(page, style::DIM, AT_ONCE);
+    }
     if let Some(path) = &view.cycle {
         remark(page, style::BAD, &cycle(path));
     }
@@ -43,6 +46,8 @@ pub fn gantt(page: &mut Page, view: &Gantt) {
     }
 }
 
+/// What the dates of open work rest on.
+pub const AT_ONCE: &str = "What is to do stands as if everything ready were worked on at once.";
 const NOTHING: &str = "There is nothing to draw: no milestone is open.";
 const ONE: &str = "To see one milestone's tasks: milestone status ID --chart gantt";
 

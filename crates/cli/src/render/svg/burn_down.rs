@@ -4,11 +4,12 @@
 use std::fmt::Write as _;
 
 use milestone_domain::effort::Effort;
-use milestone_domain::views::chart::burn_down::{BurnDown, Burning, Day};
+use milestone_domain::views::chart::burn_down::{BurnDown, Burning, Day, Ideal};
 
 use super::{Anchor, EDGE, Sign, Svg, int};
 use crate::render::chart::amount;
 use crate::render::chart::burn_down::{missing, summary};
+use crate::render::chart::spark::places;
 use crate::render::scale::Scale;
 
 const WIDTH: i64 = 1000;
@@ -71,7 +72,7 @@ struct Plot<'a> {
 
 impl<'a> Plot<'a> {
     fn of(view: &'a Burning) -> Self {
-        let ideal = view.ideal.map(|ideal| ideal.work).unwrap_or_default();
+        let ideal = view.ideal.as_ref().map(|ideal| ideal.work).unwrap_or_default();
         let most = i64::from(view.work_max().max(ideal).minutes()).max(1);
         let scale = Scale::new(view.first_day(), view.last_day(), DAYS_END - LEFT);
         let fits = |step: &&i64| most <= **step * LINES_MAX;
@@ -114,15 +115,22 @@ impl<'a> Plot<'a> {
         let area = format!("{left}L{} {BOTTOM}L{} {BOTTOM}z", self.x(last), self.x(first));
         svg.path(&area, "area");
         svg.path(&points(|day| day.work), "scope link");
-        if let Some(ideal) = self.view.ideal {
-            let from = (LEFT + self.scale.end(ideal.from), self.y(ideal.work));
-            let until = (LEFT + self.scale.end(ideal.until), BOTTOM);
-            svg.line(from, until, "pace critical dashed");
+        if let Some(ideal) = &self.view.ideal {
+            svg.path(&self.pace(ideal), "pace critical dashed");
         }
         svg.path(&left, "line");
         let end = (self.x(last), self.y(last.work_left));
         svg.circle(end, 4, "doing");
         svg.text((end.0 + 9, end.1 - 8), Anchor::Start, "ink bold", &amount(last.work_left));
+    }
+
+    /// A point for every day, or for as many as there is room for.
+    fn pace(&self, ideal: &Ideal) -> String {
+        let all = usize::try_from(self.scale.days()).unwrap_or(usize::MAX);
+        let room = usize::try_from(DAYS_END - LEFT).unwrap_or(usize::MAX);
+        let days = places(all, room).filter_map(|day| self.scale.day(day));
+        let point = |day| Some((LEFT + self.scale.end(day), self.y(ideal.work_left(day)?)));
+        path(days.filter_map(point))
     }
 
     fn dates(&self, svg: &mut Svg) {

@@ -8,6 +8,7 @@ use milestone_domain::views::chart::Stage;
 use milestone_domain::views::chart::gantt::{Bar, Gantt, Span};
 
 use super::{Anchor, EDGE, Sign, Svg, int};
+use crate::render::chart::gantt::AT_ONCE;
 use crate::render::chart::{cycle, left_out, short};
 use crate::render::scale::Scale;
 use crate::render::words;
@@ -63,6 +64,9 @@ fn summary(view: &Gantt) -> String {
         let _ = write!(said, "; {} after the due date", words::count(late, "row"));
     }
     said.push('.');
+    if view.lays_out() {
+        said = format!("{said} {AT_ONCE}");
+    }
     if let Some(text) = left_out(view.left_out.milestones, view.left_out.tasks) {
         said = format!("{said} {text}");
     }

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::calendar::Calendar;
 use crate::effort::Effort;
 use crate::ids::MilestoneId;
 use crate::past::{Standing, Trail};
@@ -59,13 +60,16 @@ pub struct Day {
     pub stopped: u32,
 }
 
-/// An even pace: from all that there is to do now, down to nothing on the due date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+/// An even pace: from all that there is to do now, down to nothing on the due date, by as much on
+/// every working day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Ideal {
     pub from: Date,
     pub until: Date,
     pub tasks: u32,
     pub work: Effort,
+    #[serde(skip)]
+    calendar: Calendar,
 }
 
 impl Burning {
@@ -91,9 +95,9 @@ impl Burning {
 impl Ideal {
     /// The work that would be left at the end of a day; none before it begins.
     pub fn work_left(&self, day: Date) -> Option<Effort> {
-        let all = days_between(self.from, self.until).max(1);
-        let left = days_between(day, self.until).max(0);
-        let minutes = i64::from(self.work.minutes()) * left / all;
+        let all = self.calendar.working_days_after(self.from, self.until).max(1);
+        let left = self.calendar.working_days_after(day, self.until);
+        let minutes = u64::from(self.work.minutes()) * u64::from(left) / u64::from(all);
         let begun = day >= self.from && day <= self.until;
         begun.then(|| Effort::from_minutes(u32::try_from(minutes).unwrap_or(u32::MAX)))
     }
@@ -131,15 +135,16 @@ pub fn burn_down(
     };
     let dues = trails.keys().filter(|id| of_interest(id)).filter(open);
     let due = dues.filter_map(|id| snapshot.outline(*id)?.due).max();
-    let ideal = ideal(&days, outline.and_then(|outline| outline.start), due);
+    let calendar = &snapshot.settings.calendar;
+    let ideal = ideal(&days, outline.and_then(|outline| outline.start), due, calendar);
     let (by, finished) = finished_lately(snapshot, only, today);
     BurnDown::Known(Burning {
         milestone: only,
         title: outline.map(|outline| outline.title.clone()),
         today,
         due,
+        ideal_work_left: ideal.as_ref().and_then(|ideal| ideal.work_left(today)),
         ideal,
-        ideal_work_left: ideal.and_then(|ideal| ideal.work_left(today)),
         days,
         finished,
         by,
@@ -183,14 +188,22 @@ fn sum<'a>(day: Date, standings: impl Iterator<Item = &'a Standing>) -> Day {
     })
 }
 
-fn ideal(days: &[Day], start: Option<Date>, due: Option<Date>) -> Option<Ideal> {
+fn ideal(
+    days: &[Day],
+    start: Option<Date>,
+    due: Option<Date>,
+    calendar: &Calendar,
+) -> Option<Ideal> {
     let (first, now, until) = (days.first()?, days.last()?, due?);
     let from = start.filter(|start| *start < until).map_or(first.day, |s| s.max(first.day));
-    (from < until).then_some(Ideal { from, until, tasks: now.tasks, work: now.work })
-}
-
-pub(super) fn days_between(from: Date, until: Date) -> i64 {
-    (until - from).get_days().into()
+    let calendar = calendar.clone();
+    (calendar.working_days_after(from, until) > 0).then_some(Ideal {
+        from,
+        until,
+        tasks: now.tasks,
+        work: now.work,
+        calendar,
+    })
 }
 
 #[cfg(test)]
@@ -245,7 +258,10 @@ mod tests {
         let on = |day| ideal.work_left(day).map(Effort::minutes);
         assert_eq!(on(date(2026, 10, 28)), None);
         assert_eq!(on(date(2026, 10, 29)), Some(7 * 480));
-        assert_eq!(on(TODAY), Some(7 * 480 / 2));
+        assert_eq!(on(TODAY), Some(7 * 480 * 4 / 6));
+        // From Friday to Sunday nothing is asked for.
+        let weekend = [date(2026, 10, 30), date(2026, 10, 31), date(2026, 11, 1)];
+        assert_eq!(weekend.map(on), [Some(7 * 480 * 5 / 6); 3]);
         assert_eq!((on(date(2026, 11, 6)), on(date(2026, 11, 7))), (Some(0), None));
     }
 

@@ -74,6 +74,14 @@ impl Span {
     }
 }
 
+impl Gantt {
+    /// Whether anything in it is not over and stands where the plan has it.
+    pub fn lays_out(&self) -> bool {
+        self.cycle.is_none()
+            && self.rows.iter().any(|bar| bar.span.is_some() && bar.stage != Stage::Done)
+    }
+}
+
 /// The whole project, or one milestone of it.
 pub fn gantt(snapshot: &Snapshot, only: Option<MilestoneId>, today: Date) -> Gantt {
     let graph = Dependencies::of(snapshot);
