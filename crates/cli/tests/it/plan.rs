@@ -223,3 +223,23 @@ fn every_command_that_a_plan_names_is_one_of_ours_and_does_its_work() {
     assert!(ran.stderr.contains("then add --requires 1"), "{}", ran.stderr);
     project.ok(&["plan", "User database charts", "--requires", "1"]);
 }
+
+#[test]
+fn a_title_that_says_nothing_is_told_so_and_figures_agree_with_next() {
+    let project = Environment::new();
+    let said = "Nothing in the title was understood";
+    assert!(project.run(&["plan", "asdf", "--dry-run"]).stderr.contains(said));
+    for title in ["Hire two backend engineers", "Payment page"] {
+        assert!(!project.run(&["plan", title, "--dry-run"]).stderr.contains(said), "{title}");
+    }
+    let planned = project.run(&["plan", "Upgrade React"]).stderr;
+    let next = project.ok(&["next"]);
+    let first =
+        |text: &str| text.split("ESTIMATE").nth(1).unwrap().lines().nth(1).unwrap().to_owned();
+    let task = project.json(&["next"])["data"]["ready"][0]["id"].clone();
+    assert_eq!(task, "task-001-001");
+    assert!(
+        first(&planned).contains("3h 30m") && first(&next).contains("3h 30m"),
+        "{planned}{next}"
+    );
+}
