@@ -12,6 +12,7 @@ pub mod scope;
 mod subject;
 mod surfaces;
 pub mod template;
+mod verbs;
 mod words;
 mod workflow;
 

@@ -24,6 +24,7 @@ macro_rules! built_in {
 
 built_in! {
     "api",
+    "audit",
     "bug-fix",
     "feature",
     "frontend",
@@ -38,15 +39,19 @@ built_in! {
     "phase-maintenance",
     "phase-polish",
     "phase-research",
+    "pipeline",
     "project-documentation",
     "project-infrastructure",
     "project-mcp-server",
     "project-policy",
     "quick-win",
+    "release",
+    "removal",
     "research",
     "sprint-core-feature",
     "sprint-learning",
     "sprint-quick-win",
+    "tests",
 }
 
 /// A template and where it is from.

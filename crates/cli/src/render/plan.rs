@@ -21,6 +21,12 @@ pub fn plan(page: &mut Page, view: &PlanView) {
     page.styled(style::ID, view.milestone.id).say("  ");
     page.styled(style::HEAD, &view.milestone.title).end();
     facts(page, view);
+    if view.template.is_some() && !view.scope.understood {
+        page.say(
+            "Nothing in the title was understood: this plan only holds a place, and so do its ",
+        );
+        page.say("figures.").end();
+    }
     tasks(page, view);
     risks(page, "Risks", &view.milestone.document.risks);
     risks(page, "Not in the plan, and worth a thought", &view.risks);
@@ -160,7 +166,7 @@ fn tasks(page: &mut Page, view: &PlanView) {
     }
     page.gap();
     let home = view.milestone.id.0;
-    let mut table = Table::new(&["TASK", "LIKELY", "AFTER", "TITLE"]);
+    let mut table = Table::new(&["TASK", "ESTIMATE", "AFTER", "TITLE"]);
     for (line, task) in lines.iter().zip(&view.milestone.document.tasks).take(TASKS_SHOWN) {
         let before = task.requires.iter().map(|reference| match reference {
             milestone_domain::ids::Reference::Own(number) => format!("{home}.{number}"),
@@ -181,7 +187,7 @@ fn tasks(page: &mut Page, view: &PlanView) {
 }
 
 fn estimate(line: &TaskLine) -> String {
-    line.estimate.map(|estimate| estimate.likely().to_string()).unwrap_or_default()
+    line.estimate.map(|estimate| estimate.expected().to_string()).unwrap_or_default()
 }
 
 fn after(before: &[String]) -> String {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, Ran};
 
 /// What people see of a plan, whatever day it is.
 fn said(project: &Environment, args: &[&str]) -> String {
@@ -178,4 +178,68 @@ fn a_template_is_applied_in_one_change_and_once() {
     project.ok(&["doctor"]);
     assert_eq!(project.run(&["template", "apply", "api", "9"]).code, 3);
     assert_eq!(project.run(&["template", "apply", "api", "1.1"]).code, 2);
+}
+
+/// The words of a command line as a shell reads them.
+fn words(line: &str) -> Vec<String> {
+    let out = std::process::Command::new("sh")
+        .args(["-c", &format!("printf '%s\\n' {line}")])
+        .output()
+        .unwrap();
+    String::from_utf8(out.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_that_a_plan_names_is_one_of_ours_and_does_its_work() {
+    let project = Environment::new();
+    project.ok(&["plan", "User database", "--template", "none"]);
+    let draft = project.home().join("draft.yaml");
+    fs::write(&draft, "title: Storage\nprovides: [\"invoice schema, it's there\"]\n").unwrap();
+    project.ok(&["plan", "--from", draft.to_str().unwrap()]);
+    let mut named = Vec::new();
+    for plan in [
+        &["plan", "User database reports"][..],
+        &["plan", "Invoice schema report"],
+        &["plan", "Payments", "--kiro-workflow", "--approval-required"],
+        &["plan", "By hand", "--template", "none"],
+    ] {
+        let view = project.json(plan);
+        let next = view["data"]["next"].as_array().unwrap();
+        named.extend(next.iter().filter_map(|advice| advice["command"].as_str().map(String::from)));
+    }
+    for flag in ["--requires", "--condition"] {
+        assert!(named.iter().any(|line| line.contains(flag)), "{flag}: {named:?}");
+    }
+    for line in named {
+        let line = words(&line);
+        let args: Vec<&str> = line.iter().skip(1).map(String::as_str).collect();
+        let ran = Ran::from(project.command(&args).env("EDITOR", "true").output().unwrap());
+        // An approval waits for work that nobody has done yet.
+        let refused_by_a_rule = args[0] == "approve" && ran.code == 5;
+        assert!(ran.code == 0 || refused_by_a_rule, "{line:?}: {ran:?}");
+    }
+    // What a dry run says to add is a flag of `plan`.
+    let ran = project.run(&["plan", "User database charts", "--dry-run"]);
+    assert!(ran.stderr.contains("then add --requires 1"), "{}", ran.stderr);
+    project.ok(&["plan", "User database charts", "--requires", "1"]);
+}
+
+#[test]
+fn a_title_that_says_nothing_is_told_so_and_figures_agree_with_next() {
+    let project = Environment::new();
+    let said = "Nothing in the title was understood";
+    assert!(project.run(&["plan", "asdf", "--dry-run"]).stderr.contains(said));
+    for title in ["Hire two backend engineers", "Payment page"] {
+        assert!(!project.run(&["plan", title, "--dry-run"]).stderr.contains(said), "{title}");
+    }
+    let planned = project.run(&["plan", "Upgrade React"]).stderr;
+    let next = project.ok(&["next"]);
+    let first =
+        |text: &str| text.split("ESTIMATE").nth(1).unwrap().lines().nth(1).unwrap().to_owned();
+    let task = project.json(&["next"])["data"]["ready"][0]["id"].clone();
+    assert_eq!(task, "task-001-001");
+    assert!(
+        first(&planned).contains("3h 30m") && first(&next).contains("3h 30m"),
+        "{planned}{next}"
+    );
 }

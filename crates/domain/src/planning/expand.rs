@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::estimates::scaled;
 use super::scope::{Scope, Size};
-use super::subject::{fitting, in_sentence};
+use super::subject::{action, fitting, head, in_sentence, whole};
 use super::template::{Template, TemplateTask};
 use crate::document::{CheckItem, Criterion, Deliverable, Milestone, Phase, Risk, Task};
 use crate::ids::Reference;
@@ -15,6 +15,11 @@ use crate::ids::Reference;
 /// Of work in several parts, each is a share of the whole, but never less than half of what it
 /// would be alone.
 const PART_PERCENT_MIN: u32 = 50;
+
+const PART: &str = "{part}";
+
+/// Stands for a part, or the whole, as something to do.
+const ACTION: &str = "{action}";
 
 /// The kind of task that the phases of a workflow do in its place.
 const DESIGN: &str = "design";
@@ -129,7 +134,7 @@ impl Fill {
 
     /// In one pass: what is put in is not looked at again.
     fn with_part(&self, pattern: &str, part: &str) -> String {
-        let known = [("{title}", &*self.title), ("{subject}", &self.subject), ("{part}", part)];
+        let known = [("{title}", &*self.title), ("{subject}", &self.subject), (PART, part)];
         let mut filled = String::new();
         let mut rest = pattern;
         while let Some(at) = rest.find('{') {
@@ -192,16 +197,25 @@ impl Tasks<'_> {
     }
 
     fn titles(&self, task: &TemplateTask) -> Vec<String> {
-        let alone = || vec![fitting(self.fill.text(&task.title))];
         if task.each.is_none() || self.scope.parts.is_empty() {
-            return alone();
+            let title = head(&self.fill.title);
+            return vec![self.title(&task.title, title, whole(title))];
         }
         let parts = self.scope.parts.iter();
-        let title = |part: &String| match in_sentence(part) {
-            Some(short) => self.fill.with_part(&task.title, &short),
-            None => part.clone(),
+        parts.map(|part| self.title(&task.title, part, in_sentence(part))).collect()
+    }
+
+    /// `short` is how a part, or the whole, stands in a sentence; without it `{part}` stands alone.
+    fn title(&self, pattern: &str, part: &str, short: Option<String>) -> String {
+        let title = match short {
+            _ if pattern.contains(ACTION) => {
+                self.fill.with_part(&pattern.replace(ACTION, PART), &action(part))
+            }
+            Some(short) => self.fill.with_part(pattern, &short),
+            None if pattern.contains(PART) => part.to_owned(),
+            None => self.fill.text(pattern),
         };
-        parts.map(|part| fitting(title(part))).collect()
+        fitting(title)
     }
 
     fn task(&self, number: u32, title: &str, from: &TemplateTask) -> Task {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::subject::{PARTS_MAX, head, parts, subject};
 use super::surfaces::{risk, touched};
 use super::template::Template;
+use super::verbs::{Verb, act};
 use super::words::Text;
 use crate::document::Risk;
 
@@ -120,6 +121,8 @@ pub struct Scope {
     pub parts_left_out: usize,
     /// What the work touches.
     pub surfaces: Vec<String>,
+    /// Whether anything in the words was understood. What is planned otherwise holds a place.
+    pub understood: bool,
 }
 
 /// A template that words speak for.
@@ -137,21 +140,26 @@ impl Scope {
         let mut parts = parts(title, description);
         let parts_left_out = parts.len().saturating_sub(PARTS_MAX);
         parts.truncate(PARTS_MAX);
+        let verb = act(title).map(|act| act.verb);
         let words = Words {
+            everyday: verb == Some(Verb::Everyday),
             title: Text::new(title),
             head: Text::new(head(title)),
             description: Text::new(description.unwrap_or_default()),
         };
         let (size, size_words) = size(&words.title, parts.len());
-        let surfaces = touched(&words.title, &words.description).into_iter();
+        let surfaces = touched(&words.title, &words.description);
+        let matches = matches(&words, templates);
+        let listed = parts.len() > 1;
         Self {
             subject: subject(title),
-            matches: matches(&words, templates),
+            understood: verb.is_some() || listed || !matches.is_empty() || !surfaces.is_empty(),
+            matches,
             size,
             size_words,
             parts,
             parts_left_out,
-            surfaces: surfaces.map(|surface| surface.name.to_owned()).collect(),
+            surfaces: surfaces.into_iter().map(|surface| surface.name.to_owned()).collect(),
         }
     }
 
@@ -186,6 +194,8 @@ struct Words {
     /// The title without the parts that it lists.
     head: Text,
     description: Text,
+    /// Of what is done every day, only what the title begins with says what it is.
+    everyday: bool,
 }
 
 fn matches(words: &Words, templates: &[&Template]) -> Vec<Match> {
@@ -207,6 +217,7 @@ fn score(template: &Template, words: &Words) -> Match {
         let ends_head = || words.head.find(word).is_some_and(|found| found.last);
         let times = match words.title.find(word) {
             Some(found) if found.first => AT_THE_BEGINNING,
+            _ if words.everyday => continue,
             Some(_) if ends_head() => AT_THE_END,
             Some(_) => IN_THE_TITLE,
             None if words.description.has(word) => IN_THE_DESCRIPTION,

@@ -1,12 +1,41 @@
 //! What a title is about, and the parts that a title or a description lists.
 
+use super::verbs::{Act, Verb, act, without_article};
 use crate::limits;
 
+/// What a list comes after for certain.
+const LISTING: &str = ": ";
+
 /// What stands between what a title is about and the parts that it lists.
-const BREAKS: [&str; 4] = [": ", " with ", " including ", " such as "];
+const BREAKS: [&str; 4] = [LISTING, " with ", " including ", " such as "];
+
+/// What a title goes on with that names no part of it.
+const CLAUSES: [&str; 6] =
+    [", with ", ", including ", ", without ", ", so that ", " with no ", " including "];
+
+/// What such a clause begins with where it stands in a list.
+const CLAUSE_WORDS: &[&str] =
+    &["excluding", "including", "no", "not", "ohne", "so", "with", "within", "without", "…", "..."];
+
+/// What an object begins with that is none: "migrate to", "report on".
+const BESIDE: &[&str] = &[
+    "about", "away", "for", "from", "how", "into", "off", "on", "to", "what", "whether", "why",
+    "with",
+];
+
+/// What verbs are called where only what comes beside them is known.
+const NOUNS: &[(&str, &str)] = &[
+    ("convert", "the conversion"),
+    ("migrate", "the migration"),
+    ("move", "the move"),
+    ("port", "the port"),
+    ("switch", "the switch"),
+    ("update", "the update"),
+    ("upgrade", "the upgrade"),
+];
 
 /// What stands for a subject that cannot be said in a few words.
-const THE_CHANGE: &str = "the change";
+const THE_WORK: &str = "the work";
 
 /// The longest subject that still reads well inside a task's title.
 const SUBJECT_CHARS_MAX: usize = 60;
@@ -16,89 +45,6 @@ const LISTED_CHARS_MAX: usize = 40;
 
 /// Parts that a plan is made of; whoever lists more is told that the rest is left out.
 pub const PARTS_MAX: usize = 30;
-
-/// What comes before the thing that is to be there: without it, the thing is left.
-const MAKING: &[&str] = &[
-    "add",
-    "build",
-    "create",
-    "deliver",
-    "design",
-    "develop",
-    "implement",
-    "introduce",
-    "launch",
-    "make",
-    "plan",
-    "provide",
-    "set up",
-    "setup",
-    "ship",
-    "start",
-    "support",
-    "write",
-];
-
-/// What is done to a thing that is there already: without it, something else is left.
-const CHANGING: &[&str] = &[
-    "adopt",
-    "analyse",
-    "analyze",
-    "automate",
-    "bump",
-    "change",
-    "clean",
-    "cleanup",
-    "compare",
-    "configure",
-    "convert",
-    "deploy",
-    "deprecate",
-    "document",
-    "evaluate",
-    "explore",
-    "extend",
-    "extract",
-    "finish",
-    "fix",
-    "harden",
-    "improve",
-    "investigate",
-    "learn",
-    "merge",
-    "migrate",
-    "move",
-    "optimise",
-    "optimize",
-    "port",
-    "prepare",
-    "prototype",
-    "publish",
-    "reduce",
-    "refactor",
-    "release",
-    "remove",
-    "rename",
-    "replace",
-    "research",
-    "review",
-    "rewrite",
-    "secure",
-    "simplify",
-    "speed",
-    "split",
-    "study",
-    "test",
-    "tidy",
-    "try",
-    "tweak",
-    "unify",
-    "update",
-    "upgrade",
-    "use",
-    "validate",
-    "verify",
-];
 
 /// Words that begin a title with a capital and inside a sentence have none.
 const COMMON: &[&str] = &[
@@ -169,25 +115,31 @@ const COMMON: &[&str] = &[
 ];
 
 /// What a title may end with that names the work and not the thing.
-const OF_WORK: &[&str] = &[" development", " implementation"];
+const OF_WORK: &[&str] = &[" development", " implementation", " release"];
 
-/// What a title says before it lists its parts.
+/// What a title is about without the parts that it lists and the clauses that it goes on with.
 pub fn head(title: &str) -> &str {
-    if listed(title).is_empty() { title } else { BREAKS.iter().fold(title, |t, b| before(t, b)) }
+    let marks: &[&str] = if listed(title).is_empty() { &CLAUSES } else { &BREAKS };
+    let head = marks.iter().fold(title, |text, mark| before(text, mark));
+    let head = head.trim().trim_end_matches(|c: char| ",;:.!".contains(c));
+    if head.is_empty() { title.trim() } else { head }
 }
 
 fn before<'a>(text: &'a str, mark: &str) -> &'a str {
     text.split_once(mark).map_or(text, |(before, _)| before)
 }
 
-/// What a title is about, in words that fit behind "build" and "design".
+/// What a title is about, in words that fit behind "agree on the scope of".
 pub fn subject(title: &str) -> String {
-    let title = head(title).trim().trim_end_matches(['.', '!']);
-    let thing = match after(title, MAKING) {
-        Some(thing) => without_article(thing),
-        None if after(title, CHANGING).is_some() => return THE_CHANGE.to_owned(),
-        None => title,
-    };
+    let title = head(title);
+    let act = act(title).filter(|act| !act.object.is_empty());
+    let thing = act.map_or_else(|| without_article(title), |act| act.object);
+    if let Some(act) = act.filter(|act| BESIDE.iter().any(|word| begins(act.object, word))) {
+        let verb = act.word.to_lowercase();
+        let noun = NOUNS.iter().find(|(known, _)| *known == verb);
+        let named = noun.map(|(_, noun)| format!("{noun} {}", act.object));
+        return named.filter(|text| speakable(text)).unwrap_or_else(|| THE_WORK.to_owned());
+    }
     let thing = OF_WORK.iter().fold(thing, |thing, end| {
         let at = thing.len().saturating_sub(end.len());
         match thing.split_at_checked(at) {
@@ -195,18 +147,40 @@ pub fn subject(title: &str) -> String {
             _ => thing,
         }
     });
-    let speakable = !thing.is_empty()
-        && thing.chars().count() <= SUBJECT_CHARS_MAX
-        && !thing.contains(char::is_control)
-        && thing.contains(char::is_alphanumeric);
-    if speakable { lowered(thing) } else { THE_CHANGE.to_owned() }
+    if speakable(thing) { lowered(thing) } else { THE_WORK.to_owned() }
+}
+
+fn speakable(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().count() <= SUBJECT_CHARS_MAX
+        && !text.contains(char::is_control)
+        && text.contains(char::is_alphanumeric)
+}
+
+fn begins(text: &str, word: &str) -> bool {
+    text.split(' ').next().is_some_and(|first| first.eq_ignore_ascii_case(word))
 }
 
 /// A part as it stands for `{part}` in a sentence. `None` for one that says by itself what is to be
 /// done, or is too long for that.
 pub fn in_sentence(part: &str) -> Option<String> {
-    let acts = after(part, MAKING).or_else(|| after(part, CHANGING)).is_some();
-    (!acts && part.chars().count() <= SUBJECT_CHARS_MAX).then(|| lowered(part))
+    (act(part).is_none() && part.chars().count() <= SUBJECT_CHARS_MAX).then(|| lowered(part))
+}
+
+/// The whole work as it stands for `{part}`. `None` for a title that says what is done and does not
+/// say that something is made: "Build" in front of it would be wrong.
+pub fn whole(title: &str) -> Option<String> {
+    let made = |act: Act<'_>| matches!(act.verb, Verb::Making | Verb::Asking);
+    act(head(title)).is_none_or(made).then(|| subject(title))
+}
+
+/// A title or a part as something to do.
+pub fn action(text: &str) -> String {
+    match subject(text) {
+        _ if act(text).is_some() => text.to_owned(),
+        nothing if nothing == THE_WORK => "Do the work".to_owned(),
+        thing => format!("Work on {thing}"),
+    }
 }
 
 /// A title's text, cut where it would be longer than titles may be.
@@ -215,18 +189,6 @@ pub fn fitting(title: String) -> String {
         return title;
     }
     title.chars().take(limits::TITLE_CHARS_MAX - 1).chain(['…']).collect()
-}
-
-/// What comes after one of the verbs that the text begins with.
-fn after<'a>(text: &'a str, verbs: &[&str]) -> Option<&'a str> {
-    verbs.iter().find_map(|verb| {
-        let (start, rest) = text.split_at_checked(verb.len())?;
-        (start.eq_ignore_ascii_case(verb) && rest.starts_with(' ')).then(|| rest.trim_start())
-    })
-}
-
-fn without_article(text: &str) -> &str {
-    after(text, &["a", "an", "the"]).unwrap_or(text)
 }
 
 /// "User dashboard" in the middle of a sentence. "Payment System" and "Stripe" are names.
@@ -286,7 +248,29 @@ fn headline(item: &str) -> String {
 
 /// "Login, password reset and profile page" is three things; "search and replace" is one.
 fn listed(title: &str) -> Vec<String> {
-    let list = BREAKS.iter().find_map(|word| Some(title.split_once(word)?.1)).unwrap_or(title);
+    let broken = BREAKS.iter().find_map(|mark| {
+        let (head, list) = title.split_once(mark)?;
+        Some((*mark, head, list))
+    });
+    let list = broken.map_or(title, |(.., list)| list);
+    let items = items(list);
+    let clause = |item: &String| CLAUSE_WORDS.iter().any(|word| begins(item, word));
+    let short = |item: &String| !item.is_empty() && item.chars().count() <= LISTED_CHARS_MAX;
+    if items.len() < 3 || !items.iter().all(short) || items.iter().any(clause) {
+        return Vec::new();
+    }
+    let changes = |text| act(text).filter(|act| !matches!(act.verb, Verb::Making | Verb::Asking));
+    match broken {
+        Some((mark, head, _)) if changes(head).is_some() => {
+            // "Migrate to X with a, b and c" goes on about one thing.
+            if mark == LISTING { under(head, items) } else { Vec::new() }
+        }
+        _ => with_verb_of_one(items),
+    }
+}
+
+/// The items of a list that is written with commas; with less than two there is none.
+fn items(list: &str) -> Vec<String> {
     let list = list.replace(", and ", ", ").replace(", und ", ", ");
     let mut items: Vec<&str> = list.split([',', ';']).collect();
     if items.len() < 2 {
@@ -299,12 +283,41 @@ fn listed(title: &str) -> Vec<String> {
             None => items.push(last),
         }
     }
-    let first = items.first().map(|first| first.trim());
-    let first = first.map(|first| without_article(after(first, MAKING).unwrap_or(first)));
-    let others = items.iter().skip(1).map(|item| without_article(item.trim()));
-    let items: Vec<String> = first.into_iter().chain(others).map(headline).collect();
-    let short = |item: &String| !item.is_empty() && item.chars().count() <= LISTED_CHARS_MAX;
-    if items.len() > 2 && items.iter().all(short) { items } else { Vec::new() }
+    items.into_iter().map(|item| headline(without_article(item.trim()))).collect()
+}
+
+/// "Improve performance: search, checkout and login": each is something to improve.
+fn under(head: &str, items: Vec<String>) -> Vec<String> {
+    let head = head.trim();
+    let one = |item: String| if act(&item).is_some() { item } else { format!("{head}: {item}") };
+    items.into_iter().map(one).collect()
+}
+
+/// "Buy coffee, milk and sugar" is to buy each; what is made needs no verb.
+fn with_verb_of_one(mut items: Vec<String>) -> Vec<String> {
+    let first = items.first().cloned().unwrap_or_default();
+    let last = items.last().cloned().unwrap_or_default();
+    match (act(&first), act(&last)) {
+        (Some(Act { verb: Verb::Making | Verb::Asking, object, .. }), _) => {
+            items[0] = object.to_owned();
+            items
+        }
+        (Some(Act { verb: Verb::Changing | Verb::Everyday, word, .. }), _) => {
+            let one = |item: String| match act(&item) {
+                Some(_) => item,
+                None => format!("{word} {item}"),
+            };
+            items.into_iter().map(one).collect()
+        }
+        (_, Some(Act { verb: Verb::Foreign, word, .. })) => {
+            let one = |item: String| match act(&item) {
+                Some(_) => item,
+                None => format!("{item} {word}"),
+            };
+            items.into_iter().map(one).collect()
+        }
+        _ => items,
+    }
 }
 
 #[cfg(test)]
@@ -320,21 +333,28 @@ mod tests {
             ("Set up the Kubernetes cluster", "Kubernetes cluster"),
             ("Payment System", "Payment System"),
             ("Stripe integration", "Stripe integration"),
-            ("Improve search", THE_CHANGE),
-            ("Migrate to PostgreSQL", THE_CHANGE),
+            ("Improve search", "search"),
+            ("Upgrade React", "React"),
+            ("Speed up search", "search"),
+            ("Delete the legacy login API", "legacy login API"),
+            ("Decide on a database", "database"),
+            ("Suche bauen", "Suche"),
+            ("Mobile app for iOS and Android, with a, b and c", "Mobile app for iOS and Android"),
+            ("Migrate to PostgreSQL", "the migration to PostgreSQL"),
+            ("Report on costs", "report on costs"),
             ("Building permits", "Building permits"),
             ("API Development", "API"),
             ("Portal with login, reset and profile", "portal"),
             ("Talk with the customer", "Talk with the customer"),
             ("Development", "Development"),
             ("Add ", "Add"),
-            ("🚀🚀", THE_CHANGE),
-            ("a\nb", THE_CHANGE),
-            ("Zahlungssystem einführen", "Zahlungssystem einführen"),
+            ("🚀🚀", THE_WORK),
+            ("a\nb", THE_WORK),
+            ("Zahlungssystem einführen", "Zahlungssystem"),
         ] {
             assert_eq!(subject(title), expected, "{title}");
         }
-        assert_eq!(subject(&"long ".repeat(100)), THE_CHANGE);
+        assert_eq!(subject(&"long ".repeat(100)), THE_WORK);
     }
 
     #[test]
@@ -350,6 +370,14 @@ mod tests {
             ("Hello, world", ""),
             ("Login, login and logout", "Login | logout"),
             (",,,", ""),
+            ("Buy coffee, milk and sugar", "Buy coffee | Buy milk | Buy sugar"),
+            ("Login, Suche und Profil bauen", "Login bauen | Suche bauen | Profil bauen"),
+            ("Compare Qdrant, Milvus and pgvector", "Qdrant | Milvus | pgvector"),
+            ("Speed: a, b and c", "a | b | c"),
+            ("Improve speed: a, b and c", "Improve speed: a | Improve speed: b | Improve speed: c"),
+            ("Migrate to X with no downtime, including procedures, triggers and views", ""),
+            ("Migrate to X with no downtime, including procedures and triggers", ""),
+            ("Migrate to X with users, orders and invoices", ""),
         ] {
             assert_eq!(of(title), expected, "{title}");
         }

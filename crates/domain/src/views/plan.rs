@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Reach;
-use super::advice::{Advice, advice};
+use super::advice::{Advice, advice, quoted};
 use super::milestone::{MilestoneView, milestone};
 use crate::document::Risk;
 use crate::effort::{Effort, Estimate};
@@ -95,7 +95,7 @@ fn next(view: &MilestoneView, suggestions: &[Suggestion], written: bool) -> Vec<
     lines.push(advice(can.to_owned(), format!("milestone next {number}")));
     if let Some(phase) = view.document.phases.iter().find(|phase| phase.approval) {
         let text = format!("when the {} is done, have it approved", phase.name);
-        lines.push(advice(text, format!("milestone approve {number} {}", phase.name)));
+        lines.push(advice(text, format!("milestone approve {number} {}", quoted(&phase.name))));
     }
     lines.push(advice("change the plan".to_owned(), format!("milestone edit {number}")));
     lines
@@ -103,8 +103,8 @@ fn next(view: &MilestoneView, suggestions: &[Suggestion], written: bool) -> Vec<
 
 fn build_on(other: &Suggestion, planned: Option<u32>) -> Advice {
     let flag = match &other.condition {
-        Some(name) => format!("--condition {name}"),
-        None => format!("--dependencies {}", other.milestone.0),
+        Some(name) => format!("--condition {}", quoted(name)),
+        None => format!("--requires {}", other.milestone.0),
     };
     let text = format!("does it build on {} {}?", other.milestone, other.title);
     match planned {
