@@ -205,10 +205,6 @@ fn ideal(
     })
 }
 
-pub(super) fn days_between(from: Date, until: Date) -> i64 {
-    (until - from).get_days().into()
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
