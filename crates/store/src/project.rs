@@ -11,7 +11,7 @@ use milestone_domain::change::difference;
 use milestone_domain::command::{Command, Context, Credential};
 use milestone_domain::decide::decide;
 use milestone_domain::dependencies::Dependencies;
-use milestone_domain::document::{Milestone, Task, by_owner};
+use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::event::{ChangeId, Recorded};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::needs::needs;
@@ -22,8 +22,8 @@ use milestone_domain::snapshot::{Claim, Part, Problem, ProblemKind, Scope, Snaps
 use uuid::Uuid;
 
 use crate::{
-    Bases, Change, Collided, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page,
-    Reading, Result, Searched, Store, StoreError, Turn,
+    Bases, Change, Collided, Cursor, Difference, Error, EventFilter, Noticed, Page, Reading,
+    Result, Searched, Store, StoreError, Turn,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -435,13 +435,8 @@ impl Project {
                 done.extend(self.write_again(&snapshot, id)?);
             }
         }
-        for collision in self.store.collisions()? {
-            done.push(match collision {
-                Collision::Milestone(collided) => self.renumber(collided, actor)?,
-                Collision::Task { milestone, document } => {
-                    self.add_again(milestone, &document, actor)?
-                }
-            });
+        for collided in self.store.collisions()? {
+            done.push(self.renumber(collided, actor)?);
         }
         Ok(done)
     }
@@ -455,23 +450,6 @@ impl Project {
         change.documents.insert(id, document.clone());
         self.store.commit(&change)?;
         Ok(Some(format!("{id}: its document is written again, from its history")))
-    }
-
-    /// Gives a task whose number was taken the next one.
-    fn add_again(
-        &self,
-        milestone: MilestoneId,
-        document: &serde_json::Value,
-        actor: &str,
-    ) -> std::result::Result<String, Error> {
-        let title = document["title"].as_str().unwrap_or_default();
-        let draft =
-            serde_json::from_value(document.clone()).unwrap_or_else(|_| Task::new(0, title));
-        let command = Command::AddTask { milestone, draft: Box::new(draft) };
-        let outcome = self.execute(&command, actor)?;
-        let number = outcome.events.iter().find_map(|recorded| recorded.event.task());
-        let task = TaskId::new(milestone, number.unwrap_or_default());
-        Ok(format!("{milestone}: `{title}`, whose number was taken, is now {task}"))
     }
 
     fn renumber(&self, collided: Collided, actor: &str) -> std::result::Result<String, Error> {
