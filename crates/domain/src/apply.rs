@@ -3,8 +3,6 @@
 //! Total: an event that makes no sense for the document changes nothing. Rules stand in `decide`;
 //! here a fold of the history of two merged branches must come out the same in every clone.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::Value;
 
 use crate::change::put;
@@ -28,46 +26,6 @@ pub fn apply(document: Option<Milestone>, recorded: &Recorded) -> Option<Milesto
 #[must_use]
 pub fn fold<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> Option<Milestone> {
     events.into_iter().fold(None, apply)
-}
-
-/// Tasks that were added under a number which a task of another branch also has, and which the
-/// document does not show under any.
-pub fn collided_tasks(events: &[Recorded]) -> Vec<&Value> {
-    let mut added: BTreeMap<u32, Vec<&Value>> = BTreeMap::new();
-    let mut ever: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-    for recorded in events {
-        match &recorded.event {
-            Event::TaskAdded { task, document } => {
-                added.entry(task.number).or_default().push(document);
-                ever.entry(title(document)).or_default().insert(task.number);
-            }
-            Event::TaskRemoved { task, .. } => {
-                added.remove(&task.number);
-            }
-            _ => {}
-        }
-    }
-    added.retain(|_, documents| documents.len() > 1);
-    if added.is_empty() {
-        return Vec::new();
-    }
-    let folded = fold(events);
-    let shown = |number: u32| folded.as_ref().and_then(|milestone| milestone.task(number));
-    let mut collided = Vec::new();
-    for (number, documents) in added {
-        let holder = shown(number).map(|task| task.title.as_str());
-        // One of them is the task that is there, perhaps under a newer title.
-        let keeper = documents.iter().find(|document| Some(title(document)) == holder);
-        let keeper = title(keeper.unwrap_or(&documents[0]));
-        collided.extend(documents.into_iter().filter(|document| {
-            title(document) != keeper && ever.get(title(document)).is_some_and(|n| n.len() == 1)
-        }));
-    }
-    collided
-}
-
-fn title(task: &Value) -> &str {
-    task["title"].as_str().unwrap_or_default()
 }
 
 fn created(recorded: &Recorded) -> Option<Milestone> {

@@ -17,6 +17,7 @@ mod layout;
 mod load;
 mod lock;
 mod meant;
+mod numbers;
 mod recent;
 mod record;
 pub mod restore;
@@ -44,7 +45,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::planted;
 use crate::{
-    Bases, Change, Collision, Cursor, Difference, EventFilter, Noticed, Page, Reading, Result,
+    Bases, Change, Collided, Cursor, Difference, EventFilter, Noticed, Page, Reading, Result,
     Searched, Store, Turn,
 };
 use accepted::Accepted;
@@ -656,7 +657,7 @@ impl Store for Files {
         doctor::mend(&self.disk, bases)
     }
 
-    fn collisions(&self) -> Result<Vec<Collision>> {
+    fn collisions(&self) -> Result<Vec<Collided>> {
         doctor::collisions(&self.disk)
     }
 }

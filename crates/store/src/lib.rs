@@ -89,22 +89,11 @@ pub trait Store {
     fn mend(&self, bases: Bases<'_>) -> Result<Vec<String>>;
 
     /// What has the same id as something else.
-    fn collisions(&self) -> Result<Vec<Collision>>;
+    fn collisions(&self) -> Result<Vec<Collided>>;
 }
 
 /// Gives the text with which both sides of a merge began, where it is known, by the file's place.
 pub type Bases<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// Something whose id another one also has, and keeps.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Collision {
-    Milestone(Collided),
-    /// A task of another branch that got a number which was taken; what it said.
-    Task {
-        milestone: MilestoneId,
-        document: serde_json::Value,
-    },
-}
 
 /// A document whose id another one also has.
 #[derive(Debug, Clone, PartialEq)]

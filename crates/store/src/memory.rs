@@ -22,7 +22,7 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Bases, Change, ClaimChange, Collision, Cursor, EventFilter, Noticed, Page, Reading, Result,
+    Bases, Change, ClaimChange, Collided, Cursor, EventFilter, Noticed, Page, Reading, Result,
     Searched, Store, Turn,
 };
 
@@ -340,7 +340,7 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
-    fn collisions(&self) -> Result<Vec<Collision>> {
+    fn collisions(&self) -> Result<Vec<Collided>> {
         Ok(Vec::new())
     }
 }

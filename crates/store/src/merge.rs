@@ -89,7 +89,8 @@ fn marked(base: &str, ours: &str, theirs: &str) -> String {
     MergeOptions::new().merge(base, ours, theirs).unwrap_or_else(|marked| marked)
 }
 
-/// Two branches that each added a task gave both the same number; theirs gets the next one.
+/// Two branches that each added a task or a criterion gave both the same number; theirs gets the
+/// next one.
 pub(crate) fn without_collisions(
     base: &Value,
     ours: &Milestone,
@@ -115,6 +116,16 @@ pub(crate) fn without_collisions(
             && let Some(new) = numbers.get(number)
         {
             *number = *new;
+        }
+    }
+    let mut next = ours.next_criterion_number().max(theirs.next_criterion_number());
+    for criterion in &mut theirs.criteria {
+        let Some(number) = criterion.id else { continue };
+        let path = Path::root().key("criteria").key(&number.to_string());
+        let other = ours.criterion(number).filter(|other| other.text != criterion.text);
+        if other.is_some() && path.get(base).is_none() {
+            criterion.id = Some(next);
+            next += 1;
         }
     }
     theirs

@@ -11,7 +11,7 @@ use milestone_domain::change::difference;
 use milestone_domain::command::{Command, Context, Credential};
 use milestone_domain::decide::decide;
 use milestone_domain::dependencies::Dependencies;
-use milestone_domain::document::{Milestone, Task, by_owner};
+use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::event::{ChangeId, Recorded};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::needs::needs;
@@ -22,8 +22,8 @@ use milestone_domain::snapshot::{Claim, Part, Problem, ProblemKind, Scope, Snaps
 use uuid::Uuid;
 
 use crate::{
-    Bases, Change, Collided, Collision, Cursor, Difference, Error, EventFilter, Noticed, Page,
-    Reading, Result, Searched, Store, StoreError, Turn,
+    Bases, Change, Collided, Cursor, Difference, Error, EventFilter, Noticed, Page, Reading,
+    Result, Searched, Store, StoreError, Turn,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -436,11 +436,6 @@ impl Project {
             }
         }
         done.extend(self.renumber_collided(actor)?);
-        for collision in self.store.collisions()? {
-            if let Collision::Task { milestone, document } = collision {
-                done.push(self.add_again(milestone, &document, actor)?);
-            }
-        }
         Ok(done)
     }
 
@@ -449,10 +444,7 @@ impl Project {
         let mut done = Vec::new();
         let mut renumbered = BTreeSet::new();
         loop {
-            let next = self.store.collisions()?.into_iter().find_map(|collision| match collision {
-                Collision::Milestone(collided) => Some(collided),
-                Collision::Task { .. } => None,
-            });
+            let next = self.store.collisions()?.into_iter().next();
             match next.filter(|collided| renumbered.insert(collided.uid)) {
                 Some(collided) => done.push(self.renumber(collided, actor)?),
                 None => return Ok(done),
@@ -469,23 +461,6 @@ impl Project {
         change.documents.insert(id, document.clone());
         self.store.commit(&change)?;
         Ok(Some(format!("{id}: its document is written again, from its history")))
-    }
-
-    /// Gives a task whose number was taken the next one.
-    fn add_again(
-        &self,
-        milestone: MilestoneId,
-        document: &serde_json::Value,
-        actor: &str,
-    ) -> std::result::Result<String, Error> {
-        let title = document["title"].as_str().unwrap_or_default();
-        let draft =
-            serde_json::from_value(document.clone()).unwrap_or_else(|_| Task::new(0, title));
-        let command = Command::AddTask { milestone, draft: Box::new(draft) };
-        let outcome = self.execute(&command, actor)?;
-        let number = outcome.events.iter().find_map(|recorded| recorded.event.task());
-        let task = TaskId::new(milestone, number.unwrap_or_default());
-        Ok(format!("{milestone}: `{title}`, whose number was taken, is now {task}"))
     }
 
     fn renumber(&self, collided: Collided, actor: &str) -> std::result::Result<String, Error> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use milestone_domain::apply::{collided_tasks, fold};
+use milestone_domain::apply::fold;
 use milestone_domain::change::difference;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{Recorded, Stream};
@@ -15,10 +15,11 @@ use milestone_domain::snapshot::{Problem, ProblemKind};
 
 use super::accepted::Accepted;
 use super::disk::{Disk, fingerprint};
+use super::numbers::in_numbers_of_history;
 use super::{claims, history, layout, load, text};
 use crate::error::StoreError;
 use crate::merge::{self, Merged, Sides, split_markers};
-use crate::{Bases, Collided, Collision};
+use crate::{Bases, Collided};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -205,9 +206,13 @@ fn by_history(disk: &Disk, id: MilestoneId, sides: &Sides) -> Resolution {
     let said = |side: &str| text::read(side.as_bytes(), false).map(|said| said.milestone);
     let left = |_| LEFT.to_owned();
     let (ours, theirs) = (said(&sides.ours).map_err(left)?, said(&sides.theirs).map_err(left)?);
-    let history = history::read(disk, Stream::Milestone(id), ours.uid);
-    let folded = history.ok().and_then(|history| fold(&history.events));
-    let folded = folded.filter(|folded| explains(folded, &ours, &theirs)).ok_or(LEFT)?;
+    let history = history::read(disk, Stream::Milestone(id), ours.uid).map_err(|_| LEFT)?;
+    let folded = fold(&history.events).ok_or(LEFT)?;
+    let [ours, theirs] =
+        [ours, theirs].map(|side| in_numbers_of_history(&history.shared, &side, &folded));
+    if !explains(&folded, &ours, &theirs) {
+        return Err(LEFT.to_owned());
+    }
     let text = text::saying("merge", &sides.ours, &folded).map_err(|error| error.to_string())?;
     Ok((text, "merged by the history of both sides"))
 }
@@ -232,26 +237,8 @@ fn keep(disk: &Disk, id: MilestoneId, name: &str, text: &str) -> Result<String> 
     Ok(place)
 }
 
-/// Tasks and milestones of other branches that got an id which was taken.
-pub fn collisions(disk: &Disk) -> Result<Vec<Collision>> {
-    let milestones = collided(disk)?.into_iter().map(Collision::Milestone);
-    let mut collisions: Vec<_> = milestones.collect();
-    for name in disk.names("active")? {
-        let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
-        let Some(milestone) = id else { continue };
-        let bytes = disk.read(&format!("active/{name}"))?.unwrap_or_default();
-        let uid = load::uid_of(&bytes);
-        let events = history::read(disk, Stream::Milestone(milestone), uid)?.events;
-        let tasks = collided_tasks(&events).into_iter();
-        collisions.extend(
-            tasks.map(|document| Collision::Task { milestone, document: document.clone() }),
-        );
-    }
-    Ok(collisions)
-}
-
 /// Milestones whose history stands under an id that now is another document's.
-fn collided(disk: &Disk) -> Result<Vec<Collided>> {
+pub fn collisions(disk: &Disk) -> Result<Vec<Collided>> {
     let mut collisions = Vec::new();
     let mut living = None;
     for stream in streams(disk)? {

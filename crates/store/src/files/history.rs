@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::disk::{Disk, fingerprint};
 use super::journal::Append;
+use super::numbers::{self, Shared};
 use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -76,6 +77,8 @@ pub struct History {
     pub problems: Vec<Problem>,
     /// The documents whose history is here.
     pub uids: BTreeSet<Uid>,
+    /// What two branches gave the same number; in `events` each has its own.
+    pub shared: Vec<Shared>,
     /// The last line of every segment.
     tips: BTreeMap<String, String>,
 }
@@ -115,7 +118,17 @@ pub fn read(disk: &Disk, stream: Stream, uid: Option<Uid>) -> Result<History> {
         let last = segment.lines.last().map(|(hash, _)| hash.clone());
         history.tips.insert(segment.name.clone(), last.unwrap_or_default());
     }
-    history.events = in_order(&segments);
+    let (mut events, places) = in_order(&segments).into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+    let of_one = segments.windows(2).all(|pair| pair[0].header.uid == pair[1].header.uid);
+    if of_one && numbers::may_be_shared(&events) {
+        let seen = seen(&segments);
+        let saw = |later: usize, earlier: usize| {
+            let ((segment, line), (other, before)) = (places[later], places[earlier]);
+            before < if segment == other { line } else { seen[segment][other] }
+        };
+        history.shared = numbers::tell_apart(&mut events, saw);
+    }
+    history.events = events;
     Ok(history)
 }
 
@@ -233,29 +246,53 @@ fn problem(stream: Stream, file: &str, line: u64, kind: ProblemKind, message: St
     }
 }
 
-/// Merges the segments: a line comes after the line before it, a segment's first after its
-/// parents, and where there is a choice the earlier time, then the smaller id, goes first.
-fn in_order(segments: &[Segment]) -> Vec<Recorded> {
-    let place_of: HashMap<(String, String), (usize, usize)> = segments
+/// A segment, and a line of it.
+type Place = (usize, usize);
+
+/// After what each segment begins: one line of another segment each.
+fn parents(segments: &[Segment]) -> Vec<Vec<Place>> {
+    let place_of: HashMap<(&str, &str), Place> = segments
         .iter()
         .enumerate()
         .flat_map(|(s, segment)| {
-            let name = segment.name.trim_end_matches(".jsonl").to_owned();
+            let name = segment.name.trim_end_matches(".jsonl");
             let lines = segment.lines.iter().enumerate();
-            lines.map(move |(l, (hash, _))| ((name.clone(), hash.clone()), (s, l)))
+            lines.map(move |(l, (hash, _))| ((name, hash.as_str()), (s, l)))
         })
         .collect();
-    // What a segment waits for: one line of another segment each.
-    let waits: Vec<Vec<(usize, usize)>> = segments
-        .iter()
-        .map(|segment| {
-            let parents = segment.header.parents.iter().filter_map(|parent| parent.split_once('@'));
-            let place = |(name, hash): (&str, &str)| {
-                place_of.get(&(name.to_owned(), hash.to_owned())).copied()
-            };
-            parents.filter_map(place).collect()
-        })
-        .collect();
+    let of = |segment: &Segment| {
+        let parents = segment.header.parents.iter().filter_map(|parent| parent.split_once('@'));
+        parents.filter_map(|parent| place_of.get(&parent).copied()).collect()
+    };
+    segments.iter().map(of).collect()
+}
+
+/// How many lines of every segment were there when each one was begun.
+fn seen(segments: &[Segment]) -> Vec<Vec<usize>> {
+    let parents = parents(segments);
+    let mut seen = vec![vec![0; segments.len()]; segments.len()];
+    // A parent's parents may be known only after another round.
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for (s, parents) in parents.iter().enumerate() {
+            for &(parent, line) in parents {
+                let mut there = seen[parent].clone();
+                there[parent] = there[parent].max(line + 1);
+                for (mine, there) in seen[s].iter_mut().zip(there) {
+                    changed |= there > *mine;
+                    *mine = there.max(*mine);
+                }
+            }
+        }
+    }
+    seen
+}
+
+/// Merges the segments: a line comes after the line before it, a segment's first after its
+/// parents, and where there is a choice the earlier time, then the smaller id, goes first.
+fn in_order(segments: &[Segment]) -> Vec<(Recorded, Place)> {
+    let waits = parents(segments);
     let mut done = vec![0_usize; segments.len()];
     let mut seen = BTreeSet::new();
     let mut events = Vec::new();
@@ -279,7 +316,7 @@ fn in_order(segments: &[Segment]) -> Vec<Recorded> {
         };
         // Importing an event twice does nothing.
         if seen.insert(id) {
-            events.push(segments[s].lines[done[s]].1.clone());
+            events.push((segments[s].lines[done[s]].1.clone(), (s, done[s])));
         }
         done[s] += 1;
         if let Some((_, next)) = segments[s].lines.get(done[s]) {

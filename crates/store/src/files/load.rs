@@ -2,16 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use milestone_domain::apply::{collided_tasks, fold};
+use milestone_domain::apply::fold;
 use milestone_domain::change::FieldChange;
 use milestone_domain::document::Milestone;
-use milestone_domain::event::{Recorded, Stream};
+use milestone_domain::event::Stream;
 use milestone_domain::ids::{MilestoneId, Uid};
 use milestone_domain::snapshot::{Outline, Problem, ProblemKind};
 use serde_json::Value;
 
 use super::accepted::Accepted;
 use super::disk::{Disk, fingerprint};
+use super::history::History;
 use super::meant::{self, Meant, Past, Saved};
 use super::recent::{LateSave, Watched};
 use super::{history, journal, text};
@@ -233,7 +234,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
     let history = history::read(disk, Stream::Milestone(id), None)?;
     let uid = uid.or_else(|| history.uids.first().copied().filter(|_| history.uids.len() == 1));
     let (collided, uids) = (history.uids.len() > 1, history.uids.clone());
-    let history = match uid.filter(|uid| uids.contains(uid) && collided) {
+    let mut history = match uid.filter(|uid| uids.contains(uid) && collided) {
         Some(uid) => history::read(disk, Stream::Milestone(id), Some(uid))?,
         None => history,
     };
@@ -241,7 +242,7 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
     let base = known.then(|| fold(&history.events)).flatten();
     let newer = history.problems.iter().any(|problem| problem.kind == ProblemKind::NewerEvent);
     let mut loaded = Loaded {
-        problems: history.problems,
+        problems: std::mem::take(&mut history.problems),
         text: Some(found.fingerprint.clone()),
         ..Loaded::default()
     };
@@ -262,9 +263,8 @@ fn compare(disk: &Disk, id: MilestoneId, found: &Found, late: Vec<LateSave>) -> 
         Ok(said) if newer => loaded.milestone = Some(said.milestone),
         Ok(said) => {
             loaded.problems.extend(unknown_keys(id, &found.place, &said.unknown));
-            loaded.problems.extend(task_collisions(id, &found.place, &history.events));
-            notice(disk, id, found, said.milestone, base, &history.events, &mut loaded)?;
-            notice_late(disk, id, found, late, &history.events, &mut loaded)?;
+            notice(disk, id, found, said.milestone, base, &history, &mut loaded)?;
+            notice_late(disk, id, found, late, &history, &mut loaded)?;
         }
     }
     Ok(loaded)
@@ -284,7 +284,7 @@ fn notice(
     found: &Found,
     said: Milestone,
     base: Option<Milestone>,
-    events: &[Recorded],
+    history: &History,
     loaded: &mut Loaded,
 ) -> Result<()> {
     let noticed = |what| Noticed {
@@ -300,7 +300,12 @@ fn notice(
     };
     let versions = journal::versions(disk, &found.place, &found.place)?;
     let text = String::from_utf8_lossy(&found.bytes);
-    let past = Past { texts: &versions.stood, events, now: &base };
+    let past = Past {
+        texts: &versions.stood,
+        events: &history.events,
+        shared: &history.shared,
+        now: &base,
+    };
     let Meant { person, program } =
         meant::meant(&past, &Saved { text: &text, said: &said, late: false });
     loaded.problems.extend(program.iter().map(|change| program_key(id, &found.place, change)));
@@ -325,7 +330,7 @@ fn notice_late(
     id: MilestoneId,
     found: &Found,
     late: Vec<LateSave>,
-    events: &[Recorded],
+    history: &History,
     loaded: &mut Loaded,
 ) -> Result<()> {
     let Some(now) = loaded.milestone.clone() else { return Ok(()) };
@@ -338,7 +343,8 @@ fn notice_late(
             continue;
         }
         let text = String::from_utf8_lossy(&save.text);
-        let past = Past { texts: &texts, events, now: &now };
+        let past =
+            Past { texts: &texts, events: &history.events, shared: &history.shared, now: &now };
         let meant = meant::meant(&past, &Saved { text: &text, said: &said, late: true });
         let what = match save.told || meant.person.is_empty() {
             true => Difference::Stale,
@@ -420,20 +426,6 @@ fn collisions(
     let named = others.map(|other| {
         let message = format!("two branches have made a {id}; the other one is {other}");
         let next = "`milestone doctor --fix` gives one of them the next number";
-        problem(id, file, ProblemKind::Collision, message, next)
-    });
-    named.collect()
-}
-
-fn task_collisions(
-    id: MilestoneId,
-    file: &str,
-    events: &[milestone_domain::event::Recorded],
-) -> Vec<Problem> {
-    let named = collided_tasks(events).into_iter().map(|task| {
-        let title = task["title"].as_str().unwrap_or_default();
-        let message = format!("two branches gave one number to two tasks; `{title}` has none now");
-        let next = "`milestone doctor --fix` gives it the next number";
         problem(id, file, ProblemKind::Collision, message, next)
     });
     named.collect()

@@ -13,7 +13,9 @@ use milestone_domain::document::{KeyOwner, Milestone, by_owner, key_owner};
 use milestone_domain::event::Recorded;
 use serde_json::Value;
 
+use super::history::History;
 use super::journal::{Stood, Versions};
+use super::numbers::{self, Shared};
 use super::text;
 use crate::error::StoreError;
 use crate::{merge as documents, yaml};
@@ -28,6 +30,8 @@ pub struct Past<'a> {
     pub texts: &'a [Stood],
     /// The document's history.
     pub events: &'a [Recorded],
+    /// What two branches gave the same number.
+    pub shared: &'a [Shared],
     pub now: &'a Milestone,
 }
 
@@ -48,6 +52,18 @@ pub struct Meant {
 
 /// A text that *is* an older version was put back on purpose, unless it came too late to be that.
 pub fn meant(past: &Past<'_>, saved: &Saved<'_>) -> Meant {
+    if past.shared.is_empty() {
+        return meant_by(past, saved);
+    }
+    let said = numbers::in_numbers_of_history(past.shared, saved.said, past.now);
+    let read = |stood: &Stood| text::read(stood.text.as_bytes(), past.now.archived).ok();
+    let known: Vec<Milestone> =
+        past.texts.iter().filter_map(read).map(|said| said.milestone).collect();
+    let said = numbers::with_the_unseen(past.shared, said, past.now, &known);
+    meant_by(past, &Saved { said: &said, ..*saved })
+}
+
+fn meant_by(past: &Past<'_>, saved: &Saved<'_>) -> Meant {
     let (now, said) = (past.now.tree(), saved.said.tree());
     if now == said {
         return Meant::default();
@@ -299,13 +315,14 @@ pub struct Rewritten {
 pub fn rewrite(
     rewrite: &Rewrite<'_>,
     versions: &Versions,
-    events: &[Recorded],
+    history: &History,
 ) -> Result<Rewritten, StoreError> {
     let Rewrite { place, archived, there, late, wanted, touched } = *rewrite;
     let said = said(place, there, archived)?;
     let (mut tree, mut pending) = (wanted.tree(), Vec::new());
     if let Some(touched) = touched {
-        let past = Past { texts: &versions.stood, events, now: wanted };
+        let (events, shared) = (&history.events, &history.shared);
+        let past = Past { texts: &versions.stood, events, shared, now: wanted };
         let meant = meant(&past, &Saved { text: there, said: &said, late: false });
         let untouched = |change: &FieldChange| {
             !touched

@@ -193,7 +193,7 @@ impl Files {
             wanted,
             touched: (!whole).then_some(&touched),
         };
-        let Rewritten { text, pending } = meant::rewrite(&rewrite, &versions, &history.events)?;
+        let Rewritten { text, pending } = meant::rewrite(&rewrite, &versions, &history)?;
         let said = text::read(text.as_bytes(), wanted.archived);
         let said = said.map_err(|error| unreadable(place, error))?;
         let clean = Some(said.unknown.is_empty());

@@ -7,12 +7,15 @@ use std::process::Command as Process;
 
 use milestone_domain::change::FieldChange;
 use milestone_domain::command::Command;
-use milestone_domain::document::{Milestone, Task};
-use milestone_domain::ids::{MilestoneId, Reference};
+use milestone_domain::document::{Criterion, Milestone, Task};
+use milestone_domain::ids::{MilestoneId, Reference, TaskId};
 use milestone_domain::snapshot::{ProblemKind, Scope};
+use milestone_domain::status::TaskStatus;
 use milestone_store::Project;
+use milestone_store::merge::{Merged, documents};
 
 use crate::files::project;
+use crate::support::change_task;
 
 struct Repository {
     _temp: tempfile::TempDir,
@@ -203,31 +206,156 @@ fn a_lost_document_is_written_again_from_its_history() {
     assert_eq!(project.check("ada").unwrap(), []);
 }
 
-#[test]
-fn tasks_that_two_branches_gave_one_number_both_survive() {
+const M1: MilestoneId = MilestoneId(1);
+
+fn add(project: &Project, title: &str) {
+    let draft = Box::new(Task::new(0, title));
+    project.execute(&Command::AddTask { milestone: M1, draft }, "ada").unwrap();
+}
+
+fn set(project: &Project, number: u32, to: TaskStatus) {
+    project.execute(&change_task(M1, number, to), "ada").unwrap();
+}
+
+/// How a merge of the document ends.
+#[derive(Debug, Clone, Copy)]
+enum Merge {
+    Driver,
+    /// Conflict markers are committed, and mended with or without what both sides began with.
+    Markers,
+    MarkersWithBase,
+    Ours,
+    Theirs,
+}
+
+const MERGES: [Merge; 5] =
+    [Merge::Driver, Merge::Markers, Merge::MarkersWithBase, Merge::Ours, Merge::Theirs];
+
+/// Does the one on a branch and the other on main, merges the branch, and reads.
+fn merged(merge: Merge, first: bool, side: fn(&Project), main: fn(&Project)) -> Repository {
     let repository = Repository::new();
     let project = repository.open();
     plan(&project, "Base", &[]);
     repository.commit("base");
-    let add = |title: &str| {
-        let draft = Box::new(Task::new(0, title));
-        project.execute(&Command::AddTask { milestone: MilestoneId(1), draft }, "ada").unwrap();
-        repository.commit(title);
+    let place = ".milestones/active/milestone-001.yaml";
+    let file = repository.root.join(place);
+    let base = fs::read_to_string(&file).unwrap();
+    let on = |branch: &str, work: fn(&Project)| {
+        repository.git(&["checkout", "-q", branch]);
+        work(&project);
+        repository.commit(branch);
+        fs::read_to_string(&file).unwrap()
     };
-    repository.git(&["checkout", "-q", "-b", "side"]);
-    add("Theirs");
-    repository.git(&["checkout", "-q", "main"]);
-    add("Ours");
+    repository.git(&["branch", "side"]);
+    let (ours, theirs) = if first {
+        let theirs = on("side", side);
+        (on("main", main), theirs)
+    } else {
+        let ours = on("main", main);
+        let theirs = on("side", side);
+        repository.git(&["checkout", "-q", "main"]);
+        (ours, theirs)
+    };
     assert!(!repository.git(&["merge", "-q", "side"]));
-    // A person keeps one side and goes on.
-    assert!(repository.git(&["checkout", "--ours", ".milestones/active/milestone-001.yaml"]));
+    match merge {
+        Merge::Driver => match documents(&base, &ours, &theirs) {
+            Merged::Text(text) => fs::write(&file, text).unwrap(),
+            other => panic!("{other:?}"),
+        },
+        Merge::Markers | Merge::MarkersWithBase => {}
+        Merge::Ours => assert!(repository.git(&["checkout", "--ours", place])),
+        Merge::Theirs => assert!(repository.git(&["checkout", "--theirs", place])),
+    }
     repository.commit("merged");
+    match merge {
+        Merge::Markers => drop(project.mend(&|_| None, "ada").unwrap()),
+        Merge::MarkersWithBase => drop(project.mend(&|_| Some(base.clone()), "ada").unwrap()),
+        Merge::Driver | Merge::Ours | Merge::Theirs => {}
+    }
+    repository
+}
+
+/// The document, as everybody sees it: this clone, its text, and a clone that knows only the files.
+fn seen_by_all(repository: &Repository) -> Milestone {
+    let project = repository.open();
     let snapshot = project.read(&Scope::All, "ada").unwrap();
-    assert_eq!(snapshot.problems[0].kind, ProblemKind::Collision, "{:?}", snapshot.problems);
+    assert_eq!(snapshot.problems, []);
     project.mend(&|_| None, "ada").unwrap();
     assert_eq!(project.check("ada").unwrap(), []);
-    let snapshot = project.read(&Scope::All, "ada").unwrap();
-    let tasks = &snapshot.documents[&MilestoneId(1)].tasks;
-    let titles: Vec<_> = tasks.iter().map(|task| (task.id.number, task.title.as_str())).collect();
-    assert_eq!(titles, [(1, "Base, the work"), (2, "Ours"), (3, "Theirs")]);
+    let text = project.text(M1).unwrap().unwrap();
+    let said = milestone_store::files::text::read(text.as_bytes(), false).unwrap().milestone;
+    assert_eq!(said.tree(), snapshot.documents[&M1].tree());
+    fs::remove_dir_all(repository.folder().join("data")).unwrap();
+    let fresh = repository.open().read(&Scope::All, "ada").unwrap();
+    assert_eq!(fresh.documents, snapshot.documents);
+    snapshot.documents[&M1].clone()
+}
+
+fn tasks(milestone: &Milestone) -> Vec<(u32, &str, TaskStatus)> {
+    let mut tasks: Vec<_> =
+        milestone.tasks.iter().map(|t| (t.id.number, t.title.as_str(), t.status)).collect();
+    tasks.sort_by_key(|(number, ..)| *number);
+    tasks
+}
+
+#[test]
+fn tasks_that_two_branches_gave_one_number_both_survive_as_they_were() {
+    for merge in MERGES {
+        for first in [true, false] {
+            let side = |project: &Project| {
+                add(project, "Theirs");
+                set(project, 2, TaskStatus::InProgress);
+                set(project, 2, TaskStatus::Completed);
+            };
+            let main = |project: &Project| {
+                add(project, "Ours");
+                set(project, 2, TaskStatus::InProgress);
+            };
+            let repository = merged(merge, first, side, main);
+            let milestone = seen_by_all(&repository);
+            let (theirs, ours) = if first { (2, 3) } else { (3, 2) };
+            let mut expected = [
+                (1, "Base, the work", TaskStatus::Pending),
+                (ours, "Ours", TaskStatus::InProgress),
+                (theirs, "Theirs", TaskStatus::Completed),
+            ];
+            expected.sort_by_key(|(number, ..)| *number);
+            assert_eq!(tasks(&milestone), expected, "{merge:?} {first}");
+            // Work goes on under the new numbers.
+            let project = repository.open();
+            set(&project, ours, TaskStatus::Completed);
+            add(&project, "After");
+            project.execute(&Command::RemoveTask { task: TaskId::new(M1, theirs) }, "ada").unwrap();
+            let milestone = seen_by_all(&repository);
+            let done = milestone.task(ours).unwrap();
+            assert_eq!((done.title.as_str(), done.status), ("Ours", TaskStatus::Completed));
+            assert!(milestone.task(theirs).is_none());
+            assert_eq!(milestone.task(4).unwrap().title, "After");
+        }
+    }
+}
+
+fn add_criterion(project: &Project, text: &str) {
+    let draft = Box::new(serde_json::from_value::<Criterion>(text.into()).unwrap());
+    project.execute(&Command::AddCriterion { milestone: M1, draft }, "ada").unwrap();
+}
+
+#[test]
+fn criteria_that_two_branches_gave_one_number_both_survive_with_their_evidence() {
+    for merge in MERGES {
+        for first in [true, false] {
+            let side = |project: &Project| {
+                add_criterion(project, "Theirs");
+                let evidence = "seen".to_owned();
+                let meet = Command::MeetCriterion { milestone: M1, number: 1, evidence };
+                project.execute(&meet, "ada").unwrap();
+            };
+            let repository = merged(merge, first, side, |project| add_criterion(project, "Ours"));
+            let milestone = seen_by_all(&repository);
+            let mut criteria: Vec<_> =
+                milestone.criteria.iter().map(|c| (c.text.as_str(), c.met.is_some())).collect();
+            criteria.sort_unstable();
+            assert_eq!(criteria, [("Ours", false), ("Theirs", true)], "{merge:?} {first}");
+        }
+    }
 }
