@@ -299,7 +299,7 @@ fn with_verb_of_one(mut items: Vec<String>) -> Vec<String> {
     let last = items.last().cloned().unwrap_or_default();
     match (act(&first), act(&last)) {
         (Some(Act { verb: Verb::Making | Verb::Asking, object, .. }), _) => {
-            items[0] = object.to_owned();
+            object.clone_into(&mut items[0]);
             items
         }
         (Some(Act { verb: Verb::Changing | Verb::Everyday, word, .. }), _) => {
