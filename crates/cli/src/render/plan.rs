@@ -1,8 +1,8 @@
 //! What a plan came to, and why it is as it is.
 
 use milestone_domain::document::Risk;
-use milestone_domain::planning::Because;
 use milestone_domain::planning::scope::{Scope, Size};
+use milestone_domain::planning::{Because, Chosen};
 use milestone_domain::views::milestone::TaskLine;
 use milestone_domain::views::plan::PlanView;
 
@@ -21,7 +21,8 @@ pub fn plan(page: &mut Page, view: &PlanView) {
     page.styled(style::ID, view.milestone.id).say("  ");
     page.styled(style::HEAD, &view.milestone.title).end();
     facts(page, view);
-    if view.template.is_some() && !view.scope.understood {
+    let guessed = |chosen: &Chosen| chosen.because == Because::NothingMatched;
+    if !view.scope.understood && view.template.as_ref().is_some_and(guessed) {
         page.say(
             "Nothing in the title was understood: this plan only holds a place, and so do its ",
         );

@@ -232,6 +232,8 @@ fn a_title_that_says_nothing_is_told_so_and_figures_agree_with_next() {
     for title in ["Hire two backend engineers", "Payment page"] {
         assert!(!project.run(&["plan", title, "--dry-run"]).stderr.contains(said), "{title}");
     }
+    let named = project.run(&["plan", "asdf", "--template", "api", "--dry-run"]);
+    assert!(!named.stderr.contains(said), "{named:?}");
     let planned = project.run(&["plan", "Upgrade React"]).stderr;
     let next = project.ok(&["next"]);
     let first =
