@@ -129,7 +129,7 @@ fn finished(app: &App, release: Option<&str>) -> Result<Vec<MilestoneId>, Failur
 
 fn archive(app: &App, id: MilestoneId, args: &ArchiveArgs) -> Result<Retrospective, Failure> {
     let before = looking_back(app, id)?;
-    let captured = if args.capture_insights { before.insights } else { Lessons::default() };
+    let captured = if args.capture_insights { before.insights.clone() } else { Lessons::default() };
     let mut lessons = captured;
     lessons.recommendations.splice(0..0, args.lesson.iter().cloned());
     let closing = Closing {
@@ -140,7 +140,11 @@ fn archive(app: &App, id: MilestoneId, args: &ArchiveArgs) -> Result<Retrospecti
     };
     let command = Command::Archive { milestone: id, closing: Box::new(closing) };
     match app.execute(&command) {
-        Ok(_) => looking_back(app, id),
+        // It is filed away: that it cannot be read again must not say it is not.
+        Ok(_) => looking_back(app, id).or_else(|_| {
+            output::warn(&format!("{id} is filed away; what it was before is shown"));
+            Ok(before)
+        }),
         Err(failure) => {
             if let Failure::Refused(Refusal::Incomplete { .. }) = &failure {
                 missing(app, id);

@@ -91,7 +91,13 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<(), Failure> {
     let id = planned(&outcome)?;
     let document = outcome.snapshot.documents.get(&id).cloned();
     let document = document.ok_or(Failure::Store(StoreError::Stale))?;
-    let view = seen(app, document, &proposal, true, &opened.project.context(app.actor()))?;
+    // It is planned: that the past cannot be read must not say it is not.
+    let known = past(app).unwrap_or_else(|_| {
+        output::warn(&format!("{id} is planned; what the past says about it cannot be read"));
+        outcome.snapshot.clone()
+    });
+    let context = opened.project.context(app.actor());
+    let view = seen(known, document, &proposal, true, &context)?;
     app.out.done(&view, &id.to_string(), |page| render::plan::plan(page, &view))
 }
 
@@ -103,19 +109,18 @@ fn planned(outcome: &Outcome) -> Result<MilestoneId, Failure> {
     ids.next().ok_or(Failure::Store(StoreError::Stale))
 }
 
-/// The plan among everything that bears on when it is done: open work, and the past.
+/// Everything that bears on when a plan is done: open work, and the past.
+fn past(app: &App) -> Result<Snapshot, Failure> {
+    app.read(&Scope::Past(limits::PAST_MILESTONES_MAX))
+}
+
 fn seen(
-    app: &App,
+    mut snapshot: Snapshot,
     document: Milestone,
     proposal: &Proposal,
     written: bool,
     context: &Context,
 ) -> Result<PlanView, Failure> {
-    let mut snapshot = match app.read(&Scope::Past(limits::PAST_MILESTONES_MAX)) {
-        // A dry run makes no project.
-        Err(Failure::Store(StoreError::NoProject { .. })) => Snapshot::default(),
-        read => read?,
-    };
     let id = document.id;
     snapshot.insert(document);
     let view = plan::plan(&snapshot, id, proposal, written, context.now, context.today);
@@ -141,7 +146,12 @@ fn dry_run(app: &App, proposal: &Proposal) -> Result<(), Failure> {
         return Err(Failure::Store(StoreError::Stale));
     };
     let text = files::text::write(&document, snapshot.settings.document_progress);
-    let view = seen(app, document, proposal, false, &context)?;
+    let known = match past(app) {
+        // A dry run makes no project.
+        Err(Failure::Store(StoreError::NoProject { .. })) => Snapshot::default(),
+        read => read?,
+    };
+    let view = seen(known, document, proposal, false, &context)?;
     if app.out.json {
         return app.out.show(&view, |_| {});
     }
