@@ -9,7 +9,7 @@ use milestone_domain::change::FieldChange;
 use milestone_domain::command::Command;
 use milestone_domain::document::{Criterion, Milestone, Task};
 use milestone_domain::ids::{MilestoneId, Reference, TaskId};
-use milestone_domain::snapshot::{ProblemKind, Scope};
+use milestone_domain::snapshot::{Problem, ProblemKind, Scope};
 use milestone_domain::status::TaskStatus;
 use milestone_store::Project;
 use milestone_store::merge::{Merged, documents};
@@ -278,10 +278,16 @@ fn merged(merge: Merge, first: bool, side: fn(&Project), main: fn(&Project)) -> 
 /// The document, as everybody sees it: this clone, its text, and a clone that knows only the files.
 fn seen_by_all(repository: &Repository) -> Milestone {
     let project = repository.open();
+    // Where one side's text is kept whole, its `started_at` may be the later one: the program's own
+    // keys are named until its next write puts them back.
+    let without_own_keys = |mut problems: Vec<Problem>| {
+        problems.retain(|problem| problem.kind != ProblemKind::ProgramKey);
+        problems
+    };
     let snapshot = project.read(&Scope::All, "ada").unwrap();
-    assert_eq!(snapshot.problems, []);
+    assert_eq!(without_own_keys(snapshot.problems), []);
     project.mend(&|_| None, "ada").unwrap();
-    assert_eq!(project.check("ada").unwrap(), []);
+    assert_eq!(without_own_keys(project.check("ada").unwrap()), []);
     let text = project.text(M1).unwrap().unwrap();
     let said = milestone_store::files::text::read(text.as_bytes(), false).unwrap().milestone;
     assert_eq!(said.tree(), snapshot.documents[&M1].tree());
