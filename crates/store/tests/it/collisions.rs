@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
 use milestone_domain::change::FieldChange;
-use milestone_domain::command::Command;
+use milestone_domain::command::{Command, Credential};
 use milestone_domain::document::{Criterion, Milestone, Task};
 use milestone_domain::ids::{MilestoneId, Reference, TaskId};
 use milestone_domain::snapshot::{Problem, ProblemKind, Scope};
@@ -288,6 +288,12 @@ fn seen_by_all(repository: &Repository) -> Milestone {
     assert_eq!(without_own_keys(snapshot.problems), []);
     project.mend(&|_| None, "ada").unwrap();
     assert_eq!(without_own_keys(project.check("ada").unwrap()), []);
+    let note = Command::Note {
+        task: TaskId::new(M1, 1),
+        text: "go on".into(),
+        credential: Credential::default(),
+    };
+    project.execute(&note, "ada").unwrap();
     let text = project.text(M1).unwrap().unwrap();
     let said = milestone_store::files::text::read(text.as_bytes(), false).unwrap().milestone;
     assert_eq!(said.tree(), snapshot.documents[&M1].tree());
