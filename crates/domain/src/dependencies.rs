@@ -6,10 +6,9 @@ use std::ops::Range;
 
 use jiff::civil::Date;
 
-use crate::effort::{Effort, Estimate};
+use crate::effort::{self, Effort};
 use crate::graph::Dag;
 use crate::ids::{MilestoneId, Node, TaskId};
-use crate::limits;
 use crate::schedule::{Schedule, downstream};
 use crate::snapshot::{Outline, Snapshot, TaskOutline};
 
@@ -298,7 +297,7 @@ pub fn remaining(outline: &Outline, task: &TaskOutline) -> Effort {
     if task.status.is_closed() || outline.status.is_closed() {
         return Effort::default();
     }
-    let effort = task.estimate.map_or(limits::ASSUMED_EFFORT, Estimate::expected);
+    let effort = effort::expected(task.estimate);
     let left = u64::from(effort.minutes()) * u64::from(100 - task.percent.min(100)) / 100;
     Effort::from_minutes(u32::try_from(left).unwrap_or(u32::MAX))
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use std::iter::Sum;
 use std::str::FromStr;
 
+use crate::limits;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -44,6 +45,12 @@ impl Effort {
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
+    }
+
+    /// How much this is of the other, in percent: 100 is as much, 150 half as much again.
+    pub fn percent_of(self, other: Self) -> u32 {
+        let percent = u64::from(self.0) * 100 / u64::from(other.0).max(1);
+        u32::try_from(percent).unwrap_or(u32::MAX)
     }
 
     /// Adds `percent` on top, rounded up: a buffer that rounds to nothing protects nobody.
@@ -268,6 +275,11 @@ impl Estimate {
             Self::ThreePoint(points) => points.likely(),
         }
     }
+}
+
+/// What a task is expected to take; one that nobody estimated is assumed to be a small one.
+pub fn expected(estimate: Option<Estimate>) -> Effort {
+    estimate.map_or(limits::ASSUMED_EFFORT, Estimate::expected)
 }
 
 /// An estimate with its doubt: never `optimistic > likely` nor `likely > pessimistic`.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::apply::apply;
 use crate::document::Milestone;
-use crate::effort::{Effort, Estimate};
+use crate::effort::{self, Effort, Estimate};
 use crate::event::Recorded;
 use crate::ids::TaskId;
 use crate::limits;
@@ -56,10 +56,7 @@ fn sample(snapshot: &Snapshot, outline: &Outline, task: &TaskOutline) -> Option<
 /// The working time that a completed task took, if that was measured.
 pub fn worked(snapshot: &Snapshot, task: &TaskOutline) -> Option<Effort> {
     let (start, end) = (task.started_at?, task.completed_at?);
-    let settings = &snapshot.settings;
-    let local = |at: Timestamp, zone: &TimeZone| at.to_zoned(zone.clone()).datetime();
-    let (start, end) = (local(start, &settings.zone), local(end, &settings.zone));
-    let worked = settings.calendar.worked(start, end);
+    let worked = snapshot.settings.worked(start, end);
     (worked >= limits::MEASURED_EFFORT_MIN).then_some(worked)
 }
 
@@ -93,7 +90,7 @@ impl Standing {
             stopped: 0,
         };
         for task in milestone.tasks.iter().filter(|task| task.status != TaskStatus::Cancelled) {
-            let effort = task.estimate.map_or(limits::ASSUMED_EFFORT, Estimate::expected);
+            let effort = effort::expected(task.estimate);
             standing.tasks += 1;
             standing.work = standing.work.saturating_add(effort);
             match task.status {

@@ -365,12 +365,8 @@ fn left(known: &Known<'_>, id: TaskId, kind: Option<&str>, task: &TaskOutline) -
 
 /// The minutes of work since the task was begun, if it is being worked on.
 fn elapsed(known: &Known<'_>, task: &TaskOutline) -> f64 {
-    let settings = &known.snapshot.settings;
     let begun = task.started_at.filter(|_| task.status == TaskStatus::InProgress);
-    let local = |at: Timestamp| at.to_zoned(settings.zone.clone()).datetime();
-    begun.map_or(0.0, |begun| {
-        f64::from(settings.calendar.worked(local(begun), local(known.now)).minutes())
-    })
+    begun.map_or(0.0, |begun| f64::from(known.snapshot.settings.worked(begun, known.now).minutes()))
 }
 
 /// Whether somebody is at it.

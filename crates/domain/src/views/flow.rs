@@ -10,9 +10,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::calendar::Calendar;
-use crate::effort::{Effort, Estimate};
+use crate::effort::{self, Effort};
 use crate::ids::MilestoneId;
-use crate::limits;
 use crate::past::{self, Sample};
 use crate::snapshot::{Outline, Snapshot, TaskOutline};
 use crate::status::TaskStatus;
@@ -128,15 +127,18 @@ pub fn finished_lately(
     only: Option<MilestoneId>,
     today: Date,
 ) -> (By, Vec<Span>) {
-    let finished = finished(snapshot, only);
-    let by = by(&finished, today);
-    (by, spans(&finished, by, today, &snapshot.settings.calendar))
+    lately(&finished(snapshot, only), today, &snapshot.settings.calendar)
+}
+
+fn lately(finished: &[Finished], today: Date, calendar: &Calendar) -> (By, Vec<Span>) {
+    let by = by(finished, today);
+    (by, spans(finished, by, today, calendar))
 }
 
 /// Of everything that was done, or of what was done in one milestone.
 pub fn flow(snapshot: &Snapshot, only: Option<MilestoneId>, now: Timestamp, today: Date) -> Flow {
     let finished = finished(snapshot, only);
-    let (by, spans) = finished_lately(snapshot, only, today);
+    let (by, spans) = lately(&finished, today, &snapshot.settings.calendar);
     let mut samples = past::samples(snapshot);
     samples.retain(|sample| only.is_none_or(|only| sample.task.milestone == only));
     let times: Vec<Effort> = finished.iter().filter_map(|done| done.worked).collect();
@@ -162,12 +164,11 @@ struct Finished {
 fn finished(snapshot: &Snapshot, only: Option<MilestoneId>) -> Vec<Finished> {
     let all = shown(snapshot, only).flat_map(|outline: &Outline| &outline.tasks);
     let done = all.filter(|task| task.status == TaskStatus::Completed);
-    let local = |at: Timestamp| at.to_zoned(snapshot.settings.zone.clone()).date();
     let mut finished: Vec<Finished> = done
         .filter_map(|task: &TaskOutline| {
             Some(Finished {
-                on: local(task.completed_at?),
-                estimate: task.estimate.map_or(limits::ASSUMED_EFFORT, Estimate::expected),
+                on: snapshot.settings.date(task.completed_at?),
+                estimate: effort::expected(task.estimate),
                 worked: past::worked(snapshot, task),
             })
         })
@@ -241,7 +242,7 @@ fn velocity(spans: &[Span]) -> Known<Velocity> {
 /// Of all working time since the first of the spans, that in which any task was in progress.
 fn busy(snapshot: &Snapshot, only: Option<MilestoneId>, spans: &[Span], now: Timestamp) -> u32 {
     let Some(first) = spans.first() else { return 0 };
-    let local = |at: Timestamp| at.to_zoned(snapshot.settings.zone.clone()).datetime();
+    let local = |at| snapshot.settings.local(at);
     let (begin, now) = (first.starts.to_datetime(Time::midnight()), local(now));
     let tasks = shown(snapshot, only).flat_map(|outline| &outline.tasks);
     let mut worked: Vec<(DateTime, DateTime)> = tasks
@@ -272,18 +273,13 @@ fn usual(mut times: Vec<Effort>) -> Usual {
 }
 
 fn accuracy(samples: &[Sample]) -> Accuracy {
+    let percent = |sample: &Sample| sample.actual.percent_of(sample.estimate.expected());
     let mut percents: Vec<u32> = samples.iter().map(percent).collect();
     Accuracy {
         within: percents.iter().filter(|percent| **percent <= 100).count(),
         median_percent: median(&mut percents),
         tasks: samples.len(),
     }
-}
-
-/// What it took of what was thought.
-pub fn percent(sample: &Sample) -> u32 {
-    let thought = u64::from(sample.estimate.expected().minutes()).max(1);
-    u32::try_from(u64::from(sample.actual.minutes()) * 100 / thought).unwrap_or(u32::MAX)
 }
 
 fn median(values: &mut [u32]) -> u32 {

@@ -52,7 +52,8 @@ pub struct WantedPath {
 
 pub fn load(snapshot: &Snapshot, today: Date) -> Load {
     let board = Board::new(snapshot, today);
-    let horizon = u64::from(HORIZON_DAYS * snapshot.settings.calendar.minutes_per_day());
+    let day = snapshot.settings.calendar.minutes_per_day();
+    let horizon = Effort::from_minutes(HORIZON_DAYS * day);
     let mut people: BTreeMap<String, Share> = BTreeMap::new();
     let mut wishes = Vec::new();
     let (mut unassigned, mut unassigned_work) = (0, Effort::default());
@@ -76,8 +77,7 @@ pub fn load(snapshot: &Snapshot, today: Date) -> Load {
     }
     let mut people: Vec<Share> = people.into_values().collect();
     for share in &mut people {
-        let percent = u64::from(share.work.minutes()) * 100 / horizon.max(1);
-        share.percent = u32::try_from(percent).unwrap_or(u32::MAX);
+        share.percent = share.work.percent_of(horizon);
     }
     people.sort_by(|a, b| b.work.cmp(&a.work).then_with(|| a.name.cmp(&b.name)));
     let paths = wanted(&wishes);

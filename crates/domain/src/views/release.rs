@@ -111,7 +111,7 @@ pub fn release_notes(
     let last = of_it.iter().filter_map(|milestone| milestone.completed_at).max();
     ReleaseNotes {
         release: release.map(str::to_owned),
-        date: last.map(|at| at.to_zoned(settings.zone.clone()).date()),
+        date: last.map(|at| settings.date(at)),
         milestones: of_it.into_iter().map(note).collect(),
     }
 }

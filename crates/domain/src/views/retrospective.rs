@@ -124,7 +124,7 @@ pub fn retrospective(
     let told = looking.told(history, now);
     let tasks: Vec<Outcome> =
         milestone.tasks.iter().map(|task| looking.outcome(task, &told.rests)).collect();
-    let date = |at: Timestamp| at.to_zoned(settings.zone.clone()).date();
+    let date = |at| settings.date(at);
     let completed = milestone.completed_at.map(date);
     let late = milestone.due.zip(completed).filter(|(due, completed)| completed > due);
     let measured = || tasks.iter().filter(|task| task.percent.is_some());
@@ -138,7 +138,7 @@ pub fn retrospective(
         completed,
         due: milestone.due,
         days_late: late.map(|(due, done)| settings.calendar.working_days_after(due, done)),
-        percent: measured().next().map(|_| share(actual, estimated)),
+        percent: measured().next().map(|_| actual.percent_of(estimated)),
         measured: measured().count(),
         too_short: tasks.iter().filter(|task| task.too_short()).count(),
         estimated,
@@ -188,11 +188,6 @@ impl Looking<'_> {
         self.milestone.task(number).map(|task| task.title.clone()).unwrap_or_default()
     }
 
-    fn worked(&self, from: Timestamp, until: Timestamp) -> Effort {
-        let local = |at: Timestamp| at.to_zoned(self.settings.zone.clone()).datetime();
-        self.settings.calendar.worked(local(from), local(until))
-    }
-
     /// The working time between two moments that no rest was in. Rests are those of one task, in
     /// their order.
     fn worked_beside<'r>(
@@ -202,9 +197,9 @@ impl Looking<'_> {
     ) -> Effort {
         let (worked, begin) = rests.fold((Effort::default(), from), |(worked, begin), rest| {
             let end = rest.from.min(until);
-            (worked.saturating_add(self.worked(begin, end)), begin.max(rest.until))
+            (worked.saturating_add(self.settings.worked(begin, end)), begin.max(rest.until))
         });
-        worked.saturating_add(self.worked(begin, until))
+        worked.saturating_add(self.settings.worked(begin, until))
     }
 
     fn outcome(&self, task: &Task, rests: &[Rest]) -> Outcome {
@@ -214,7 +209,8 @@ impl Looking<'_> {
         let actual = measured.map(|stretch| self.worked_beside(own, stretch));
         let actual = actual.filter(|actual| *actual >= limits::MEASURED_EFFORT_MIN);
         let estimate = task.estimate;
-        let percent = estimate.zip(actual).map(|(thought, took)| share(took, thought.expected()));
+        let percent =
+            estimate.zip(actual).map(|(thought, took)| took.percent_of(thought.expected()));
         Outcome {
             id,
             title: task.title.clone(),
@@ -276,14 +272,9 @@ impl Looking<'_> {
         let Some((since, status, reason)) = stopped.remove(&number) else { return };
         told.rests.push(Rest { task: number, from: since, until: at });
         let (task, title) = (self.id(number), self.title(number));
-        let lasted = self.worked(since, at);
+        let lasted = self.settings.worked(since, at);
         told.stopped.push(Stop { task, title, status, reason, lasted });
     }
-}
-
-fn share(took: Effort, thought: Effort) -> u32 {
-    let percent = u64::from(took.minutes()) * 100 / u64::from(thought.minutes()).max(1);
-    u32::try_from(percent).unwrap_or(u32::MAX)
 }
 
 fn kinds(tasks: &[Outcome]) -> Vec<KindOutcome> {
@@ -298,7 +289,7 @@ fn kinds(tasks: &[Outcome]) -> Vec<KindOutcome> {
         let estimated: Effort = tasks.iter().map(|(estimated, _)| *estimated).sum();
         let actual: Effort = tasks.iter().map(|(_, actual)| *actual).sum();
         let kind = kind.map(str::to_owned);
-        let percent = share(actual, estimated);
+        let percent = actual.percent_of(estimated);
         KindOutcome { kind, tasks: tasks.len(), estimated, actual, percent }
     };
     kinds.into_iter().map(outcome).collect()

@@ -180,8 +180,8 @@ impl Chart<'_, '_> {
         started: Option<Timestamp>,
         completed: Option<Timestamp>,
     ) -> Option<Span> {
-        let local = |at: Timestamp| at.to_zoned(self.snapshot.settings.zone.clone()).date();
-        let (started, completed) = (started.map(local), completed.map(local));
+        let date = |at| self.snapshot.settings.date(at);
+        let (started, completed) = (started.map(date), completed.map(date));
         if over {
             let finish = completed?;
             return Some(Span::new(started.unwrap_or(finish), finish));
