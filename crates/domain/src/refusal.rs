@@ -208,7 +208,10 @@ impl Refusal {
                 None => "change what requires it first".into(),
             },
             Self::Archived { milestone } => {
-                format!("see it with `milestone show {milestone}`, or plan new work")
+                format!(
+                    "bring it back with `milestone update {milestone} --status in_progress`, or \
+                     plan new work"
+                )
             }
             Self::ConditionProvided { by, .. } => {
                 format!("if it no longer holds, reopen {by}")

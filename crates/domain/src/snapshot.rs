@@ -171,6 +171,8 @@ pub enum ProblemKind {
     NewerEvent,
     /// A requirement that does not exist, or a cycle.
     Graph,
+    /// It was filed away on one branch while another one went on with it.
+    ArchivedOpen,
     /// Anything else that should not be as it is.
     Other,
 }
@@ -378,6 +380,12 @@ impl Outline {
             phase.provides.iter().map(move |name| (name.as_str(), node, holds))
         });
         own.chain(delivered).chain(phases).chain(tasks)
+    }
+
+    /// Whether nothing of it is left to be done, to be shown or to be approved.
+    pub fn is_finished(&self) -> bool {
+        let tasks = self.tasks.iter().all(|task| task.status.is_closed());
+        tasks && self.criteria_open == 0 && self.phases.iter().all(PhaseOutline::is_passed)
     }
 
     pub fn progress(&self) -> Progress {

@@ -56,6 +56,7 @@ macro_rules! behaviours {
             reading::what_a_milestone_requires_is_read_with_it
             reading::conditions_are_seen_by_others
             reading::an_archived_milestone_stays_readable_and_satisfies_requirements
+            reading::what_is_filed_away_comes_back
             reading::a_condition_that_an_archived_milestone_provides_still_holds
             reading::a_renumbered_milestone_gets_a_new_id
             reading::the_past_is_open_work_and_the_newest_of_what_is_filed_away

@@ -76,12 +76,21 @@ pub fn place(start: &Path, chosen: Option<&Path>) -> Result<Root, StoreError> {
 /// yet.
 pub fn put_aside(project: &Path) -> Option<PathBuf> {
     fs::symlink_metadata(project.join(RESTORING)).ok()?;
-    let entries = fs::read_dir(project).ok()?.filter_map(Result::ok);
-    let asides = entries.filter(|entry| {
-        entry.file_name().to_string_lossy().starts_with(BEFORE_RESTORE)
-            && entry.file_type().is_ok_and(|kind| kind.is_dir())
-    });
-    asides.map(|entry| entry.path()).max()
+    let is_folder = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|kind| kind.is_dir());
+    asides(project).ok()?.into_iter().rfind(is_folder)
+}
+
+/// Everything that restores have put aside, the newest last.
+pub fn asides(project: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut asides = Vec::new();
+    for entry in fs::read_dir(project)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(BEFORE_RESTORE) {
+            asides.push(entry.path());
+        }
+    }
+    asides.sort();
+    Ok(asides)
 }
 
 /// The main worktree of the repository that a linked worktree's `.git` file belongs to; `None` for

@@ -45,8 +45,8 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::planted;
 use crate::{
-    Bases, Change, Collided, Cursor, Difference, EventFilter, Noticed, Page, Reading, Result,
-    Searched, Store, Turn,
+    Bases, Change, Collided, Cursor, Difference, EventFilter, Mending, Noticed, Page, Reading,
+    Result, Searched, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -397,8 +397,14 @@ impl Files {
     }
 
     /// How far a milestone was day by day: as it is remembered, if that tells all of its history.
-    fn trail(&self, stream: Stream, accepted: &Accepted, uid: Option<Uid>) -> Result<Trail> {
-        if accepted.segments == history::sizes(&self.disk, stream)? {
+    fn trail(
+        &self,
+        stream: Stream,
+        accepted: &Accepted,
+        sizes: &history::Sizes,
+        uid: Option<Uid>,
+    ) -> Result<Trail> {
+        if accepted.segments == *sizes {
             if let Some(trail) = accepted.trail() {
                 return Ok(trail);
             }
@@ -589,8 +595,9 @@ impl Store for Files {
         let said = said.filter(|_| fingerprint(&text) == noticed.version);
         accepted.set_outline(said.as_ref().map(|said| &said.milestone));
         let uid = said.as_ref().and_then(|said| said.milestone.uid);
-        accepted.set_trail(&self.trail(stream, &accepted, uid)?);
-        accepted.segments = history::sizes(&self.disk, stream)?;
+        let sizes = history::sizes(&self.disk, stream)?;
+        accepted.set_trail(&self.trail(stream, &accepted, &sizes, uid)?);
+        accepted.segments = sizes;
         self.disk.make_folder(accepted::FOLDER)?;
         accepted.write(&self.disk, stream)
     }
@@ -629,7 +636,8 @@ impl Store for Files {
             let trail = |id: &MilestoneId| {
                 let stream = Stream::Milestone(*id);
                 let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
-                Ok((*id, self.trail(stream, &accepted, None)?))
+                let sizes = history::sizes(&self.disk, stream)?;
+                Ok((*id, self.trail(stream, &accepted, &sizes, None)?))
             };
             ids.iter().map(trail).collect()
         })
@@ -652,7 +660,7 @@ impl Store for Files {
         doctor::check(&self.disk)
     }
 
-    fn mend(&self, bases: Bases<'_>) -> Result<Vec<String>> {
+    fn mend(&self, bases: Bases<'_>) -> Result<Mending> {
         let _turn = self.turn()?;
         doctor::mend(&self.disk, bases)
     }

@@ -86,7 +86,7 @@ pub trait Store {
     fn check(&self) -> Result<Vec<Problem>>;
 
     /// Mends what can be mended without deciding anything, and says what it did.
-    fn mend(&self, bases: Bases<'_>) -> Result<Vec<String>>;
+    fn mend(&self, bases: Bases<'_>) -> Result<Mending>;
 
     /// What has the same id as something else.
     fn collisions(&self) -> Result<Vec<Collided>>;
@@ -94,6 +94,13 @@ pub trait Store {
 
 /// Gives the text with which both sides of a merge began, where it is known, by the file's place.
 pub type Bases<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What `mend` did, and what it left for a person to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mending {
+    pub done: Vec<String>,
+    pub left: Vec<String>,
+}
 
 /// A document whose id another one also has.
 #[derive(Debug, Clone, PartialEq)]

@@ -22,8 +22,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Bases, Change, ClaimChange, Collided, Cursor, EventFilter, Noticed, Page, Reading, Result,
-    Searched, Store, Turn,
+    Bases, Change, ClaimChange, Collided, Cursor, EventFilter, Mending, Noticed, Page, Reading,
+    Result, Searched, Store, Turn,
 };
 
 /// One handle on a project in memory; a clone is another handle on the same one, as another
@@ -336,8 +336,8 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
-    fn mend(&self, _: Bases<'_>) -> Result<Vec<String>> {
-        Ok(Vec::new())
+    fn mend(&self, _: Bases<'_>) -> Result<Mending> {
+        Ok(Mending::default())
     }
 
     fn collisions(&self) -> Result<Vec<Collided>> {

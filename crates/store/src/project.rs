@@ -19,11 +19,12 @@ use milestone_domain::past::Trail;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::search::Query;
 use milestone_domain::snapshot::{Claim, Part, Problem, ProblemKind, Scope, Snapshot};
+use milestone_domain::status::MilestoneStatus;
 use uuid::Uuid;
 
 use crate::{
-    Bases, Change, Collided, Cursor, Difference, Error, EventFilter, Noticed, Page, Reading,
-    Result, Searched, Store, StoreError, Turn,
+    Bases, Change, Collided, Cursor, Difference, Error, EventFilter, Mending, Noticed, Page,
+    Reading, Result, Searched, Store, StoreError, Turn,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -426,17 +427,24 @@ impl Project {
     }
 
     /// Mends what can safely be mended, and says what was done. Doing it again does nothing.
-    pub fn mend(&self, bases: Bases<'_>, actor: &str) -> std::result::Result<Vec<String>, Error> {
+    pub fn mend(&self, bases: Bases<'_>, actor: &str) -> std::result::Result<Mending, Error> {
         let _turn = self.store.turn()?;
-        let mut done = self.store.mend(bases)?;
+        let mut mending = self.store.mend(bases)?;
+        let done = &mut mending.done;
         let snapshot = self.read(&Scope::All, actor)?;
         for problem in &snapshot.problems {
-            if let (ProblemKind::MissingDocument, Some(id)) = (problem.kind, problem.milestone) {
-                done.extend(self.write_again(&snapshot, id)?);
+            match (problem.kind, problem.milestone) {
+                (ProblemKind::MissingDocument, Some(id)) => {
+                    done.extend(self.write_again(&snapshot, id)?);
+                }
+                (ProblemKind::ArchivedOpen, Some(id)) => {
+                    done.extend(self.bring_back(&snapshot, id, actor)?);
+                }
+                _ => {}
             }
         }
         done.extend(self.renumber_collided(actor)?);
-        Ok(done)
+        Ok(mending)
     }
 
     /// One after the other: those that refer to one another are looked for where they now are.
@@ -461,6 +469,23 @@ impl Project {
         change.documents.insert(id, document.clone());
         self.store.commit(&change)?;
         Ok(Some(format!("{id}: its document is written again, from its history")))
+    }
+
+    /// Brings back what was filed away and is not finished; what was completed goes on.
+    fn bring_back(
+        &self,
+        snapshot: &Snapshot,
+        id: MilestoneId,
+        actor: &str,
+    ) -> std::result::Result<Option<String>, Error> {
+        let Some(outline) = snapshot.outline(id) else { return Ok(None) };
+        let to = match outline.status {
+            MilestoneStatus::Completed => MilestoneStatus::InProgress,
+            status => status,
+        };
+        let command = Command::ChangeMilestone { milestone: id, to, reason: None };
+        self.execute(&command, actor)?;
+        Ok(Some(format!("{id}: back among the open ones, because a branch went on with it")))
     }
 
     fn renumber(&self, collided: Collided, actor: &str) -> std::result::Result<String, Error> {

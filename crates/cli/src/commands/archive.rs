@@ -110,18 +110,20 @@ fn finished(app: &App, release: Option<&str>) -> Result<Vec<MilestoneId>, Failur
     };
     let mut finished = Vec::new();
     for outline in snapshot.open().filter(belongs) {
+        let id = outline.id;
         let tasks_done =
             !outline.tasks.is_empty() && outline.tasks.iter().all(|task| task.status.is_closed());
-        match outline.status {
-            MilestoneStatus::Completed => finished.push(outline.id),
-            MilestoneStatus::InProgress if tasks_done && outline.criteria_open == 0 => {
-                finished.push(outline.id);
-            }
-            MilestoneStatus::InProgress if tasks_done => {
-                let id = outline.id;
-                output::warn(&format!("{id} stays: its tasks are done and criteria are open"));
-            }
-            _ => {}
+        let ended = match outline.status {
+            MilestoneStatus::Completed => true,
+            MilestoneStatus::InProgress => tasks_done,
+            _ => false,
+        };
+        if ended && outline.is_finished() {
+            finished.push(id);
+        } else if ended && outline.criteria_open > 0 {
+            output::warn(&format!("{id} stays: its tasks are done and criteria are open"));
+        } else if ended {
+            output::warn(&format!("{id} stays: its tasks are done and a phase is not approved"));
         }
     }
     Ok(finished)

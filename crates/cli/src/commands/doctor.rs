@@ -2,6 +2,7 @@
 
 use clap::Args;
 use milestone_domain::snapshot::Problem;
+use milestone_store::Mending;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -31,21 +32,26 @@ pub struct DoctorArgs {
 pub struct Examined {
     healthy: bool,
     mended: Vec<String>,
+    /// What a person has to decide.
+    left: Vec<String>,
     problems: Vec<Problem>,
 }
 
 pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     let project = &app.opened()?.project;
     let folder = app.opened()?.root.folder();
-    let mended = match args.fix {
+    let Mending { done: mended, left } = match args.fix {
         true => project.mend(&|place| git::merge_base(&folder.join(place)), app.actor())?,
-        false => Vec::new(),
+        false => Mending::default(),
     };
     let problems = project.check(app.actor())?;
-    let examined = Examined { healthy: problems.is_empty(), mended, problems };
+    let examined = Examined { healthy: problems.is_empty(), mended, left, problems };
     app.out.show(&examined, |page| {
         for line in &examined.mended {
             page.say("Mended ").say(line).end();
+        }
+        for line in &examined.left {
+            page.say("Left ").say(line).end();
         }
         if examined.healthy {
             page.say("Everything is as it should be.").end();

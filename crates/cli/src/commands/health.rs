@@ -156,11 +156,14 @@ fn kilobytes(memory: &str, name: &str) -> Option<u64> {
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 
+const DOCUMENTS: [ProblemKind; 3] =
+    [ProblemKind::Unreadable, ProblemKind::MissingDocument, ProblemKind::ArchivedOpen];
+
 fn health(app: &App, snapshot: &Snapshot, system: &System) -> Result<Health, Failure> {
     let opened = app.opened()?;
     let problems = opened.project.check(app.actor())?;
     let mut checks = vec![
-        of(&problems, "documents", &[ProblemKind::Unreadable, ProblemKind::MissingDocument]),
+        of(&problems, "documents", &DOCUMENTS),
         of(&problems, "hand edits", &[ProblemKind::RefusedEdit, ProblemKind::ProgramKey]),
         of(&problems, "history", &[ProblemKind::BrokenHistory, ProblemKind::NewerEvent]),
         of(&problems, "ids", &[ProblemKind::Collision]),

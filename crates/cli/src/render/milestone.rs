@@ -200,6 +200,7 @@ fn rest(page: &mut Page, document: &Milestone) {
         "completed_at",
         "retired_tasks",
         "progress",
+        "archived",
         "buffer",
         "team_size",
     ];

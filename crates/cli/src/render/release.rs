@@ -50,6 +50,7 @@ fn missing(part: &Part) -> String {
         1 => missing.push("1 criterion lacks evidence".into()),
         open => missing.push(format!("{open} criteria lack evidence")),
     }
+    missing.extend(part.gates.iter().map(|phase| format!("{phase} is not approved")));
     if missing.is_empty() { "done".into() } else { missing.join(", ") }
 }
 

@@ -10,7 +10,7 @@ use crate::event::{Event, Stream};
 use crate::ids::{MilestoneId, Node};
 use crate::limits;
 use crate::refusal::Refusal;
-use crate::snapshot::PhaseOutline;
+use crate::snapshot::{Outline, PhaseOutline};
 use crate::status::MilestoneStatus;
 
 pub(super) fn plan(work: &mut Work<'_>, draft: &Milestone) -> Result<(), Refusal> {
@@ -64,14 +64,21 @@ pub(super) fn change(
     reason: Option<String>,
 ) -> Result<(), Refusal> {
     checked_reason(reason.as_deref())?;
-    let milestone = work.writable(id)?;
+    let milestone = work.document(id)?;
     let from = milestone.status;
-    if from == to && (reason.is_none() || reason == milestone.reason) {
+    let same = from == to && (reason.is_none() || reason == milestone.reason);
+    if milestone.archived {
+        if to.is_closed() {
+            return Err(Refusal::Archived { milestone: id });
+        }
+        work.record_in(id, Event::MilestoneReturned);
+    }
+    if same {
         return Ok(());
     }
     check_move(id, from, to)?;
     if to == MilestoneStatus::Completed {
-        check_complete(milestone)?;
+        check_complete(work.document(id)?)?;
     }
     work.record_in(id, Event::MilestoneStatusChanged { from, to, reason });
     Ok(())
@@ -109,15 +116,15 @@ pub(super) fn check_move(
 }
 
 pub(super) fn check_complete(milestone: &Milestone) -> Result<(), Refusal> {
+    if Outline::of(milestone).is_finished() {
+        return Ok(());
+    }
     let open = milestone.tasks.iter().filter(|task| !task.status.is_closed());
     let tasks: Vec<_> = open.map(|task| milestone.task_id(task)).collect();
     let unmet = milestone.criteria.iter().filter(|criterion| criterion.met.is_none());
     let criteria: Vec<_> = unmet.filter_map(|criterion| criterion.id).collect();
     let phases = milestone.phases.iter().map(|phase| PhaseOutline::of(milestone, phase));
     let gates: Vec<_> = phases.filter(|phase| !phase.is_passed()).map(|phase| phase.name).collect();
-    if tasks.is_empty() && criteria.is_empty() && gates.is_empty() {
-        return Ok(());
-    }
     Err(Refusal::Incomplete { milestone: milestone.id, tasks, criteria, gates })
 }
 
@@ -139,8 +146,10 @@ pub(super) fn archive(
     say(work, id, closing)?;
     let milestone = work.document(id)?;
     let status = milestone.status;
-    if closing.force.is_none() && !status.is_closed() {
+    if closing.force.is_none() && status != MilestoneStatus::Cancelled {
         check_complete(milestone)?;
+    }
+    if closing.force.is_none() && !status.is_closed() {
         let to = MilestoneStatus::Completed;
         work.record_in(id, Event::MilestoneStatusChanged { from: status, to, reason: None });
     }

@@ -106,6 +106,10 @@ fn finished(line: &Line) -> Option<Advice> {
         let text = format!("all tasks of {} are done: give the evidence for its criteria", row.id);
         return Some(advice(text, format!("milestone show {}", row.id)));
     }
+    // What else is missing is an approval, which has its own line.
+    if !line.finished {
+        return None;
+    }
     let command = format!("milestone update {} --status completed", row.id);
     Some(advice(format!("everything in {} is done: complete it", row.id), command))
 }

@@ -100,6 +100,8 @@ pub struct Line {
     /// In how many of a hundred trials it is done by its due date.
     pub chance: Option<u32>,
     pub criteria_open: u32,
+    /// Whether nothing of it is left to be done, to be shown or to be approved.
+    pub finished: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -285,7 +287,9 @@ fn lines(
         forecast.milestones.iter().map(|line| (line.id, line)).collect();
     let line = |mut row: Row| {
         let window = plan.and_then(|plan| plan.window(Node::Milestone(row.id)));
-        let criteria_open = snapshot.outline(row.id).map_or(0, |outline| outline.criteria_open);
+        let outline = snapshot.outline(row.id);
+        let criteria_open = outline.map_or(0, |outline| outline.criteria_open);
+        let finished = outline.is_some_and(Outline::is_finished);
         let finish =
             window.filter(|_| !row.status.is_closed()).map(|w| clock.finish(w.early_finish));
         let left = row.progress.tasks_completed < row.progress.tasks_total;
@@ -298,7 +302,7 @@ fn lines(
         {
             row.pace = clock.pace_to(expected, due);
         }
-        Line { row, finish, expected, chance, criteria_open }
+        Line { row, finish, expected, chance, criteria_open, finished }
     };
     rows.into_iter().map(line).collect()
 }

@@ -35,6 +35,8 @@ pub struct Part {
     pub progress: Progress,
     pub open_tasks: Vec<TaskId>,
     pub criteria_open: u32,
+    /// Phases whose approval is missing.
+    pub gates: Vec<String>,
     pub ready: bool,
 }
 
@@ -59,13 +61,15 @@ pub fn release_ready(snapshot: &Snapshot, release: Option<&str>) -> ReleaseReady
 fn part(outline: &Outline) -> Part {
     let open = outline.tasks.iter().filter(|task| !task.status.is_closed());
     let open_tasks: Vec<_> = open.map(|task| TaskId::new(outline.id, task.number)).collect();
+    let gates = outline.phases.iter().filter(|phase| !phase.is_passed());
     Part {
         id: outline.id,
         title: outline.title.clone(),
         status: outline.status,
         progress: outline.progress(),
-        ready: open_tasks.is_empty() && outline.criteria_open == 0,
+        ready: outline.is_finished(),
         criteria_open: outline.criteria_open,
+        gates: gates.map(|phase| phase.name.clone()).collect(),
         open_tasks,
     }
 }

@@ -8,7 +8,7 @@ use milestone_domain::ids::{MilestoneId, Reference, TaskId, Uid};
 use milestone_domain::readiness::{Board, Readiness};
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Part, Scope};
-use milestone_domain::status::TaskStatus;
+use milestone_domain::status::{MilestoneStatus, TaskStatus};
 use uuid::Uuid;
 
 use super::{Fresh, Handle, M1, context, draft, move_freely, plan, started, task};
@@ -114,6 +114,21 @@ pub fn an_archived_milestone_stays_readable_and_satisfies_requirements(fresh: Fr
     ben.claim(waiting);
     ben.done(&plan(draft(&["Another"])));
     assert_eq!(ben.all().highest, Some(MilestoneId(3)));
+}
+
+/// What was filed away too early is brought back by going on with it.
+pub fn what_is_filed_away_comes_back(fresh: Fresh<'_>) {
+    let (bench, ada) = started(fresh);
+    ada.done(&archive(M1, Some("not now".into())));
+    let status = |to| Command::ChangeMilestone { milestone: M1, to, reason: None };
+    assert!(matches!(ada.refused(&status(MilestoneStatus::Completed)), Refusal::Archived { .. }));
+    ada.done(&status(MilestoneStatus::InProgress));
+    let ben = Handle::new(bench.as_ref());
+    let snapshot = ben.all();
+    assert!(!snapshot.archived.contains(&M1) && !snapshot.documents[&M1].archived);
+    assert_eq!(snapshot.documents[&M1].status, MilestoneStatus::InProgress);
+    ben.claim(task(1));
+    ben.all();
 }
 
 /// What the past says is read from what was filed away last, however much there is.

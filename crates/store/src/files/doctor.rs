@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use milestone_domain::apply::fold;
-use milestone_domain::change::difference;
+use milestone_domain::change::{Conflict, difference};
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Uid};
@@ -19,7 +19,7 @@ use super::numbers::in_numbers_of_history;
 use super::{claims, history, layout, load, text};
 use crate::error::StoreError;
 use crate::merge::{self, Merged, Sides, split_markers};
-use crate::{Bases, Collided};
+use crate::{Bases, Collided, Mending};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -93,8 +93,9 @@ fn damaged_claims(disk: &Disk) -> Result<Vec<Problem>> {
     Ok(problems)
 }
 
-pub fn mend(disk: &Disk, bases: Bases<'_>) -> Result<Vec<String>> {
-    let mut done = Vec::new();
+pub fn mend(disk: &Disk, bases: Bases<'_>) -> Result<Mending> {
+    let mut mending = Mending::default();
+    let done = &mut mending.done;
     for (name, text) in layout::git_files() {
         if disk.stamp(name)?.is_none() {
             disk.replace(name, text.as_bytes())?;
@@ -102,14 +103,21 @@ pub fn mend(disk: &Disk, bases: Bases<'_>) -> Result<Vec<String>> {
         }
     }
     done.extend(sweep_drafts(disk)?);
-    for name in disk.names("active")? {
-        let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
-        if let Some(id) = id {
-            done.extend(mend_conflict(disk, id, bases)?);
-            done.extend(mend_twice(disk, id, bases)?);
+    for (folder, archived) in [("active", false), ("completed", true)] {
+        for name in disk.names(folder)? {
+            let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
+            match id.map(|id| mend_conflict(disk, id, archived, bases)).transpose()?.flatten() {
+                Some(Ok(said)) => done.push(said),
+                Some(Err(said)) => mending.left.push(said),
+                None => {}
+            }
         }
     }
-    Ok(done)
+    for name in disk.names("active")? {
+        let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
+        done.extend(id.map(|id| mend_twice(disk, id, bases)).transpose()?.flatten());
+    }
+    Ok(mending)
 }
 
 fn sweep_drafts(disk: &Disk) -> Result<Vec<String>> {
@@ -130,23 +138,29 @@ fn sweep_drafts(disk: &Disk) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Resolves what git's text merge left in a document, where the fields can be merged.
-fn mend_conflict(disk: &Disk, id: MilestoneId, bases: Bases<'_>) -> Result<Vec<String>> {
-    let (place, _) = load::places(id)[0].clone();
-    let Some(bytes) = disk.read(&place)? else { return Ok(Vec::new()) };
+/// Resolves what git's text merge left in a document, where the fields can be merged; says why not
+/// where they cannot.
+fn mend_conflict(
+    disk: &Disk,
+    id: MilestoneId,
+    archived: bool,
+    bases: Bases<'_>,
+) -> Result<Option<std::result::Result<String, String>>> {
+    let (place, _) = load::places(id)[usize::from(archived)].clone();
+    let Some(bytes) = disk.read(&place)? else { return Ok(None) };
     if text::conflict_marker(&bytes).is_none() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let marked = String::from_utf8_lossy(&bytes).into_owned();
     let mut sides = split_markers(&marked, MARKER);
     sides.base = sides.base.or_else(|| bases(&place));
-    let (resolved, said) = match resolve(disk, id, &sides)? {
+    let (resolved, said) = match resolve(disk, id, archived, &sides)? {
         Ok(resolved) => resolved,
-        Err(why) => return Ok(vec![format!("{place}: left as it is: {why}")]),
+        Err(why) => return Ok(Some(Err(format!("{place}: {why}")))),
     };
     let kept = keep(disk, id, "conflict", &marked)?;
     disk.replace(&place, resolved.as_bytes())?;
-    Ok(vec![format!("{place}: {said}; the text with its markers is kept as {kept}")])
+    Ok(Some(Ok(format!("{place}: {said}; the text with its markers is kept as {kept}"))))
 }
 
 /// Puts the two texts together that a merge left of a milestone which one branch filed away and
@@ -182,7 +196,7 @@ fn mend_twice(disk: &Disk, id: MilestoneId, bases: Bases<'_>) -> Result<Option<S
 
 type Resolution = std::result::Result<(String, &'static str), String>;
 
-fn resolve(disk: &Disk, id: MilestoneId, sides: &Sides) -> Result<Resolution> {
+fn resolve(disk: &Disk, id: MilestoneId, archived: bool, sides: &Sides) -> Result<Resolution> {
     let base = sides.base.as_deref();
     let merged = merge::documents(base.unwrap_or_default(), &sides.ours, &sides.theirs);
     Ok(match merged {
@@ -195,23 +209,31 @@ fn resolve(disk: &Disk, id: MilestoneId, sides: &Sides) -> Result<Resolution> {
         Merged::Text(text) if base.is_some() => Ok((text, "merged field by field")),
         // Without the version that both sides began with, the history of both says how they go
         // together.
-        Merged::Text(_) | Merged::Conflicts { .. } if base.is_none() => by_history(disk, id, sides),
-        Merged::Text(_) | Merged::Conflicts { .. } => Err(LEFT.to_owned()),
+        Merged::Text(_) | Merged::Conflicts { .. } if base.is_none() => {
+            by_history(disk, id, archived, sides)
+        }
+        Merged::Conflicts { fields, .. } => Err(left(&fields)),
+        Merged::Text(_) => Err(left(&[])),
     })
 }
 
-const LEFT: &str = "both sides changed the same field; choose one and remove the markers";
+fn left(fields: &[Conflict]) -> String {
+    let named: Vec<String> = fields.iter().map(|field| format!("`{}`", field.path)).collect();
+    let named = if named.is_empty() { "the same field".to_owned() } else { named.join(", ") };
+    format!("both sides changed {named}; choose one and remove the markers")
+}
 
-fn by_history(disk: &Disk, id: MilestoneId, sides: &Sides) -> Resolution {
-    let said = |side: &str| text::read(side.as_bytes(), false).map(|said| said.milestone);
-    let left = |_| LEFT.to_owned();
-    let (ours, theirs) = (said(&sides.ours).map_err(left)?, said(&sides.theirs).map_err(left)?);
-    let history = history::read(disk, Stream::Milestone(id), ours.uid).map_err(|_| LEFT)?;
-    let folded = fold(&history.events).ok_or(LEFT)?;
+fn by_history(disk: &Disk, id: MilestoneId, archived: bool, sides: &Sides) -> Resolution {
+    let said = |side: &str| text::read(side.as_bytes(), archived).map(|said| said.milestone);
+    let unreadable = |_| left(&[]);
+    let (ours, theirs) =
+        (said(&sides.ours).map_err(unreadable)?, said(&sides.theirs).map_err(unreadable)?);
+    let history = history::read(disk, Stream::Milestone(id), ours.uid).map_err(|_| left(&[]))?;
+    let folded = fold(&history.events).ok_or_else(|| left(&[]))?;
     let [ours, theirs] =
         [ours, theirs].map(|side| in_numbers_of_history(&history.shared, &side, &folded));
     if !explains(&folded, &ours, &theirs) {
-        return Err(LEFT.to_owned());
+        return Err(left(&[]));
     }
     let text = text::saying("merge", &sides.ours, &folded).map_err(|error| error.to_string())?;
     Ok((text, "merged by the history of both sides"))

@@ -339,9 +339,9 @@ pub fn add(
     stream: Stream,
     uid: Option<Uid>,
     own: Option<&Own>,
+    sizes: Sizes,
     events: &[&Recorded],
 ) -> Result<Addition> {
-    let sizes = sizes(disk, stream)?;
     let mine = own.filter(|own| may_continue(own, uid, &sizes));
     let continued = match mine {
         Some(own) => ends_with(disk, stream, own)?.then_some(own),

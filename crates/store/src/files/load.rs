@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 use milestone_domain::apply::fold;
 use milestone_domain::change::FieldChange;
 use milestone_domain::document::Milestone;
-use milestone_domain::event::Stream;
+use milestone_domain::event::{Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Uid};
 use milestone_domain::snapshot::{Outline, Problem, ProblemKind};
+use milestone_domain::status::MilestoneStatus;
 use serde_json::Value;
 
 use super::accepted::Accepted;
@@ -298,6 +299,7 @@ fn notice(
         loaded.noticed.push(noticed(Difference::New(Box::new(said))));
         return Ok(());
     };
+    loaded.problems.extend(went_on(&base, &found.place, history));
     let versions = journal::versions(disk, &found.place, &found.place)?;
     let text = String::from_utf8_lossy(&found.bytes);
     let past = Past {
@@ -409,18 +411,38 @@ fn program_key(id: MilestoneId, file: &str, change: &FieldChange) -> Problem {
     )
 }
 
+/// Work that one branch still had, or added, when another one filed the milestone away.
+fn went_on(base: &Milestone, file: &str, history: &History) -> Option<Problem> {
+    let archived = history.events.iter().rev().find_map(|recorded| match &recorded.event {
+        Event::MilestoneArchived { forced } => Some(forced),
+        _ => None,
+    });
+    let whole = match base.status {
+        MilestoneStatus::Cancelled => true,
+        MilestoneStatus::Completed => Outline::of(base).is_finished(),
+        _ => false,
+    };
+    if whole || !base.archived || archived.is_none_or(Option::is_some) {
+        return None;
+    }
+    let id = base.id;
+    let message = format!("{id} was filed away on one branch, and another one went on with it");
+    let next = "`milestone doctor --fix` brings it back among the open ones";
+    Some(problem(id, file, ProblemKind::ArchivedOpen, message, next))
+}
+
 /// Other documents whose history stands under this id, and which have not been given another.
 fn collisions(
     id: MilestoneId,
     file: &str,
     uid: Option<Uid>,
     uids: &std::collections::BTreeSet<Uid>,
-    events: &[milestone_domain::event::Recorded],
+    events: &[Recorded],
 ) -> Vec<Problem> {
     let settled = |other: &Uid| {
-        events.iter().any(|recorded| {
-            matches!(&recorded.event, milestone_domain::event::Event::IdGivenUp { uid, .. } if uid == other)
-        })
+        events
+            .iter()
+            .any(|recorded| matches!(&recorded.event, Event::IdGivenUp { uid, .. } if uid == other))
     };
     let others = uids.iter().filter(|other| Some(**other) != uid && !settled(other));
     let named = others.map(|other| {

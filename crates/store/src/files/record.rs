@@ -70,15 +70,16 @@ impl Files {
     ) -> Result<()> {
         let in_stream = change.events.iter().enumerate().filter(|(_, e)| e.stream == stream);
         let (places, events): (Vec<usize>, Vec<&Recorded>) = in_stream.unzip();
+        let sizes = history::sizes(&self.disk, stream)?;
         if let (Stream::Milestone(id), Some(last)) = (stream, events.last()) {
-            let mut trail = self.trail(stream, &memory.accepted, memory.uid)?;
+            let mut trail = self.trail(stream, &memory.accepted, &sizes, memory.uid)?;
             if let Some(document) = change.documents.get(&id) {
                 trail.note(last.at, document);
             }
             memory.accepted.set_trail(&trail);
         }
         let own = memory.accepted.own.as_ref();
-        let addition = history::add(&self.disk, stream, memory.uid, own, &events)?;
+        let addition = history::add(&self.disk, stream, memory.uid, own, sizes, &events)?;
         for ((place, event), offset) in places.iter().zip(&events).zip(&addition.offsets) {
             // Followers see a change's events in its order, whatever streams they stand in.
             followed.insert(*place, follow::line(event, &addition.own.segment, *offset));

@@ -109,18 +109,8 @@ fn sweep(project: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Everything that restores have put aside.
-pub fn asides(project: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error| StoreError::io("read", project)(error);
-    let mut asides = Vec::new();
-    for entry in fs::read_dir(project).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if entry.file_name().to_string_lossy().starts_with(BEFORE_RESTORE) {
-            asides.push(entry.path());
-        }
-    }
-    asides.sort();
-    Ok(asides)
+fn asides(project: &Path) -> Result<Vec<PathBuf>> {
+    discover::asides(project).map_err(StoreError::io("read", project))
 }
 
 /// Unpacks the backup beside the project.

@@ -11,8 +11,8 @@ use milestone_domain::document::{Criterion, Milestone, Task};
 use milestone_domain::ids::{MilestoneId, Reference, TaskId};
 use milestone_domain::snapshot::{Problem, ProblemKind, Scope};
 use milestone_domain::status::TaskStatus;
-use milestone_store::Project;
 use milestone_store::merge::{Merged, documents};
+use milestone_store::{Mending, Project};
 
 use crate::files::project;
 use crate::support::change_task;
@@ -102,7 +102,7 @@ fn a_merge_that_brings_a_second_milestone_of_the_same_id_is_mended() {
     assert!(kinds.contains(&ProblemKind::Unreadable), "{:?}", snapshot.problems);
     assert!(kinds.contains(&ProblemKind::Collision), "{:?}", snapshot.problems);
 
-    let done = project.mend(&|_| None, "ada").unwrap();
+    let done = project.mend(&|_| None, "ada").unwrap().done;
     assert!(!done.is_empty());
     assert_eq!(project.check("ada").unwrap(), []);
     let snapshot = project.read(&Scope::All, "ada").unwrap();
@@ -114,7 +114,7 @@ fn a_merge_that_brings_a_second_milestone_of_the_same_id_is_mended() {
     let text = fs::read_to_string(repository.folder().join("active/milestone-004.yaml")).unwrap();
     assert!(text.contains("# said by theirs"), "{text}");
     // Doing it again does nothing.
-    assert_eq!(project.mend(&|_| None, "ada").unwrap(), Vec::<String>::new());
+    assert_eq!(project.mend(&|_| None, "ada").unwrap(), Mending::default());
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn two_each(theirs: [&[u32]; 2], ours: [&[u32]; 2]) -> BTreeMap<String, Vec<Refe
     assert!(!repository.git(&["merge", "-q", "side"]));
     project.mend(&|_| None, "ada").unwrap();
     assert_eq!(project.check("ada").unwrap(), []);
-    assert_eq!(project.mend(&|_| None, "ada").unwrap(), Vec::<String>::new());
+    assert_eq!(project.mend(&|_| None, "ada").unwrap(), Mending::default());
     let documents = project.read(&Scope::All, "ada").unwrap().documents.into_values();
     documents.map(|document| (document.title, document.dependencies.requires)).collect()
 }

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command as Program;
 
-use milestone_domain::command::Command;
+use milestone_domain::command::{Closing, Command};
 use milestone_domain::document::Task;
 use milestone_domain::event::Recorded;
 use milestone_domain::ids::MilestoneId;
 use milestone_domain::snapshot::{ProblemKind, Scope};
 use milestone_domain::status::{MilestoneStatus, TaskStatus};
-use milestone_store::{EventFilter, Project};
+use milestone_store::{EventFilter, Mending, Project};
 
 use crate::support::{all, change_task, draft, open};
 
@@ -305,7 +305,7 @@ fn archived_on_one_branch_and_worked_on_in_another() {
     assert!(snapshot.documents[&M1].archived, "{:?}", snapshot.problems);
     let (_, opened) = two.try_git(&["show", "HEAD~1:.milestones/active/milestone-001.yaml"]);
     let project = two.project();
-    let done = project.mend(&|_| Some(opened.clone()), "ada").unwrap();
+    let done = project.mend(&|_| Some(opened.clone()), "ada").unwrap().done;
     assert_eq!(done.len(), 1, "{done:?}");
     let snapshot = all(&project);
     assert_eq!(snapshot.problems, []);
@@ -318,4 +318,56 @@ fn archived_on_one_branch_and_worked_on_in_another() {
     assert!(milestone.archived, "{:?}", snapshot.problems);
     assert_eq!(milestone.status, MilestoneStatus::Completed);
     assert_eq!(milestone.task(2).unwrap().status, TaskStatus::Completed);
+}
+
+/// Work on which one branch goes on while the other one files it away comes back to the open ones.
+#[test]
+fn archived_on_one_branch_and_extended_in_another() {
+    for merge_base in [true, false] {
+        let temp = tempfile::tempdir().unwrap();
+        let (one, two) = two(temp.path());
+        (1..=6).for_each(|number| one.run(&done(number)));
+        one.commit("all done");
+        two.git(&["pull", "-q"]);
+        one.run(&Command::Archive { milestone: M1, closing: Box::default() });
+        one.commit("archived");
+        two.run(&Command::AddTask { milestone: M1, draft: Box::new(Task::new(0, "More")) });
+        two.commit("more");
+        let place = ".milestones/active/milestone-001.yaml";
+        let (_, base) = two.try_git(&["show", &format!("HEAD~1:{place}")]);
+        let (merged, said) = two.try_git(&["pull", "-q", "--no-rebase", "--no-edit"]);
+        assert!(!said.contains("history/"), "{said}");
+        let project = two.project();
+        let found = all(&project).problems;
+        let kinds: Vec<_> = found.iter().map(|problem| problem.kind).collect();
+        let expected = if merged { ProblemKind::ArchivedOpen } else { ProblemKind::Unreadable };
+        assert_eq!(kinds, [expected], "{found:?}");
+        let mending = project.mend(&|_| merge_base.then(|| base.clone()), "ada").unwrap();
+        assert_eq!(mending.left, Vec::<String>::new());
+        let snapshot = all(&project);
+        assert_eq!(snapshot.problems, []);
+        let milestone = &snapshot.documents[&M1];
+        assert!(!milestone.archived);
+        assert_eq!(milestone.status, MilestoneStatus::InProgress);
+        assert_eq!(milestone.task(7).unwrap().title, "More");
+        assert!(two.root().join("active/milestone-001.yaml").exists());
+        assert!(!two.root().join("completed/milestone-001.yaml").exists());
+        two.agrees_with_its_history();
+        two.run(&done(7));
+        two.run(&Command::Archive { milestone: M1, closing: Box::default() });
+        assert_eq!(two.project().mend(&|_| None, "ada").unwrap(), Mending::default());
+        assert_eq!(all(&two.project()).problems, []);
+    }
+}
+
+/// What is filed away with work left open, for a reason that was given, stays there.
+#[test]
+fn what_was_filed_away_by_force_stays_so() {
+    let temp = tempfile::tempdir().unwrap();
+    let (one, _) = two(temp.path());
+    let closing = Closing { force: Some("given up".into()), ..Closing::default() };
+    one.run(&Command::Archive { milestone: M1, closing: Box::new(closing) });
+    fs::remove_dir_all(one.root().join("data")).unwrap();
+    assert_eq!(all(&one.project()).problems, []);
+    assert!(all(&one.project()).documents[&M1].archived);
 }

@@ -9,6 +9,7 @@ use crate::command::Command;
 use crate::document::{Milestone, Phase, Task};
 use crate::snapshot::Snapshot;
 use crate::status::{Decision, MilestoneStatus, TaskStatus};
+use crate::views::release::release_ready;
 
 use Decision::{Approved, ChangesRequested, Rejected};
 use TaskStatus::{Cancelled, Completed, InProgress, Pending};
@@ -208,6 +209,10 @@ fn a_milestone_is_complete_when_its_phases_are_approved() {
     let completed = milestone_to(MilestoneStatus::Completed);
     check(&Case(done.clone(), completed.clone(), "milestone_status_changed"));
     let sent_back = given(done, &[decided("Spec", Rejected, Some("no"))]);
+    assert!(!sent_back.outlines[&M1].is_finished());
+    let ready = release_ready(&sent_back, None);
+    assert!(!ready.ready);
+    assert_eq!(ready.releases[0].milestones[0].gates, ["Spec"]);
     for command in [completed, archive(None), amend("status", Some(json!("completed")))] {
         let refusal = check(&Case(sent_back.clone(), command, "incomplete")).unwrap();
         assert!(

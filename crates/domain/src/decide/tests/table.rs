@@ -191,6 +191,16 @@ fn what_is_asked_for_happens() {
         Case(p(), archive(Some("given up")), "milestone_archived"),
         Case(given(p(), &[archive(Some("x"))]), archive(None), ""),
         Case(given(p(), &[archive(Some("x"))]), amend("archived", None), "milestone_returned"),
+        Case(
+            given(p(), &[archive(Some("x"))]),
+            milestone_to(MilestoneStatus::Planned),
+            "milestone_returned",
+        ),
+        Case(
+            given(given(p(), &all_done()), &[archive(None)]),
+            milestone_to(MilestoneStatus::InProgress),
+            "milestone_returned milestone_status_changed",
+        ),
     ];
     for case in &cases {
         check(case);
