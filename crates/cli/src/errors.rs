@@ -24,7 +24,10 @@ pub enum Failure {
     NoCurrent {
         candidates: Vec<MilestoneId>,
     },
-    NothingReady,
+    /// Nothing can be taken; this many tasks are ready for others.
+    NothingReady {
+        others: usize,
+    },
     NoTemplate {
         name: String,
         nearest: Option<String>,
@@ -172,7 +175,7 @@ impl Failure {
                 ("no_current", Exit::NotFound, "start one: `milestone next`".to_owned())
             }
             Self::NoCurrent { .. } => ("no_current", Exit::NotFound, "name one of them".to_owned()),
-            Self::NothingReady => {
+            Self::NothingReady { .. } => {
                 ("nothing_ready", Exit::NotFound, "see what is waited for: `milestone next`".into())
             }
             Self::ClaimLost { task } => {
@@ -235,7 +238,13 @@ impl Failure {
                 let names: Vec<_> = candidates.iter().map(ToString::to_string).collect();
                 format!("several milestones are in progress: {}", names.join(", "))
             }
-            Self::NothingReady => "no task is ready to be taken".into(),
+            Self::NothingReady { others: 0 } => "no task is ready to be taken".into(),
+            Self::NothingReady { others: 1 } => {
+                "no task is ready to be taken, but one that is assigned to somebody else".into()
+            }
+            Self::NothingReady { others } => {
+                format!("no task is ready to be taken, but {others} that are assigned to others")
+            }
             Self::ClaimLost { task } => format!("the claim on {task} is no longer yours"),
             Self::Untrusted { command, .. } => {
                 format!("this command came with the document and was never agreed to: {command}")

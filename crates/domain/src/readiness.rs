@@ -213,13 +213,19 @@ impl<'a> Board<'a> {
             let reason = outline.reason.clone();
             reasons.push(Reason::Milestone { status: outline.status, reason });
         }
-        let nodes = outline.requires.iter().map(|reference| reference.node(outline.id));
-        reasons.extend(nodes.filter_map(|node| self.unmet(node)));
-        reasons.extend(self.unmet_conditions(&outline.conditions));
-        reasons.extend(outline.external.iter().map(|name| Reason::External { name: name.clone() }));
+        reasons.extend(self.milestone_prerequisites(outline));
         if let Some(date) = outline.start.filter(|date| *date > self.today) {
             reasons.push(Reason::NotBefore { date });
         }
+        reasons
+    }
+
+    /// What a milestone waits for before anything in it may be begun.
+    pub fn milestone_prerequisites(&self, outline: &Outline) -> Vec<Reason> {
+        let nodes = outline.requires.iter().map(|reference| reference.node(outline.id));
+        let mut reasons: Vec<_> = nodes.filter_map(|node| self.unmet(node)).collect();
+        reasons.extend(self.unmet_conditions(&outline.conditions));
+        reasons.extend(outline.external.iter().map(|name| Reason::External { name: name.clone() }));
         reasons
     }
 

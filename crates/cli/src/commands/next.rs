@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use milestone_domain::snapshot::Scope;
-use milestone_domain::views::next::next;
+use milestone_domain::views::next::{Asked, next};
 
 use crate::app::{App, mention};
 use crate::errors::Failure;
@@ -37,6 +37,7 @@ pub fn run(app: &App, args: &NextArgs) -> Result<(), Failure> {
     if let Some(id) = only.filter(|id| snapshot.outline(*id).is_none()) {
         return Err(super::show::missing(&snapshot, milestone_domain::ids::Node::Milestone(id)));
     }
-    let view = next(&snapshot, only, args.limit, app.today()?);
+    let asked = Asked { milestone: only, limit: args.limit, worker: None };
+    let view = next(&snapshot, asked, app.today()?);
     app.out.show(&view, |page| render::next::next(page, &view))
 }

@@ -9,7 +9,7 @@ use milestone_domain::event::{AttemptId, Event};
 use milestone_domain::ids::TaskId;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::Scope;
-use milestone_domain::views::next::next;
+use milestone_domain::views::next::{Asked, next};
 use milestone_store::{Renewed, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -39,7 +39,7 @@ pub struct ClaimArgs {
     /// The task
     #[arg(value_name = "TASK", required_unless_present = "next")]
     task: Option<Target>,
-    /// The best task that is ready
+    /// The best task that is ready and not assigned to somebody else
     #[arg(long, visible_alias = "any", conflicts_with = "task")]
     next: bool,
     /// Only of this milestone
@@ -164,14 +164,18 @@ fn take_next(
     attempt: AttemptId,
     lease: u64,
 ) -> Result<Granted, Failure> {
-    let only = args.milestone.map(|target| target.milestone(app)).transpose()?;
+    let milestone = args.milestone.map(|target| target.milestone(app)).transpose()?;
+    let asked = Asked { milestone, worker: Some(app.actor()), limit: CANDIDATES };
+    let mut others = 0;
     // Everybody who looks finds the same task best, so one looks and takes in one turn; otherwise
     // many workers mostly lose to one another.
     let _turn = app.opened()?.project.turn()?;
     for _ in 0..ROUNDS {
         let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
-        let candidates = next(&snapshot, only, CANDIDATES, app.today()?).ready;
+        let candidates = next(&snapshot, asked, app.today()?).ready;
         if candidates.is_empty() {
+            let anybody = Asked { worker: None, ..asked };
+            others = next(&snapshot, anybody, app.today()?).ready_total;
             break;
         }
         for candidate in candidates {
@@ -181,7 +185,7 @@ fn take_next(
             }
         }
     }
-    Err(Failure::NothingReady)
+    Err(Failure::NothingReady { others })
 }
 
 /// It was ready when it was looked at, and is not any more.

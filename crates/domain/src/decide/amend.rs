@@ -205,8 +205,8 @@ fn check_statuses(work: &mut Work<'_>, id: MilestoneId, statuses: &[Kind]) -> Re
     let mut started = false;
     for status in statuses {
         match *status {
-            Kind::TaskStatus(number, _, TaskStatus::Completed) => {
-                task::check_prerequisites(work, TaskId::new(id, number))?;
+            Kind::TaskStatus(number, from, TaskStatus::Completed) => {
+                task::check_prerequisites(work, TaskId::new(id, number), from)?;
                 started = true;
             }
             Kind::TaskStatus(_, _, TaskStatus::InProgress) => started = true,

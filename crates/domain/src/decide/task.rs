@@ -48,7 +48,7 @@ pub(super) fn change(
     check_move(id, from, to)?;
     match to {
         TaskStatus::InProgress => check_start(work, id)?,
-        TaskStatus::Completed => check_prerequisites(work, id)?,
+        TaskStatus::Completed => check_prerequisites(work, id, from)?,
         _ => {}
     }
     let fence = credential.fence;
@@ -93,10 +93,20 @@ fn check_start(work: &Work<'_>, id: TaskId) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn check_prerequisites(work: &Work<'_>, id: TaskId) -> Result<(), Refusal> {
+/// What was begun may be finished whatever its milestone waits for since; what was not, may not
+/// skip its beginning.
+pub(super) fn check_prerequisites(
+    work: &Work<'_>,
+    id: TaskId,
+    from: TaskStatus,
+) -> Result<(), Refusal> {
     let outline = work.outline(id.milestone)?;
     let Some(task) = outline.task(id.number) else { return Err(work.unknown(Node::Task(id))) };
-    let waiting = Board::new(&work.now, work.context.today).prerequisites(outline, task);
+    let board = Board::new(&work.now, work.context.today);
+    let mut waiting = board.prerequisites(outline, task);
+    if from == TaskStatus::Pending && task.started_at.is_none() {
+        waiting.extend(board.milestone_prerequisites(outline));
+    }
     if waiting.is_empty() || planted("prerequisites unchecked") {
         return Ok(());
     }

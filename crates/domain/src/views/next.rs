@@ -85,8 +85,26 @@ impl<T> From<Option<T>> for Sometime<T> {
     }
 }
 
-/// Looks at everything, or at one milestone, and gives at most `limit` of each kind.
-pub fn next(snapshot: &Snapshot, only: Option<MilestoneId>, limit: usize, today: Date) -> Next {
+/// For whom and among what work is looked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// Only in this milestone.
+    pub milestone: Option<MilestoneId>,
+    /// Only what is ready for this worker: what nobody else was chosen for.
+    pub worker: Option<&'a str>,
+    /// At most so many of each kind.
+    pub limit: usize,
+}
+
+impl Asked<'_> {
+    fn concerns(&self, task: &TaskOutline) -> bool {
+        let chosen = self.worker.zip(task.assignee.as_deref());
+        chosen.is_none_or(|(worker, assignee)| worker == assignee)
+    }
+}
+
+/// Looks at everything, or at one milestone.
+pub fn next(snapshot: &Snapshot, asked: Asked<'_>, today: Date) -> Next {
     let board = Board::new(snapshot, today);
     let graph = Dependencies::of(snapshot);
     let plan = graph.plan(snapshot, today);
@@ -94,11 +112,12 @@ pub fn next(snapshot: &Snapshot, only: Option<MilestoneId>, limit: usize, today:
     let mut ranked: Vec<(Rank, &Outline, &TaskOutline, Option<String>)> = Vec::new();
     let (mut held, mut waiting, mut waiting_total) = (Vec::new(), Vec::new(), 0);
     for (id, outline, task) in open_tasks(snapshot) {
-        if only.is_some_and(|only| only != id.milestone) {
+        if asked.milestone.is_some_and(|only| only != id.milestone) {
             continue;
         }
         let title = || task.title.clone();
         match board.readiness(id) {
+            Readiness::Ready { .. } if !asked.concerns(task) => {}
             Readiness::Ready { lapsed } => {
                 let begin_by = pressing.get(&id).copied();
                 let rank = rank(plan.as_ref(), id, (outline, task), begin_by);
@@ -110,7 +129,7 @@ pub fn next(snapshot: &Snapshot, only: Option<MilestoneId>, limit: usize, today:
             }
             Readiness::Waiting { reasons } => {
                 waiting_total += 1;
-                if waiting.len() < limit {
+                if waiting.len() < asked.limit {
                     waiting.push(WaitingTask { id, title: title(), reasons });
                 }
             }
@@ -119,7 +138,7 @@ pub fn next(snapshot: &Snapshot, only: Option<MilestoneId>, limit: usize, today:
     }
     ranked.sort_unstable_by_key(|(rank, ..)| *rank);
     let ready_total = ranked.len();
-    let best = ranked.into_iter().take(limit);
+    let best = ranked.into_iter().take(asked.limit);
     let ready = best.map(|(rank, outline, task, lapsed)| {
         ready(&graph, plan.as_ref(), &rank, (outline, task), lapsed)
     });
@@ -173,10 +192,12 @@ mod tests {
     use super::*;
     use crate::views::testing::{TODAY, claim, project, task};
 
+    const TEN: Asked<'_> = Asked { milestone: None, worker: None, limit: 10 };
+
     fn order(tasks: &[serde_json::Value]) -> Vec<u32> {
         let document = json!({"id": "milestone-001", "title": "M", "due": "2026-12-01",
             "tasks": tasks});
-        let next = next(&project(&[document]), None, 10, TODAY);
+        let next = next(&project(&[document]), TEN, TODAY);
         next.ready.iter().map(|task| task.id.number).collect()
     }
 
@@ -212,7 +233,7 @@ mod tests {
                     task(1, &json!({"estimate": "1d"})),
                     task(2, &json!({"estimate": "2d"}))]}),
             ]);
-            let next = next(&snapshot, None, 10, TODAY);
+            let next = next(&snapshot, TEN, TODAY);
             next.ready.iter().map(|task| task.id.to_string()).collect::<Vec<_>>().join(" ")
         };
         let pressing = "task-002-002 task-002-001 task-001-001";
@@ -231,7 +252,7 @@ mod tests {
         ]})]);
         claim(&mut snapshot, "1.1", "ada", Some(60));
         claim(&mut snapshot, "1.4", "gone", None);
-        let next = next(&snapshot, None, 10, TODAY);
+        let next = next(&snapshot, TEN, TODAY);
         let held: Vec<_> = next.held.iter().map(|task| task.by.as_str()).collect();
         assert_eq!(held, ["ada", "bo"]);
         assert_eq!(next.waiting[0].reasons[0].to_string(), "waits for task-001-001 (in progress)");
@@ -242,7 +263,27 @@ mod tests {
     fn the_limit_cuts_the_lists_and_not_the_totals() {
         let tasks: Vec<_> = (1..=5).map(|number| task(number, &json!({}))).collect();
         let snapshot = project(&[json!({"id": "milestone-001", "title": "M", "tasks": tasks})]);
-        let next = next(&snapshot, None, 2, TODAY);
+        let next = next(&snapshot, Asked { limit: 2, ..TEN }, TODAY);
         assert_eq!((next.ready.len(), next.ready_total), (2, 5));
+    }
+
+    #[test]
+    fn a_worker_is_not_offered_what_is_assigned_to_another() {
+        let tasks = [
+            task(1, &json!({"assignee": "ada", "priority": "high"})),
+            task(2, &json!({"assignee": "bo"})),
+            task(3, &json!({})),
+        ];
+        let document = json!({"id": "milestone-001", "title": "M", "assignee": "ada",
+            "tasks": tasks});
+        let snapshot = project(&[document]);
+        let offered = |worker| -> Vec<u32> {
+            let next = next(&snapshot, Asked { worker, ..TEN }, TODAY);
+            assert_eq!(next.ready.len(), next.ready_total);
+            next.ready.iter().map(|task| task.id.number).collect()
+        };
+        assert_eq!(offered(None), [1, 2, 3]);
+        assert_eq!(offered(Some("bo")), [2, 3]);
+        assert_eq!(offered(Some("agent")), [3]);
     }
 }

@@ -379,3 +379,20 @@ fn a_renumbered_document_keeps_what_it_says_and_who_meant_it() {
     let snapshot = project();
     check(&Case(snapshot, command, "milestone_renumbered id_given_up edited"));
 }
+
+/// What its milestone waits for holds back the beginning of a task, also where that is its end.
+#[test]
+fn what_was_never_begun_is_not_finished_before_its_milestone_may_begin() {
+    use TaskStatus::{Completed, InProgress};
+    let waits = amend("dependencies/conditions", Some(json!(["signed"])));
+    let waiting = given(project(), std::slice::from_ref(&waits));
+    check(&Case(waiting.clone(), to(1, InProgress), "not_ready"));
+    check(&Case(waiting.clone(), to(1, Completed), "prerequisites_open"));
+    let by_hand = amend("tasks/task-001/status", Some(json!("done")));
+    check(&Case(waiting.clone(), by_hand, "prerequisites_open"));
+    let signed = given(waiting, &[set("signed")]);
+    let started = "task_status_changed milestone_status_changed";
+    check(&Case(signed, to(1, Completed), started));
+    let begun = given(project(), &[to(1, InProgress), waits]);
+    check(&Case(begun, to(1, Completed), "task_status_changed"));
+}
