@@ -15,6 +15,7 @@ use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
 use milestone_store::files::Files;
+use milestone_store::templates::Templates;
 use milestone_store::{Error, Outcome, Project, StoreError};
 
 use crate::args::{Cli, Fencing, Globals};
@@ -161,6 +162,14 @@ impl App {
 
     pub fn read(&self, scope: &Scope) -> Result<Snapshot, Failure> {
         Ok(self.opened()?.project.read(scope, self.actor())?)
+    }
+
+    /// Everything in the project's folder that is not as it should be.
+    pub fn check(&self) -> Result<Vec<Problem>, Failure> {
+        let opened = self.opened()?;
+        let mut problems = opened.project.check(self.actor())?;
+        problems.extend(Templates::load(&opened.root.folder())?.problems());
+        Ok(problems)
     }
 
     pub fn execute(&self, command: &Command) -> Result<Outcome, Failure> {

@@ -41,7 +41,7 @@ pub struct MilestoneFields {
     #[arg(long, value_name = "PERCENT")]
     buffer: Option<u32>,
     /// How many people work on it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     team_size: Option<u32>,
     /// What kind of work it is
     #[arg(long, value_name = "TEXT")]
@@ -65,7 +65,7 @@ pub struct MilestoneFields {
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     requires: Vec<Reference>,
     /// A condition that must hold before; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = values::condition)]
     condition: Vec<String>,
 }
 
@@ -89,10 +89,10 @@ pub struct TaskFields {
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     requires: Vec<Reference>,
     /// A condition that must hold before; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = values::condition)]
     condition: Vec<String>,
     /// A condition that holds once it is done; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = values::condition)]
     provides: Vec<String>,
     /// A file or folder that it touches; may be repeated
     #[arg(long, value_name = "PATH")]

@@ -162,7 +162,8 @@ impl Refusal {
             | Self::UnknownPhase { milestone, .. }
             | Self::BadField { milestone, .. }
             | Self::ProgramKey { milestone, .. } => format!("see `milestone show {milestone}`"),
-            Self::TooLong { .. } | Self::Empty { .. } => "give a text within the bounds".into(),
+            Self::Empty { .. } => "say it in a few words".into(),
+            Self::TooLong { .. } => "say it in fewer words, and the rest in a description".into(),
             Self::BadMove { next, .. } => next.clone(),
             Self::PrerequisitesOpen { .. } | Self::NotReady { .. } => {
                 "see `milestone next` for what can be done now".into()

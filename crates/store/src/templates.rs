@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use milestone_domain::planning::template::Template;
+use milestone_domain::snapshot::{Problem, ProblemKind};
 
 use crate::error::StoreError;
 use crate::files::disk::Disk;
@@ -112,6 +113,28 @@ impl Templates {
     fn refuse(&mut self, name: &str, error: StoreError) {
         self.held.remove(name);
         self.broken.insert(name.to_owned(), error);
+    }
+
+    /// What is wrong with those that cannot be read.
+    pub fn problems(&self) -> Vec<Problem> {
+        let problem = |(name, error): (&String, &StoreError)| {
+            let (line, column, message) = match error {
+                StoreError::Unreadable { line, column, message, .. } => {
+                    (Some(*line), Some(*column), message.clone())
+                }
+                error => (None, None, error.to_string()),
+            };
+            Problem {
+                milestone: None,
+                file: format!("{FOLDER}/{name}{ENDING}"),
+                line,
+                column,
+                kind: ProblemKind::Unreadable,
+                message: format!("{message}; nothing can be planned with this template"),
+                next: "mend it in an editor, or move it elsewhere".to_owned(),
+            }
+        };
+        self.broken.iter().map(problem).collect()
     }
 
     /// In the order of their names.

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::values;
 use crate::errors::Failure;
 use crate::render;
 use crate::render::style;
@@ -43,6 +44,7 @@ enum ConditionVerb {
 #[derive(Debug, Args)]
 struct NameArgs {
     /// The condition's name
+    #[arg(value_parser = values::condition)]
     name: String,
     /// Why
     #[arg(long, value_name = "TEXT")]

@@ -44,7 +44,7 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
         true => project.mend(&|place| git::merge_base(&folder.join(place)), app.actor())?,
         false => Mending::default(),
     };
-    let problems = project.check(app.actor())?;
+    let problems = app.check()?;
     let examined = Examined { healthy: problems.is_empty(), mended, left, problems };
     app.out.show(&examined, |page| {
         for line in &examined.mended {

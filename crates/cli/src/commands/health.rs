@@ -97,7 +97,7 @@ pub fn diagnostics(app: &App) -> Result<(), Failure> {
     let system = system(app, &snapshot)?;
     let health = health(app, &snapshot, &system)?;
     let mut problems = BTreeMap::new();
-    for problem in app.opened()?.project.check(app.actor())? {
+    for problem in app.check()? {
         *problems.entry(kind(&problem)).or_default() += 1;
     }
     let open = snapshot.open().flat_map(|outline| &outline.tasks);
@@ -161,7 +161,7 @@ const DOCUMENTS: [ProblemKind; 3] =
 
 fn health(app: &App, snapshot: &Snapshot, system: &System) -> Result<Health, Failure> {
     let opened = app.opened()?;
-    let problems = opened.project.check(app.actor())?;
+    let problems = app.check()?;
     let mut checks = vec![
         of(&problems, "documents", &DOCUMENTS),
         of(&problems, "hand edits", &[ProblemKind::RefusedEdit, ProblemKind::ProgramKey]),

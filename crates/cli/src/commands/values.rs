@@ -25,6 +25,13 @@ pub fn estimate(text: &str) -> Result<Estimate, String> {
     }
 }
 
+/// A condition's name: something that one can see and type again.
+pub fn condition(text: &str) -> Result<String, String> {
+    let seen =
+        !text.trim().is_empty() && text.trim() == text && !text.chars().any(char::is_control);
+    if seen { Ok(text.to_owned()) } else { Err("write a name as database_schema_complete".into()) }
+}
+
 /// A lease, in seconds: `90s`, `15m`, `2h`.
 pub fn lease(text: &str) -> Result<u64, String> {
     milestone_store::config::duration(&text.into()).map(|duration| duration.as_secs())
@@ -40,6 +47,14 @@ mod tests {
         assert_eq!(estimate("1h/4h/7h").unwrap().expected().to_string(), "4h");
         for wrong in ["4h/2h", "4h/2h/1h", "soon", ""] {
             assert!(estimate(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_condition_has_a_name_that_can_be_typed_again() {
+        assert_eq!(condition("the schema is there").unwrap(), "the schema is there");
+        for wrong in ["", "  ", " a", "a\nb", "a\tb", "a\u{1b}[1m"] {
+            assert!(condition(wrong).is_err(), "{wrong:?}");
         }
     }
 

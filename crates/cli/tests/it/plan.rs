@@ -162,6 +162,9 @@ fn a_broken_template_is_named_and_the_rest_goes_on() {
     assert!(ran.stderr.contains("templates/feature.yaml:"), "{}", ran.stderr);
     assert!(!ran.stdout.contains("\"name\":\"feature\""), "{}", ran.stdout);
     assert_eq!(project.run(&["plan", "X", "--template", "feature"]).code, 7);
+    let doctor = project.run(&["doctor"]);
+    assert_eq!(doctor.code, 1, "{doctor:?}");
+    assert!(doctor.stdout.contains("templates/feature.yaml:2:8:"), "{doctor:?}");
 }
 
 #[test]
