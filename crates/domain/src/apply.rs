@@ -57,6 +57,9 @@ fn change(milestone: &mut Milestone, recorded: &Recorded) {
             });
         }
         Event::TaskClaimed { task, fence, .. } => change_task(milestone, *task, |task| {
+            if task.attempts.is_some() && task.started_at.is_some() {
+                task.interrupted = Some(true);
+            }
             set_task_status(task, TaskStatus::InProgress, recorded);
             task.reason = None;
             task.started_by = Some(recorded.by.clone());
@@ -106,6 +109,10 @@ fn change_task(milestone: &mut Milestone, name: TaskName, change: impl FnOnce(&m
 }
 
 fn set_task_status(task: &mut Task, to: TaskStatus, recorded: &Recorded) {
+    let goes_on = matches!(to, TaskStatus::InProgress | TaskStatus::Completed);
+    if goes_on && task.started_at.is_some() && task.status != TaskStatus::InProgress {
+        task.interrupted = Some(true);
+    }
     match to {
         TaskStatus::InProgress => {
             task.started_at.get_or_insert(recorded.at);

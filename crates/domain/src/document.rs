@@ -254,6 +254,9 @@ pub struct Task {
     pub started_by: Option<String>,
     /// When it was completed. The program's.
     pub completed_at: Option<Timestamp>,
+    /// Whether it lay still in between: then its two dates do not say how long it took. The
+    /// program's.
+    pub interrupted: Option<bool>,
 }
 
 /// Something that must be true at the end, and how that was seen.
@@ -408,6 +411,7 @@ impl Task {
             started_at: None,
             started_by: None,
             completed_at: None,
+            interrupted: None,
         }
     }
 }

@@ -30,7 +30,8 @@ pub struct Sample {
 /// latest last.
 ///
 /// A task that was marked done in the moment it was started, or never started, was not measured:
-/// it says when somebody wrote it down, not how long it took.
+/// it says when somebody wrote it down, not how long it took. Nor does one that lay still in
+/// between, blocked or given back.
 pub fn samples(snapshot: &Snapshot) -> Vec<Sample> {
     let outlines = snapshot.outlines.values();
     let mut samples: Vec<Sample> = outlines
@@ -56,6 +57,9 @@ fn sample(snapshot: &Snapshot, outline: &Outline, task: &TaskOutline) -> Option<
 /// The working time that a completed task took, if that was measured.
 pub fn worked(snapshot: &Snapshot, task: &TaskOutline) -> Option<Effort> {
     let (start, end) = (task.started_at?, task.completed_at?);
+    if task.interrupted {
+        return None;
+    }
     let worked = snapshot.settings.worked(start, end);
     (worked >= limits::MEASURED_EFFORT_MIN).then_some(worked)
 }

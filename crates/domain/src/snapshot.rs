@@ -256,6 +256,8 @@ pub struct TaskOutline {
     pub started_by: Option<String>,
     #[serde(with = "seconds")]
     pub completed_at: Option<Timestamp>,
+    /// Whether it lay still in between.
+    pub interrupted: bool,
 }
 
 /// A phase, as far as the ones after it are concerned.
@@ -454,6 +456,7 @@ impl TaskOutline {
             started_at: task.started_at,
             started_by: task.started_by.clone(),
             completed_at: task.completed_at,
+            interrupted: task.interrupted == Some(true),
         }
     }
 }

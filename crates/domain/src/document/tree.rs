@@ -110,6 +110,7 @@ pub const TASK_ORDER: &[&str] = &[
     "started_at",
     "started_by",
     "completed_at",
+    "interrupted",
 ];
 
 /// Other names under which a key may stand in a document; the program edits the one it finds.
@@ -133,7 +134,8 @@ pub fn key_owner(path: &Path) -> KeyOwner {
             "id" | "uid" | "format" | "started_at" | "completed_at" | "retired_tasks"
         ),
         [list, _, key, ..] if list == "tasks" => {
-            matches!(key.as_str(), "attempts" | "started_at" | "started_by" | "completed_at")
+            let key = key.as_str();
+            matches!(key, "attempts" | "started_at" | "started_by" | "completed_at" | "interrupted")
         }
         [list, _, key, ..] if list == "criteria" => key == "met",
         _ => false,

@@ -118,7 +118,7 @@ fn without_history(mut draft: Milestone) -> Milestone {
     draft.retired_tasks.clear();
     for task in &mut draft.tasks {
         (task.attempts, task.started_at) = (None, None);
-        (task.started_by, task.completed_at) = (None, None);
+        (task.started_by, task.completed_at, task.interrupted) = (None, None, None);
     }
     for criterion in &mut draft.criteria {
         criterion.met = None;

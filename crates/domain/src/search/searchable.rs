@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(
             silent(TASK_ORDER, task_field),
             "id title status priority estimate weight progress start due attempts started_at \
-             started_by completed_at"
+             started_by completed_at interrupted"
         );
     }
 }

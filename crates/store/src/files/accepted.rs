@@ -14,7 +14,7 @@ use super::sealed::{seal, unseal};
 use crate::error::StoreError;
 
 /// Another program's memory, or that of another form, is not read.
-const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 3\n").as_bytes();
+const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 4\n").as_bytes();
 
 pub const FOLDER: &str = "data/accepted";
 
@@ -77,6 +77,7 @@ impl Accepted {
 
 #[cfg(test)]
 mod tests {
+    use milestone_domain::document::Task;
     use milestone_domain::ids::MilestoneId;
 
     use super::*;
@@ -85,11 +86,13 @@ mod tests {
     #[test]
     fn the_form_is_the_one_that_its_number_stands_for() {
         let mut accepted = Accepted { text: "t".into(), exact: true, ..Accepted::default() };
-        accepted.set_outline(Some(&Milestone::new(MilestoneId(7), "T")));
+        let mut milestone = Milestone::new(MilestoneId(7), "T");
+        milestone.tasks = vec![Task::new(1, "A")];
+        accepted.set_outline(Some(&milestone));
         let mut trail = Trail::default();
-        trail.note(jiff::Timestamp::UNIX_EPOCH, &Milestone::new(MilestoneId(7), "T"));
+        trail.note(jiff::Timestamp::UNIX_EPOCH, &milestone);
         accepted.set_trail(&trail);
         let body = postcard::to_stdvec(&accepted).unwrap();
-        assert_eq!((body.len(), crc32fast::hash(&body)), (60, 675_065_254));
+        assert_eq!((body.len(), crc32fast::hash(&body)), (84, 3_950_237_313));
     }
 }

@@ -396,3 +396,20 @@ fn what_was_never_begun_is_not_finished_before_its_milestone_may_begin() {
     let begun = given(project(), &[to(1, InProgress), waits]);
     check(&Case(begun, to(1, Completed), "task_status_changed"));
 }
+
+/// Its dates say how long a task took only if it was done in one go.
+#[test]
+fn what_lay_still_in_between_is_marked() {
+    use TaskStatus::{Blocked, Completed, InProgress, Pending};
+    let interrupted = |commands: &[Command]| {
+        given(project(), commands).task(t(1)).is_some_and(|task| task.interrupted)
+    };
+    assert!(!interrupted(&[to(1, InProgress), to(1, Completed)]));
+    assert!(!interrupted(&[to(1, Blocked), to(1, Pending), to(1, InProgress), to(1, Completed)]));
+    assert!(!interrupted(&[claim(t(1)), with(1, Completed, shown(1, 1))]));
+    assert!(interrupted(&[to(1, InProgress), to(1, Blocked), to(1, Pending), to(1, InProgress)]));
+    assert!(interrupted(&[to(1, InProgress), to(1, Blocked), to(1, Pending), to(1, Completed)]));
+    assert!(interrupted(&[to(1, InProgress), to(1, Completed), to(1, InProgress)]));
+    let lapsed = lapsed(given(project(), &[claim(t(1))]));
+    assert!(given(lapsed, &[claim(t(1))]).task(t(1)).is_some_and(|task| task.interrupted));
+}
