@@ -30,6 +30,9 @@ const CLAUSES: [&str; 14] = [
 /// What a change goes on with that is not the thing that is changed.
 const RESULTS: [&str; 2] = [" into ", " by "];
 
+/// What a thing goes on with that says what others can do with it.
+const GRANTING: [&str; 3] = [" where ", " so that ", " in which "];
+
 /// What a subject that is too long goes on with.
 const GOES_ON: [&str; 8] = [" where ", " that ", " which ", " so ", " (", ", ", " with ", " for "];
 
@@ -251,7 +254,7 @@ fn begins(text: &str, word: &str) -> bool {
 /// done, or is too long for that.
 pub fn in_sentence(part: &str) -> Option<String> {
     let named = act(part).is_none() && part.chars().count() <= SUBJECT_CHARS_MAX;
-    named.then(|| if is_wish(part) { part.to_owned() } else { with_article(part) })
+    (named && !is_wish(part)).then(|| with_article(part))
 }
 
 /// The whole work as it stands for `{part}`. `None` for a title that says what is done and does not
@@ -301,6 +304,7 @@ fn is_ordinary(word: &str) -> bool {
 pub fn parts(title: &str, description: Option<&str>) -> Vec<String> {
     let bullets = description.map(bullets).unwrap_or_default();
     let listed = if bullets.len() > 1 { bullets } else { listed(title) };
+    let listed = if listed.is_empty() { granted(title) } else { listed };
     let mut parts: Vec<String> = Vec::new();
     for part in listed {
         let known = parts.iter().any(|known| known.to_lowercase() == part.to_lowercase());
@@ -361,6 +365,20 @@ fn listed(title: &str) -> Vec<String> {
         }
         _ => with_verb_of_one(items),
     }
+}
+
+/// "A platform where teams can plan, book and pay" lets teams do three things.
+fn granted(title: &str) -> Vec<String> {
+    let told = GRANTING.iter().find_map(|mark| title.split_once(mark));
+    let Some((who, list)) = told.and_then(|(_, rest)| rest.split_once(" can ")) else {
+        return Vec::new();
+    };
+    let items = items(CLAUSES.iter().fold(list, |text, mark| before(text, mark)));
+    let fits = |item: &String| !item.is_empty() && item.chars().count() <= SUBJECT_CHARS_MAX;
+    if items.len() < 2 || who.split(' ').count() > 2 || !items.iter().all(fits) {
+        return Vec::new();
+    }
+    items.into_iter().map(|item| format!("Let {who} {item}")).collect()
 }
 
 /// The items of a list that is written with commas; with less than two there is none.
@@ -443,7 +461,7 @@ mod tests {
             ("API Development", "the API"),
             ("Portal with login, reset and profile", "the portal"),
             ("Talk with the customer", "Talk with the customer"),
-            ("Development", "Development"),
+            ("Development", "development"),
             ("Add ", "Add"),
             ("🚀🚀", THE_WORK),
             ("a\nb", THE_WORK),
@@ -475,6 +493,11 @@ mod tests {
             ("Platform with a login, the reset, and an API", "login | reset | API"),
             ("Search and replace", ""),
             ("Hello, world", ""),
+            (
+                "A shop where guests can order, pay and track parcels, with a chat",
+                "Let guests order | Let guests pay | Let guests track parcels",
+            ),
+            ("A page where a large crowd of people can order, pay and go", ""),
             ("Login, login and logout", "Login | logout"),
             (",,,", ""),
             ("Buy coffee, milk and sugar", "Buy coffee | Buy milk | Buy sugar"),

@@ -38,6 +38,7 @@ const MAKING: &[&str] = &[
     "implement",
     "introduce",
     "launch",
+    "let",
     "make",
     "plan",
     "program",

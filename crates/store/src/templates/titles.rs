@@ -126,7 +126,7 @@ const PLANS: &[(&str, &str, usize)] = &[
         "Build a multi-tenant SaaS platform where companies can manage their employees, track \
          working time, approve vacation requests and export payroll data, with audit logs",
         "feature",
-        9,
+        12,
     ),
     // A German verb wherever it stands.
     ("Zahlungssystem einführen für den Webshop", "feature", 8),
@@ -190,7 +190,7 @@ fn tasks_say_what_a_person_would_say() {
         ("CI pipeline: lint, test and deploy", "Set up lint", "Rehearse"),
         (
             "Mobile app for iOS and Android, with push, offline mode and chat",
-            "Build the mobile app for iOS and Android",
+            "Sketch the mobile app for iOS and Android and show it to somebody who will use it",
             "Android,",
         ),
         ("asdf", "Work on asdf", "Build"),
