@@ -47,18 +47,20 @@ pub fn scale_to(tasks: &mut [Task], target: Effort) {
     share_what_is_left(tasks, target);
 }
 
-/// Moves likely figures by one step, those of the largest tasks first, where that brings the total
-/// nearer to the target.
+/// Moves likely figures by one step, the largest first, where that brings the total nearer to the
+/// target. Tasks with the same estimate keep the same.
 fn share_what_is_left(tasks: &mut [Task], target: Effort) {
-    let mut by_size: Vec<usize> = (0..tasks.len()).collect();
-    by_size.sort_by_key(|at| Reverse(tasks[*at].estimate.map(Estimate::expected)));
-    for at in by_size {
+    let mut estimates: Vec<Estimate> = tasks.iter().filter_map(|task| task.estimate).collect();
+    estimates.sort_by_key(|estimate| Reverse(estimate.expected()));
+    estimates.dedup();
+    for estimate in estimates {
         let left = i64::from(target.minutes()) - i64::from(total(tasks).minutes());
-        let Some(estimate) = tasks[at].estimate else { continue };
         let moved = with_likely(estimate, neighbour(estimate.likely(), left > 0));
-        let by = i64::from(moved.expected().minutes()) - i64::from(estimate.expected().minutes());
-        if (left - by).abs() < left.abs() {
-            tasks[at].estimate = Some(moved);
+        let same = |task: &&mut Task| task.estimate == Some(estimate);
+        let count = i64::try_from(tasks.iter_mut().filter(same).count()).unwrap_or(i64::MAX);
+        let each = i64::from(moved.expected().minutes()) - i64::from(estimate.expected().minutes());
+        if (left - each.saturating_mul(count)).abs() < left.abs() {
+            tasks.iter_mut().filter(same).for_each(|task| task.estimate = Some(moved));
         }
     }
 }

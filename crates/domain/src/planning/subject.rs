@@ -201,6 +201,9 @@ pub fn thing(title: &str) -> String {
 fn object(title: &str) -> &str {
     let object = act(title).map(|act| act.object).filter(|object| !object.is_empty());
     let object = short(object.unwrap_or(title));
+    // "Search page: a form, a list" is about the page; "Fix: it is slow" is not about fixing.
+    let named = before(object, LISTING);
+    let object = if is_single_thing(named) { named } else { object };
     OF_WORK.iter().fold(object, |object, end| {
         let at = object.len().saturating_sub(end.len());
         match object.split_at_checked(at) {
@@ -297,7 +300,7 @@ fn lowered(text: &str) -> String {
 
 fn is_ordinary(word: &str) -> bool {
     let small = word.to_lowercase();
-    COMMON.contains(&small.as_str()) || SINGLE_THINGS.contains(&small.as_str())
+    [COMMON, SINGLE_THINGS, DETERMINERS].iter().any(|words| words.contains(&small.as_str()))
 }
 
 /// The parts that the work is listed in: the bullets of the description, or a list in the title.
@@ -469,6 +472,7 @@ mod tests {
             ("Email notifications for overdue tasks", "email notifications for overdue tasks"),
             ("Project Apollo", "Project Apollo"),
             ("Our website", "our website"),
+            ("Search page: query form, list of results", "the search page"),
             ("Make the test suite faster", "the test suite"),
             ("Users can delete their account", THE_FEATURE),
             ("As a user I want to filter orders", THE_FEATURE),

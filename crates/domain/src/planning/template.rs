@@ -355,7 +355,7 @@ fn learned(estimate: Option<Estimate>, measured: Option<Effort>) -> Option<Estim
 /// as "improve", tells none apart.
 fn words_of(title: &str) -> BTreeMap<String, u32> {
     const PHRASE: u32 = 5;
-    const WORD: u32 = 2;
+    const WORD: u32 = 3;
     let thing = thing(title);
     let text = Text::new(&thing);
     let telling = text.words().iter().filter(|word| super::related::says_something(word));

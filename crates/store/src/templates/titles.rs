@@ -32,8 +32,8 @@ const PLANS: &[(&str, &str, usize)] = &[
     ("Rename a variable", "quick-win", 2),
     ("Quick script for backups", "quick-win", 2),
     ("Hotfix: checkout rounds wrong", "bug-fix", 3),
-    ("Fix crash when the cart is empty", "bug-fix", 5),
-    ("Login fails with umlauts", "bug-fix", 5),
+    ("Fix crash when the cart is empty", "bug-fix", 4),
+    ("Login fails with umlauts", "bug-fix", 4),
     ("Simple contact form", "frontend", 4),
     // One for each kind of work.
     ("Add dark mode to the settings page", "frontend", 7),
@@ -57,7 +57,7 @@ const PLANS: &[(&str, &str, usize)] = &[
     ("Foundation of the new project", "phase-foundation", 8),
     // In parts.
     ("Portal with login, password reset and profile page", "feature", 10),
-    ("Bugs: crash on save, lost focus and wrong totals", "bug-fix", 7),
+    ("Bugs: crash on save, lost focus and wrong totals", "bug-fix", 6),
     // What is changed, taken away, released, looked at, or no software at all.
     ("Upgrade React", "upgrade", 8),
     ("Refactor payment", "improvement", 7),
@@ -76,7 +76,7 @@ const PLANS: &[(&str, &str, usize)] = &[
         "infrastructure",
         9,
     ),
-    ("Fehler beim Login beheben", "bug-fix", 5),
+    ("Fehler beim Login beheben", "bug-fix", 4),
     ("Benutzerhandbuch schreiben", "project-documentation", 7),
     ("Suche bauen", "feature", 8),
     ("Kubernetes-Cluster aufsetzen", "infrastructure", 8),
@@ -101,7 +101,7 @@ const PLANS: &[(&str, &str, usize)] = &[
     ("As a user I want to filter my orders by date", "feature", 8),
     ("Enable users to reset their password", "feature", 8),
     ("Benutzer können Rechnungen als PDF herunterladen", "feature", 8),
-    ("Users see wrong totals in invoices", "bug-fix", 5),
+    ("Users see wrong totals in invoices", "bug-fix", 4),
     // Data, models, security, services of others, texts.
     ("Import legacy orders", "data-migration", 9),
     ("Migrate customer data from MySQL to PostgreSQL", "data-migration", 9),
@@ -130,7 +130,7 @@ const PLANS: &[(&str, &str, usize)] = &[
     ),
     // A German verb wherever it stands.
     ("Zahlungssystem einführen für den Webshop", "feature", 8),
-    ("Fehler beim Login beheben, der nach dem Update auftritt", "bug-fix", 5),
+    ("Fehler beim Login beheben, der nach dem Update auftritt", "bug-fix", 4),
     ("Wir wollen die Suche verbessern", "improvement", 7),
     ("Füge Exportfunktion hinzu", "feature", 8),
     ("Erstelle eine REST-API für Bestellungen", "api", 8),
@@ -190,7 +190,7 @@ fn tasks_say_what_a_person_would_say() {
         ("CI pipeline: lint, test and deploy", "Set up lint", "Rehearse"),
         (
             "Mobile app for iOS and Android, with push, offline mode and chat",
-            "Sketch the mobile app for iOS and Android and show it to somebody who will use it",
+            "Sketch the mobile app for iOS and Android, and show it to a user",
             "Android,",
         ),
         ("asdf", "Work on asdf", "Build"),
