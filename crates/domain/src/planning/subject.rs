@@ -357,7 +357,11 @@ fn listed(title: &str) -> Vec<String> {
     let items = items(list);
     let clause = |item: &String| CLAUSE_WORDS.iter().any(|word| begins(item, word));
     let short = |item: &String| !item.is_empty() && item.chars().count() <= LISTED_CHARS_MAX;
-    if items.len() < 3 || !items.iter().all(short) || items.iter().any(clause) {
+    // "Search page: a form, a list" has two parts; "Fix: slow, and wrong" has none.
+    let of_one_thing =
+        broken.is_some_and(|(mark, head, _)| mark == LISTING && is_single_thing(head));
+    let least = if of_one_thing { 2 } else { 3 };
+    if items.len() < least || !items.iter().all(short) || items.iter().any(clause) {
         return Vec::new();
     }
     let changes = |text| act(text).filter(|act| !matches!(act.verb, Verb::Making | Verb::Asking));
@@ -497,6 +501,8 @@ mod tests {
             ("Platform with a login, the reset, and an API", "login | reset | API"),
             ("Search and replace", ""),
             ("Hello, world", ""),
+            ("Search page: query form, list of results", "query form | list of results"),
+            ("Fix: slow, and wrong", ""),
             (
                 "A shop where guests can order, pay and track parcels, with a chat",
                 "Let guests order | Let guests pay | Let guests track parcels",

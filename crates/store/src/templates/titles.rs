@@ -190,7 +190,7 @@ fn tasks_say_what_a_person_would_say() {
         ("CI pipeline: lint, test and deploy", "Set up lint", "Rehearse"),
         (
             "Mobile app for iOS and Android, with push, offline mode and chat",
-            "Sketch the mobile app for iOS and Android, and show it to a user",
+            "Sketch the mobile app for iOS and Android and show it to a user",
             "Android,",
         ),
         ("asdf", "Work on asdf", "Build"),
