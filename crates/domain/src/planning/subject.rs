@@ -7,7 +7,7 @@ use crate::limits;
 const LISTING: &str = ": ";
 
 /// What stands between what a title is about and the parts that it lists.
-const BREAKS: [&str; 4] = [LISTING, " with ", " including ", " such as "];
+const BREAKS: [&str; 5] = [LISTING, " with ", " including ", " such as ", " mit "];
 
 /// What a title goes on with that names no part of it.
 const CLAUSES: [&str; 14] = [
@@ -185,8 +185,12 @@ pub fn subject(title: &str) -> String {
         let named = noun.map(|(_, noun)| format!("{noun} {}", act.object));
         return named.filter(|text| speakable(text)).unwrap_or_else(|| THE_WORK.to_owned());
     }
-    let changed = act(title).is_some_and(|act| act.verb == Verb::Changing);
+    let verb = act(title).map(|act| act.verb);
     let object = object(title);
+    if verb == Some(Verb::Foreign) && speakable(object) {
+        return object.to_owned();
+    }
+    let changed = verb == Some(Verb::Changing);
     let marks = if changed { &RESULTS[..] } else { &[] };
     let named = with_article(marks.iter().fold(object, |text, mark| before(text, mark)));
     if speakable(&named) { named } else { THE_WORK.to_owned() }
@@ -476,6 +480,7 @@ mod tests {
             ("Email notifications for overdue tasks", "email notifications for overdue tasks"),
             ("Project Apollo", "Project Apollo"),
             ("Our website", "our website"),
+            ("alten Login entfernen", "alten Login"),
             ("Search page: query form, list of results", "the search page"),
             ("Make the test suite faster", "the test suite"),
             ("Users can delete their account", THE_FEATURE),
@@ -501,6 +506,7 @@ mod tests {
             ("Platform with a login, the reset, and an API", "login | reset | API"),
             ("Search and replace", ""),
             ("Hello, world", ""),
+            ("Onlineshop mit Warenkorb, Bezahlung und Konto", "Warenkorb | Bezahlung | Konto"),
             ("Search page: query form, list of results", "query form | list of results"),
             ("Fix: slow, and wrong", ""),
             (

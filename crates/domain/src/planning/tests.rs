@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -224,4 +225,52 @@ fn a_template_that_makes_no_sense_is_refused_with_its_place() {
     assert_eq!(tasks(&[task(&json!({"phase": "two"}))]), "tasks/0/phase: there is no phase `two`");
     assert!(tasks(&[task(&json!({"requires": ["b"]}))]).contains("no task with the key `b`"));
     assert!(tasks(&[task(&json!({"title": " "}))]).starts_with("tasks/0/title"));
+}
+
+/// Words that titles are read by, in any order.
+fn a_title() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "Add",
+        "users can",
+        "as a",
+        "Wir wollen",
+        "Füge",
+        "hinzu",
+        "einführen",
+        "für",
+        "make",
+        "faster",
+        ": ",
+        ", ",
+        " and ",
+        "where",
+        "can",
+        "the",
+        "API",
+        "Portal",
+        "ß",
+        "🚀",
+        "i want to",
+    ]);
+    let titles = prop_oneof![
+        prop::collection::vec(word, 0..12).prop_map(|words| words.join(" ")),
+        ".{0,120}"
+    ];
+    titles.prop_filter("a title says something", |title| !title.trim().is_empty())
+}
+
+proptest! {
+    #[test]
+    fn no_title_breaks_the_planner(title in a_title(), workflow: bool) {
+        let workflow = workflow.then_some(Workflow { approval: false });
+        let milestone = plan(&title, &chain(), workflow).draft.milestone;
+        prop_assert!(!milestone.tasks.is_empty());
+        for task in &milestone.tasks {
+            prop_assert!(!task.title.trim().is_empty(), "{title:?}");
+            for reference in &task.requires {
+                let Reference::Own(number) = reference else { continue };
+                prop_assert!(milestone.task(*number).is_some() && *number < task.id.number);
+            }
+        }
+    }
 }

@@ -129,6 +129,7 @@ const CHANGING: &[&str] = &[
     "lint",
     "localise",
     "localize",
+    "match",
     "merge",
     "migrate",
     "modernise",
