@@ -94,10 +94,15 @@ fn refuse_arguments(error: clap::Error) -> ExitCode {
         return Exit::Done.into();
     }
     if let Some(name) = (0..).zip(env::args_os().skip(1)).find_map(not_built_yet) {
-        let failure = Failure::usage(
-            format!("`{name}` is not built yet in this version"),
-            "see what there is: `milestone --help`",
-        );
+        let instead = match name {
+            "--planner" => {
+                "give a model the schema that `milestone schema draft` prints, and plan with what \
+                 it answers: `milestone plan --from FILE`"
+            }
+            "doc" => "see what a milestone holds: `milestone show ID`, or with `--json`",
+            _ => "see what there is: `milestone --help`",
+        };
+        let failure = Failure::usage(format!("`{name}` is not built yet in this version"), instead);
         Output::new(env::args_os().any(|arg| arg == "--json")).fail(&failure);
         return Exit::Usage.into();
     }

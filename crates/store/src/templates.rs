@@ -27,11 +27,16 @@ built_in! {
     "api",
     "audit",
     "bug-fix",
+    "data-migration",
+    "data-pipeline",
     "feature",
     "frontend",
     "general",
     "improvement",
     "infrastructure",
+    "integration",
+    "investigation",
+    "model",
     "personal-learning",
     "personal-portfolio",
     "personal-process",
@@ -49,10 +54,13 @@ built_in! {
     "release",
     "removal",
     "research",
+    "security",
     "sprint-core-feature",
     "sprint-learning",
     "sprint-quick-win",
     "tests",
+    "upgrade",
+    "writing",
 }
 
 /// A template and where it is from.
@@ -177,9 +185,14 @@ pub fn make(folder: &Path, name: &str, text: &str) -> Result<bool, StoreError> {
     }
 }
 
-/// A template to begin with, which says what may stand in one.
+/// A template to begin with, which says what may stand in one. The name that it was given is what
+/// it is about, until somebody says more.
 pub fn skeleton(name: &str) -> String {
-    include_str!("templates/skeleton.yaml").replace("NAME", name)
+    let words = name.replace('-', " ");
+    let title: String =
+        words.chars().take(1).flat_map(char::to_uppercase).chain(words.chars().skip(1)).collect();
+    let text = include_str!("templates/skeleton.yaml");
+    text.replace("NAME", name).replace("TITLE", &title).replace("WORDS", words.trim())
 }
 
 /// A template's text under another name, comments and all.

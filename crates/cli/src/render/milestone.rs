@@ -1,6 +1,7 @@
 //! One milestone.
 
 use milestone_domain::document::{Criterion, Milestone, Risk};
+use milestone_domain::planning::estimates::said;
 use milestone_domain::snapshot::Problem;
 use milestone_domain::views::milestone::{MilestoneSchedule, MilestoneView, TaskLine};
 
@@ -70,7 +71,7 @@ fn tasks(page: &mut Page, lines: &[TaskLine]) {
         let (status_style, status) = words::task_status(line.status);
         let percent = if line.percent > 0 { format!(" {}%", line.percent) } else { String::new() };
         let (ready_style, ready) = words::readiness(&line.readiness, line.claim.as_ref());
-        let estimate = line.estimate.map(|estimate| estimate.expected().to_string());
+        let estimate = line.estimate.map(|estimate| said(estimate).to_string());
         let critical = line.when.as_ref().is_some_and(|when| when.critical);
         let mark = if critical { " ◆" } else { "" };
         table.row(vec![

@@ -1,5 +1,6 @@
 //! What to work on.
 
+use milestone_domain::planning::estimates::said;
 use milestone_domain::views::next::{Next, ReadyTask};
 
 use super::page::Page;
@@ -44,7 +45,7 @@ pub fn next(page: &mut Page, next: &Next) {
 }
 
 fn ready(task: &ReadyTask) -> Vec<Cell> {
-    let estimate = task.estimate.map(|estimate| estimate.expected().to_string());
+    let estimate = task.estimate.map(|estimate| said(estimate).to_string());
     let lapsed = task.lapsed.as_ref().map(|by| format!(" (the claim of {by} has ended)"));
     vec![
         cell(style::ID, task.id),

@@ -1,6 +1,7 @@
 //! What a plan came to, and why it is as it is.
 
 use milestone_domain::document::Risk;
+use milestone_domain::planning::estimates::said;
 use milestone_domain::planning::scope::{Scope, Size};
 use milestone_domain::planning::{Because, Chosen};
 use milestone_domain::views::milestone::TaskLine;
@@ -11,7 +12,7 @@ use super::table::{Table, cell};
 use super::{style, words};
 
 /// How many tasks are shown before the rest is only counted.
-const TASKS_SHOWN: usize = 12;
+const TASKS_SHOWN: usize = 15;
 
 /// How many of the things that are touched.
 const SURFACES_SHOWN: usize = 3;
@@ -29,6 +30,7 @@ pub fn plan(page: &mut Page, view: &PlanView) {
         page.say("figures.").end();
     }
     tasks(page, view);
+    ends(page, view);
     risks(page, "Risks", &view.milestone.document.risks);
     risks(page, "Not in the plan, and worth a thought", &view.risks);
     next(page, view);
@@ -188,7 +190,7 @@ fn tasks(page: &mut Page, view: &PlanView) {
 }
 
 fn estimate(line: &TaskLine) -> String {
-    line.estimate.map(|estimate| estimate.expected().to_string()).unwrap_or_default()
+    line.estimate.map(|estimate| said(estimate).to_string()).unwrap_or_default()
 }
 
 fn after(before: &[String]) -> String {
@@ -197,6 +199,23 @@ fn after(before: &[String]) -> String {
         [one] => one.clone(),
         [one, other] => format!("{one}, {other}"),
         [first, .., last] => format!("{first} … {last}"),
+    }
+}
+
+/// What must be true in the end, and what is left behind.
+fn ends(page: &mut Page, view: &PlanView) {
+    let document = &view.milestone.document;
+    if !document.criteria.is_empty() {
+        page.heading("Done when");
+    }
+    for criterion in &document.criteria {
+        page.say("- ").say(&criterion.text).end();
+    }
+    let names = document.deliverables.iter().map(|deliverable| deliverable.name.as_str());
+    let names: Vec<&str> = names.collect();
+    if !names.is_empty() {
+        page.heading("Leaves behind");
+        page.say("- ").say(names.join("; ")).end();
     }
 }
 
@@ -211,6 +230,9 @@ fn risks(page: &mut Page, heading: &str, risks: &[Risk]) {
             page.styled(style::DIM, format!("  (impact {impact})"));
         }
         page.end();
+        if let Some(mitigation) = &risk.mitigation {
+            page.say("  ").styled(style::DIM, mitigation).end();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One task.
 
 use milestone_domain::document::Task;
+use milestone_domain::planning::estimates::said;
 use milestone_domain::views::ConditionState;
 use milestone_domain::views::When;
 use milestone_domain::views::task::{TaskSchedule, TaskView};
@@ -48,7 +49,7 @@ fn own_facts(task: &Task) -> Vec<(&'static str, String)> {
     vec![
         ("reason", text(&task.reason)),
         ("assignee", text(&task.assignee)),
-        ("estimate", task.estimate.map(|e| e.expected().to_string()).unwrap_or_default()),
+        ("estimate", task.estimate.map(|e| said(e).to_string()).unwrap_or_default()),
         ("progress", task.progress.map(|p| format!("{p}%")).unwrap_or_default()),
         ("start", date(task.start)),
         ("due", date(task.due)),

@@ -43,7 +43,7 @@ fn who_lists_tasks_gets_those_and_is_told_of_risks() {
     assert!(!text.contains("risks:") && !text.contains("criteria:"), "{text}");
     let view = project.json(&["plan", "Pay", "--task", "Mine", "--template", "bug-fix"]);
     let titles: Vec<_> = view["data"]["milestone"]["tasks"].as_array().unwrap().iter().collect();
-    assert_eq!(titles.len(), 4);
+    assert_eq!(titles.len(), 5);
     assert_eq!(titles[0]["title"], "Mine");
 }
 
@@ -98,6 +98,25 @@ fn what_cannot_be_planned_is_refused_and_makes_nothing() {
     assert!(!project.document(1).exists());
 }
 
+/// What these lines do is built later; what does it today is named.
+#[test]
+fn a_planner_and_documents_are_refused_by_name_with_what_there_is() {
+    let project = Environment::new();
+    let refused = |args: &[&str]| {
+        let ran = project.run(args);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        ran.stderr
+    };
+    for planner in [&["--planner", "claude"][..], &["--planner=claude"]] {
+        let said = refused(&[&["plan", "Payments"], planner].concat());
+        assert!(said.contains("`--planner` is not built yet"), "{said}");
+        assert!(said.contains("milestone schema draft") && said.contains("--from"), "{said}");
+    }
+    let said = refused(&["doc", "1"]);
+    assert!(said.contains("`doc` is not built yet") && said.contains("milestone show"), "{said}");
+    assert!(!project.project().join(".milestones").exists());
+}
+
 #[test]
 fn odd_titles_are_planned_like_any_other() {
     let project = Environment::new();
@@ -129,7 +148,7 @@ fn a_projects_template_is_made_used_and_never_written_over() {
     project.ok(&["init"]);
     assert_eq!(project.ok(&["template", "new", "invoicing"]), "invoicing\n");
     let file = project.project().join(".milestones/templates/invoicing.yaml");
-    let text = fs::read_to_string(&file).unwrap().replace("words: {}", "words: {invoice: 9}");
+    let text = fs::read_to_string(&file).unwrap().replace("\"invoicing\": 5", "invoice: 9");
     fs::write(&file, &text).unwrap();
     let view = project.json(&["plan", "Invoice import"]);
     assert_eq!(view["data"]["template"]["name"], "invoicing");
@@ -142,7 +161,7 @@ fn a_projects_template_is_made_used_and_never_written_over() {
     let copy = fs::read_to_string(file.with_file_name("credit-notes.yaml")).unwrap();
     assert!(copy.contains("name: credit-notes") && copy.contains("# once for each part"), "{copy}");
     project.ok(&["template", "new", "import", "--from", "1"]);
-    assert_eq!(project.json(&["plan", "Y", "--template", "import"])["data"]["edges"], 2);
+    assert_eq!(project.json(&["plan", "Y", "--template", "import"])["data"]["edges"], 3);
     for wrong in ["None", "milestone-001", "../x", "a b"] {
         assert_eq!(project.run(&["template", "new", wrong]).code, 2, "{wrong}");
     }
@@ -172,9 +191,9 @@ fn a_template_is_applied_in_one_change_and_once() {
     let project = Environment::new();
     project.ok(&["plan", "Reports", "--task", "Mine"]);
     let applied = project.json(&["template", "apply", "api", "1"]);
-    assert_eq!(applied["data"]["added"]["tasks"].as_array().unwrap().len(), 7);
+    assert_eq!(applied["data"]["added"]["tasks"].as_array().unwrap().len(), 8);
     let view = project.json(&["show", "1"]);
-    assert_eq!(view["data"]["tasks"].as_array().unwrap().len(), 8);
+    assert_eq!(view["data"]["tasks"].as_array().unwrap().len(), 9);
     assert_eq!(view["data"]["document"]["criteria"].as_array().unwrap().len(), 3);
     let again = project.run(&["template", "apply", "api", "1"]);
     assert!(again.stderr.contains("Nothing to add"), "{again:?}");
@@ -243,8 +262,5 @@ fn a_title_that_says_nothing_is_told_so_and_figures_agree_with_next() {
         |text: &str| text.split("ESTIMATE").nth(1).unwrap().lines().nth(1).unwrap().to_owned();
     let task = project.json(&["next"])["data"]["ready"][0]["id"].clone();
     assert_eq!(task, "task-001-001");
-    assert!(
-        first(&planned).contains("3h 30m") && first(&next).contains("3h 30m"),
-        "{planned}{next}"
-    );
+    assert!(first(&planned).contains("4h") && first(&next).contains("4h"), "{planned}{next}");
 }

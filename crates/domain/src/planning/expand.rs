@@ -9,6 +9,7 @@ use super::estimates::scaled;
 use super::scope::{Scope, Size};
 use super::subject::{action, fitting, head, in_sentence, whole};
 use super::template::{Template, TemplateTask};
+use super::verbs::plain;
 use crate::document::{CheckItem, Criterion, Deliverable, Milestone, Phase, Risk, Task};
 use crate::ids::Reference;
 
@@ -41,7 +42,11 @@ pub fn add(
     in_workflow: bool,
     milestone: &mut Milestone,
 ) -> Added {
-    let fill = Fill { title: milestone.title.clone(), subject: scope.subject.clone() };
+    let fill = Fill {
+        title: milestone.title.clone(),
+        plain: plain(&milestone.title),
+        subject: scope.subject.clone(),
+    };
     let said = |field: &mut Option<String>, value: &Option<String>| {
         *field = field.take().or_else(|| value.clone());
     };
@@ -124,6 +129,8 @@ pub fn extend<T: Item>(list: &mut Vec<T>, more: impl IntoIterator<Item = T>) -> 
 /// What placeholders stand for.
 struct Fill {
     title: String,
+    /// The title in the form that its verb is found in.
+    plain: String,
     subject: String,
 }
 
@@ -198,8 +205,9 @@ impl Tasks<'_> {
 
     fn titles(&self, task: &TemplateTask) -> Vec<String> {
         if task.each.is_none() || self.scope.parts.is_empty() {
-            let title = head(&self.fill.title);
-            return vec![self.title(&task.title, title, whole(title))];
+            let title = head(&self.fill.plain);
+            let pattern = task.alone.as_ref().unwrap_or(&task.title);
+            return vec![self.title(pattern, title, whole(title))];
         }
         let parts = self.scope.parts.iter();
         parts.map(|part| self.title(&task.title, part, in_sentence(part))).collect()

@@ -5,10 +5,10 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::subject::{PARTS_MAX, head, parts, subject};
+use super::subject::{PARTS_MAX, gist, head, parts, subject};
 use super::surfaces::{risk, touched};
 use super::template::Template;
-use super::verbs::{Verb, act};
+use super::verbs::{Verb, act, is_wish, plain};
 use super::words::Text;
 use crate::document::Risk;
 
@@ -61,15 +61,18 @@ const LARGE: &[&str] = &[
     "enterprise",
     "entire",
     "framework",
+    "marketplace",
     "migrate",
     "migration",
+    "mobile app",
+    "monolith",
     "multi",
     "multitenant",
     "overhaul",
     "platform",
     "redesign",
     "rewrite",
-    "suite",
+    "saas",
     "system",
     "whole",
 ];
@@ -137,23 +140,31 @@ pub struct Match {
 impl Scope {
     /// Pure, and the same for the same words and templates: ties go by the templates' names.
     pub fn of(title: &str, description: Option<&str>, templates: &[&Template]) -> Self {
+        let title = &plain(title);
         let mut parts = parts(title, description);
         let parts_left_out = parts.len().saturating_sub(PARTS_MAX);
         parts.truncate(PARTS_MAX);
         let verb = act(title).map(|act| act.verb);
+        // What a long title goes on about describes the work and does not name it.
+        let (gist, rest) = gist(title);
+        let description = format!("{rest}\n{}", description.unwrap_or_default());
         let words = Words {
             everyday: verb == Some(Verb::Everyday),
-            title: Text::new(title),
-            head: Text::new(head(title)),
-            description: Text::new(description.unwrap_or_default()),
+            title: Text::new(gist),
+            head: Text::new(head(gist)),
+            description: Text::new(&description),
         };
-        let (size, size_words) = size(&words.title, parts.len());
+        let (size, size_words) = size(&Text::new(title), parts.len());
         let surfaces = touched(&words.title, &words.description);
         let matches = matches(&words, templates);
         let listed = parts.len() > 1;
         Self {
             subject: subject(title),
-            understood: verb.is_some() || listed || !matches.is_empty() || !surfaces.is_empty(),
+            understood: verb.is_some()
+                || is_wish(title)
+                || listed
+                || !matches.is_empty()
+                || !surfaces.is_empty(),
             matches,
             size,
             size_words,

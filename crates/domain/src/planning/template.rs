@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scope::Size;
-use super::subject::subject;
+use super::subject::{subject, thing};
 use super::words::Text;
 use crate::change::Path;
 use crate::document::{
@@ -83,6 +83,8 @@ pub struct TemplateTask {
     /// The name by which other tasks of the template require it.
     pub key: Option<String>,
     pub title: String,
+    /// The title where no parts are listed, if that is another.
+    pub alone: Option<String>,
     pub description: Option<String>,
     pub kind: Option<String>,
     pub phase: Option<String>,
@@ -285,21 +287,20 @@ impl TemplateCriterion {
 
 /// Puts placeholders where a milestone's texts name what it is about.
 struct Placeholders {
-    title: String,
-    subject: String,
+    /// What is looked for, the longest first, and what is put in its place.
+    known: [(String, &'static str); 3],
 }
 
 impl Placeholders {
     fn of(title: &str) -> Self {
-        Self { title: title.to_owned(), subject: subject(title) }
+        let (title, subject, thing) = (title.to_owned(), subject(title), thing(title));
+        Self { known: [(title, "{title}"), (subject, "{subject}"), (thing, "{subject}")] }
     }
 
     fn put(&self, text: &str) -> String {
         // A short word stands for itself: in "Add UI", not every "UI" is the subject.
-        let replaced = |text: &str, what: &str, with: &str| {
-            if what.chars().count() > 3 { text.replace(what, with) } else { text.to_owned() }
-        };
-        replaced(&replaced(text, &self.title, "{title}"), &self.subject, "{subject}")
+        let known = self.known.iter().filter(|(what, _)| what.chars().count() > 3);
+        known.fold(text.to_owned(), |text, (what, with)| text.replace(what, with))
     }
 }
 
@@ -320,6 +321,7 @@ fn task_of(
     TemplateTask {
         key: Some(key(task.id.number)),
         title: about.put(&task.title),
+        alone: None,
         description: task.description.as_deref().map(|text| about.put(text)),
         kind: task.kind.clone(),
         phase: None,
@@ -349,11 +351,19 @@ fn learned(estimate: Option<Estimate>, measured: Option<Effort>) -> Option<Estim
     points.map(Estimate::ThreePoint).ok().or(estimate)
 }
 
+/// What the title is about speaks loudest as a whole. A word that begins titles of every kind, such
+/// as "improve", tells none apart.
 fn words_of(title: &str) -> BTreeMap<String, u32> {
-    const WEIGHT: u32 = 2;
-    let text = Text::new(title);
-    let words = text.words().iter().filter(|word| super::related::says_something(word));
-    words.map(|word| (word.clone(), WEIGHT)).collect()
+    const PHRASE: u32 = 5;
+    const WORD: u32 = 3;
+    let thing = thing(title);
+    let text = Text::new(&thing);
+    let telling = text.words().iter().filter(|word| super::related::says_something(word));
+    let mut words: BTreeMap<String, u32> = telling.map(|word| (word.clone(), WORD)).collect();
+    if text.words().len() > 1 {
+        words.insert(text.words().join(" "), PHRASE);
+    }
+    words
 }
 
 fn undone(items: &[CheckItem], about: &Placeholders) -> Vec<CheckItem> {

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -49,13 +50,13 @@ fn tasks_are_there_once_for_each_part_and_follow_their_own() {
     assert_eq!(
         lines(&proposal.draft.milestone),
         [
-            "1 Agree on portal <",
-            "2 Build login < 1",
-            "3 Build reset < 1",
-            "4 Build profile < 1",
-            "5 Try login < 2",
-            "6 Try reset < 3",
-            "7 Try profile < 4",
+            "1 Agree on the portal <",
+            "2 Build the login < 1",
+            "3 Build the reset < 1",
+            "4 Build the profile < 1",
+            "5 Try the login < 2",
+            "6 Try the reset < 3",
+            "7 Try the profile < 4",
             "8 Ship Portal: login, reset and profile < 5 6 7",
         ]
         .map(|line| line.trim_end_matches(' '))
@@ -70,7 +71,11 @@ fn what_small_work_leaves_out_is_bridged() {
     let small = plan("Quick portal", &chain(), None).draft.milestone;
     assert_eq!(
         lines(&small),
-        ["1 Agree on quick portal <", "2 Build quick portal < 1", "3 Ship Quick portal < 2"]
+        [
+            "1 Agree on the quick portal <",
+            "2 Build the quick portal < 1",
+            "3 Ship Quick portal < 2"
+        ]
     );
     assert_eq!(small.criteria.len(), 1);
     assert_eq!(small.tasks[1].estimate.unwrap().expected().to_string(), "1d");
@@ -93,8 +98,8 @@ fn phases_stand_around_what_is_built() {
     assert_eq!(
         lines(&milestone)[5..],
         [
-            "6 Build portal < 5",
-            "7 Try portal < 6",
+            "6 Build the portal < 5",
+            "7 Try the portal < 6",
             "8 Ship Portal < 7",
             "9 Write down what was built and how it tested < 8",
         ]
@@ -159,7 +164,7 @@ fn words_choose_and_ties_go_by_name() {
 #[test]
 fn applying_twice_adds_once() {
     let mut milestone = Milestone::new(MilestoneId(1), "Portal: a, b and c");
-    milestone.tasks = vec![crate::document::Task::new(4, "Agree on portal")];
+    milestone.tasks = vec![crate::document::Task::new(4, "Agree on the portal")];
     let added = apply(&chain(), &mut milestone);
     assert_eq!(added.tasks, [5, 6, 7, 8, 9, 10, 11]);
     assert_eq!(milestone.tasks[1].requires, [Reference::Own(4)]);
@@ -187,7 +192,7 @@ fn a_template_of_a_milestone_repeats_it_with_what_was_measured() {
     let estimate = template.tasks[0].estimate.unwrap();
     assert_eq!(estimate.likely().to_string(), "6h", "what it took");
     assert_eq!(template.tasks[1].requires, ["task-1"]);
-    assert_eq!(template.words.keys().collect::<Vec<_>>(), ["billing", "portal"]);
+    assert_eq!(template.words.keys().collect::<Vec<_>>(), ["billing", "billing portal", "portal"]);
     let again = plan("Shop portal", &template, None).draft.milestone;
     assert_eq!(again.tasks[0].title, "Design Shop portal");
     assert_eq!(again.criteria[0].text, "Shop portal works");
@@ -220,4 +225,52 @@ fn a_template_that_makes_no_sense_is_refused_with_its_place() {
     assert_eq!(tasks(&[task(&json!({"phase": "two"}))]), "tasks/0/phase: there is no phase `two`");
     assert!(tasks(&[task(&json!({"requires": ["b"]}))]).contains("no task with the key `b`"));
     assert!(tasks(&[task(&json!({"title": " "}))]).starts_with("tasks/0/title"));
+}
+
+/// Words that titles are read by, in any order.
+fn a_title() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "Add",
+        "users can",
+        "as a",
+        "Wir wollen",
+        "Füge",
+        "hinzu",
+        "einführen",
+        "für",
+        "make",
+        "faster",
+        ": ",
+        ", ",
+        " and ",
+        "where",
+        "can",
+        "the",
+        "API",
+        "Portal",
+        "ß",
+        "🚀",
+        "i want to",
+    ]);
+    let titles = prop_oneof![
+        prop::collection::vec(word, 0..12).prop_map(|words| words.join(" ")),
+        ".{0,120}"
+    ];
+    titles.prop_filter("a title says something", |title| !title.trim().is_empty())
+}
+
+proptest! {
+    #[test]
+    fn no_title_breaks_the_planner(title in a_title(), workflow: bool) {
+        let workflow = workflow.then_some(Workflow { approval: false });
+        let milestone = plan(&title, &chain(), workflow).draft.milestone;
+        prop_assert!(!milestone.tasks.is_empty());
+        for task in &milestone.tasks {
+            prop_assert!(!task.title.trim().is_empty(), "{title:?}");
+            for reference in &task.requires {
+                let Reference::Own(number) = reference else { continue };
+                prop_assert!(milestone.task(*number).is_some() && *number < task.id.number);
+            }
+        }
+    }
 }

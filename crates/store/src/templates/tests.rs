@@ -3,6 +3,7 @@ use std::fs;
 use milestone_domain::document::Milestone;
 use milestone_domain::effort::Estimate;
 use milestone_domain::ids::MilestoneId;
+use milestone_domain::planning::estimates::spoken;
 use milestone_domain::planning::scope::Size;
 use milestone_domain::planning::template::Each;
 use milestone_domain::planning::{self, Choice, Request, Workflow};
@@ -48,8 +49,12 @@ fn every_template_of_the_program_is_worth_having() {
             assert!(
                 points.optimistic() < points.likely() && points.likely() < points.pessimistic()
             );
+            for figure in [points.optimistic(), points.likely(), points.pessimistic()] {
+                assert_eq!(spoken(figure), figure, "{name}: {}", task.title);
+            }
             assert!(task.title.contains("{part}") <= (task.each == Some(Each::Part)), "{name}");
         }
+        assert!(!template.risks.is_empty() || name == planning::GENERAL, "{name}: no risk");
         for risk in &template.risks {
             let said = risk.probability.is_some() && risk.impact.is_some();
             assert!(said && risk.mitigation.is_some(), "{name}: {}", risk.text);
@@ -76,7 +81,9 @@ fn every_template_has_a_word_of_its_own_and_is_chosen_by_it() {
 
 #[test]
 fn the_template_to_begin_with_makes_sense() {
-    read("mine", "mine.yaml", skeleton("mine").as_bytes()).unwrap();
+    let made = read("our-api", "our-api.yaml", skeleton("our-api").as_bytes()).unwrap();
+    assert_eq!(made.title, "Our api");
+    assert_eq!(made.words.keys().collect::<Vec<_>>(), ["our api"]);
 }
 
 #[test]
@@ -110,6 +117,72 @@ fn decided(command: &milestone_domain::command::Command) -> Milestone {
         crate::Project::new(Box::new(crate::memory::Memory::default()), jiff::tz::TimeZone::UTC);
     let outcome = project.execute(command, "ada").unwrap();
     outcome.snapshot.documents.values().next().unwrap().clone()
+}
+
+/// What people type for `--duration`, and what is then asked of each task.
+#[test]
+fn a_duration_gives_every_task_a_round_estimate_and_is_met() {
+    let templates = Templates::built_in();
+    for Held { template, .. } in templates.all() {
+        for duration in ["2d", "3d", "1w", "2w", "3w", "4w", "2 months", "6 months"] {
+            let mut said = Milestone::new(MilestoneId(0), "Something");
+            said.duration = Some(duration.parse().unwrap());
+            let request = Request { said, template: Choice::Named(template), workflow: None };
+            let milestone = planning::propose(request, &[]).draft.milestone;
+            let mut total = 0;
+            for task in &milestone.tasks {
+                let Some(Estimate::ThreePoint(points)) = task.estimate else {
+                    panic!("three points")
+                };
+                let figures = [points.optimistic(), points.likely(), points.pessimistic()];
+                assert!(figures.is_sorted(), "{}: {figures:?}", task.title);
+                assert!(
+                    figures.iter().all(|one| spoken(*one) == *one),
+                    "{}: {figures:?}",
+                    task.title
+                );
+                total += task.estimate.map_or(0, |estimate| estimate.expected().minutes());
+            }
+            let asked = milestone.duration.unwrap().minutes();
+            assert!(
+                total.abs_diff(asked) * 20 <= asked,
+                "{}: {total} minutes for {asked}",
+                template.name
+            );
+        }
+    }
+}
+
+#[test]
+fn phases_say_nothing_twice() {
+    let templates = Templates::built_in();
+    let all: Vec<&Template> = templates.all().map(|held| &held.template).collect();
+    let said = Milestone::new(MilestoneId(0), "Platform Architecture");
+    let workflow = Some(Workflow { approval: false });
+    let request = Request { said, template: Choice::ByWords, workflow };
+    let milestone = planning::propose(request, &all).draft.milestone;
+    let tasks: Vec<_> = milestone
+        .tasks
+        .iter()
+        .map(|task| format!("{}: {}", task.phase.as_deref().unwrap_or_default(), task.title))
+        .collect();
+    assert_eq!(
+        tasks,
+        [
+            "design: Write down what the project is for and what it must do",
+            "design: Survey technologies and what others did",
+            "design: Try out the riskiest choices in spikes",
+            "design: Assess the risks, and what is done about each",
+            "design: Write down the architecture of the platform",
+            "design: Specify the interfaces to the outside",
+            "spec: Specify what it must do",
+            "spec: Write the test plan",
+            "task: Write the implementation plan",
+            "execute: Set up the development environment",
+            "execute: Build and test the platform as specified",
+            "execute: Write down what was built and how it tested",
+        ]
+    );
 }
 
 #[test]
