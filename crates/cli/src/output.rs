@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd;
 
 use milestone_domain::event::Recorded;
 use serde::Serialize;
@@ -39,10 +40,8 @@ struct Envelope<'a, T> {
 impl Output {
     pub fn new(json: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        let size = if terminal { terminal_size::terminal_size() } else { None };
-        let width = size.map(|(width, _)| usize::from(width.0));
         let glyphs = Glyphs::of(terminal, |name| std::env::var(name).ok());
-        Self { json, terminal, width, glyphs }
+        Self { json, terminal, width: width_of(&io::stdout()), glyphs }
     }
 
     pub fn page(self) -> Page {
@@ -69,7 +68,7 @@ impl Output {
         if self.json {
             return self.json(data);
         }
-        let mut page = self.page();
+        let mut page = if self.terminal { self.page() } else { talk_page() };
         talk(&mut page);
         if self.terminal {
             return print(&page);
@@ -136,7 +135,7 @@ impl Output {
             let _ = self.write_json(&envelope, true);
             return;
         }
-        let mut page = Page::new(None);
+        let mut page = talk_page();
         page.styled(style::BAD, "error").say(": ").lines(&entry.message);
         if !entry.next.is_empty() {
             page.styled(style::HINT, "hint").say(": ").say(&entry.next).end();
@@ -160,6 +159,23 @@ impl Output {
 /// Whether what is printed on standard output keeps its colours.
 pub fn has_colours() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// How many columns somebody sees: as many as they say, else as the terminal has. None where
+/// nobody looks.
+fn width_of(stream: &(impl io::IsTerminal + AsFd)) -> Option<usize> {
+    if !stream.is_terminal() {
+        return None;
+    }
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let size = || terminal_size::terminal_size_of(stream).map(|(width, _)| usize::from(width.0));
+    asked.or_else(size).filter(|columns| *columns > 0)
+}
+
+/// A page for what is said beside the data.
+fn talk_page() -> Page {
+    let glyphs = Glyphs::of(io::stderr().is_terminal(), |name| std::env::var(name).ok());
+    Page::new(width_of(&io::stderr())).drawn_with(glyphs)
 }
 
 /// Text as it is, for other programs: YAML, a schema.
@@ -191,7 +207,7 @@ pub fn say(page: &Page) {
 }
 
 pub fn warn(message: &str) {
-    let mut page = Page::new(None);
+    let mut page = talk_page();
     page.styled(style::WARN, "warning").say(": ").say(message).end();
     say(&page);
 }

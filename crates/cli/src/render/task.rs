@@ -6,17 +6,13 @@ use milestone_domain::views::When;
 use milestone_domain::views::task::{TaskSchedule, TaskView};
 
 use super::page::Page;
-use super::table::{Table, cell};
+use super::table::{Facts, Table, cell};
 use super::{style, words};
 
 pub fn task(page: &mut Page, view: &TaskView) {
     page.styled(style::ID, view.id).say("  ").styled(style::HEAD, &view.title).end();
-    let mut facts = Table::new(&["", ""]);
-    let mut fact = |name: &str, style, value: String| {
-        if !value.is_empty() {
-            facts.row(vec![cell(super::style::DIM, name), cell(style, value)]);
-        }
-    };
+    let mut facts = Facts::new();
+    let mut fact = |name: &str, style, value: String| facts.say(name, style, value);
     let (status_style, status) = words::task_status(view.status);
     fact("status", status_style, status);
     let (ready_style, ready) = words::readiness(&view.readiness, view.claim.as_ref());
@@ -100,7 +96,7 @@ pub fn when(page: &mut Page, when: &When) {
     if when.critical {
         page.styled(style::WARN, "critical: any delay moves the end of everything").end();
     } else {
-        page.say(when.slack).say(" of slack").end();
+        page.say(words::about(when.slack)).say(" of slack").end();
     }
 }
 
