@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::errors::{Entry, Failure};
 use crate::kinds::{Kind, Printed};
 use crate::render::glyphs::Glyphs;
-use crate::render::page::Page;
+use crate::render::page::{Page, clean};
 use crate::render::style;
 
 /// The version of every JSON document that is printed.
@@ -58,7 +58,8 @@ impl Output {
         print(&page)
     }
 
-    /// What a change came to: the id alone where a script reads, the talk where a person does.
+    /// What a change came to: the id alone where a script reads, the talk where a person does. The
+    /// id of a condition is a name that somebody gave it, so it is cleaned, too.
     pub fn done(
         self,
         data: &impl Printed,
@@ -74,7 +75,7 @@ impl Output {
             return print(&page);
         }
         say(&page);
-        written(writeln!(io::stdout().lock(), "{id}"))
+        written(writeln!(io::stdout().lock(), "{}", clean(id)))
     }
 
     /// Empties a terminal's screen, for what is shown again and again.
