@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::errors::{Entry, Failure};
 use crate::kinds::{Kind, Printed};
 use crate::render::glyphs::Glyphs;
-use crate::render::page::{Page, clean};
+use crate::render::page::Page;
 use crate::render::style;
 
 /// The version of every JSON document that is printed.
@@ -58,8 +58,7 @@ impl Output {
         print(&page)
     }
 
-    /// What a change came to: the id alone where a script reads, the talk where a person does. The
-    /// id of a condition is a name that somebody gave it, so it is cleaned, too.
+    /// What a change came to: the id alone where a script reads, the talk where a person does.
     pub fn done(
         self,
         data: &impl Printed,
@@ -75,7 +74,17 @@ impl Output {
             return print(&page);
         }
         say(&page);
-        written(writeln!(io::stdout().lock(), "{}", clean(id)))
+        written(writeln!(io::stdout().lock(), "{id}"))
+    }
+
+    /// A file that others wrote: as it is for a program, as text for a person.
+    pub fn file(self, text: &str) -> Result<(), Failure> {
+        if !self.terminal {
+            return raw(text);
+        }
+        let mut page = self.page();
+        page.lines_as_they_are(text);
+        print(&page)
     }
 
     /// Empties a terminal's screen, for what is shown again and again.
@@ -185,25 +194,28 @@ pub fn raw(text: &str) -> Result<(), Failure> {
 }
 
 pub fn print(page: &Page) -> Result<(), Failure> {
+    styled(page.text())
+}
+
+/// Text of our own with colours in it.
+pub fn styled(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let text = coloured(page, anstream::AutoStream::choice(&stdout));
+    let text = coloured(text, anstream::AutoStream::choice(&stdout));
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
 /// The whole page at once, so that it is written at once.
-fn coloured(page: &Page, choice: anstream::ColorChoice) -> Cow<'_, str> {
+fn coloured(text: &str, choice: anstream::ColorChoice) -> Cow<'_, str> {
     match choice {
-        anstream::ColorChoice::Never => {
-            Cow::Owned(anstream::adapter::strip_str(page.text()).to_string())
-        }
-        _ => Cow::Borrowed(page.text()),
+        anstream::ColorChoice::Never => Cow::Owned(anstream::adapter::strip_str(text).to_string()),
+        _ => Cow::Borrowed(text),
     }
 }
 
 /// Talk is never worth failing for.
 pub fn say(page: &Page) {
     let mut stderr = io::stderr().lock();
-    let text = coloured(page, anstream::AutoStream::choice(&stderr));
+    let text = coloured(page.text(), anstream::AutoStream::choice(&stderr));
     let _ = stderr.write_all(text.as_bytes());
 }
 

@@ -74,11 +74,6 @@ impl Page {
             let line = self.text.split_off(self.line_begins());
             self.text.push_str(&wrapped(&line, width, column));
         }
-        self.end_as_it_is()
-    }
-
-    /// The same for what is laid out already.
-    pub fn end_as_it_is(&mut self) -> &mut Self {
         self.text.push('\n');
         self
     }
@@ -107,10 +102,10 @@ impl Page {
         self
     }
 
-    /// Lines that are no sentences, such as JSON: each as it is.
+    /// Lines that are no sentences, such as JSON: each as it is, however long.
     pub fn lines_as_they_are(&mut self, text: &str) -> &mut Self {
         for line in text.lines() {
-            self.say(line).end();
+            self.say(line).text.push('\n');
         }
         self
     }
@@ -232,7 +227,7 @@ mod tests {
         assert_eq!(shown(Some(10), text), "  one two\n    three\n    four\n");
         assert_eq!(shown(Some(12), "日本語 日本語"), "  日本語\n    日本語\n");
         assert_eq!(shown(Some(4), "unbreakable"), "  unbreakable\n");
-        assert_eq!(shown(Some(10), "日本語日本語"), "  日本語\n    日本語\n");
+        assert_eq!(shown(Some(10), "日本語日本語"), "  日本語日\n    本語\n");
         assert_eq!(shown(Some(6), "👩‍💻 👩‍💻"), "  👩‍💻\n    👩‍💻\n");
     }
 

@@ -21,8 +21,11 @@ pub struct Table {
 /// What a terminal must leave to the last column before all columns are shown.
 const LAST_COLUMN_MIN: usize = 28;
 
-/// No column is cut below this: ids, dates, states and figures stay whole.
-const CUT_MIN: usize = 16;
+/// No other column is cut below this: ids, dates, states and figures stay whole.
+const CUT_MIN: usize = 22;
+
+/// Nor the last one below this.
+const LAST_CUT_MIN: usize = 8;
 
 /// What stands between two columns.
 const GAP: usize = 2;
@@ -99,7 +102,8 @@ impl Table {
         Some(Column {
             number,
             width: widest.max(self.head[number].width()),
-            figures: used().all(|cell| is_figure(&cell.text)),
+            // What a row begins with is its name, even where that is a number.
+            figures: number > 0 && used().all(|cell| is_figure(&cell.text)),
             // What is to be typed is of use only as a whole.
             whole: used().any(|cell| cell.style == style::HINT),
         })
@@ -125,7 +129,7 @@ impl Table {
         if self.flows {
             page.end_below(at)
         } else {
-            page.end_as_it_is()
+            page.end()
         };
     }
 }
@@ -138,12 +142,6 @@ struct Column {
     figures: bool,
     /// Never cut.
     whole: bool,
-}
-
-impl Column {
-    fn can_give(&self) -> bool {
-        !self.whole && self.width > CUT_MIN
-    }
 }
 
 fn is_figure(text: &str) -> bool {
@@ -159,7 +157,11 @@ fn taken(columns: &[Column]) -> usize {
 fn narrow(columns: &mut [Column], width: usize) {
     let last = columns.len().saturating_sub(1);
     while taken(columns) > width + GAP {
-        let can_give = columns.iter_mut().enumerate().filter(|(_, column)| column.can_give());
+        let least = |number: usize| if number == last { LAST_CUT_MIN } else { CUT_MIN };
+        let can_give = columns
+            .iter_mut()
+            .enumerate()
+            .filter(|(number, column)| !column.whole && column.width > least(*number));
         let demand = |(number, column): &(usize, &mut Column)| {
             if *number == last { column.width } else { column.width * 2 }
         };
@@ -265,7 +267,7 @@ mod tests {
         }
         let printed = row(80);
         assert!(
-            printed.starts_with("task-001-001  waits for a long l…  2026-11-21  日"),
+            printed.starts_with("task-001-001  waits for a long list…  2026-11-21  日"),
             "{printed}"
         );
     }
@@ -285,21 +287,21 @@ mod tests {
             text,
             format!(
                 "milestone update 8 --requires 7  does it build on\n\
-                 {indent}milestone-007 Old thing that\n{indent}was done?\n"
+                 {indent}milestone-007 Old thing\n{indent}that was done?\n"
             )
         );
     }
 
     #[test]
     fn figures_stand_below_one_another_by_their_ends() {
-        let mut table = Table::new(&["DONE", "TITLE"]);
+        let mut table = Table::new(&["ID", "DONE", "TITLE"]);
         for done in ["5%", "100%", ""] {
-            table.row(vec![cell(style::PLAIN, done), cell(style::PLAIN, "T")]);
+            table.row(["1", done, "T"].map(|text| cell(style::PLAIN, text)).into());
         }
         let mut page = Page::new(None);
         table.print(&mut page);
         let text = anstream::adapter::strip_str(page.text()).to_string();
-        assert_eq!(text, "DONE  TITLE\n  5%  T\n100%  T\n      T\n");
+        assert_eq!(text, "ID  DONE  TITLE\n1     5%  T\n1   100%  T\n1         T\n");
     }
 
     #[test]

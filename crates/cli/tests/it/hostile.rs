@@ -68,7 +68,7 @@ fn mapping(schema: &Value, all: &Value) -> Value {
 }
 
 /// A task of which everything is hostile but its place in the project.
-fn task(all: &Value, number: u32, more: Value) -> Value {
+fn task(all: &Value, number: u32, more: &Value) -> Value {
     let mut task = mapping(&all["$defs"]["Task"], all);
     let own = task.as_object_mut().unwrap();
     own.insert("id".into(), json!(format!("task-{number:03}")));
@@ -109,17 +109,17 @@ fn project() -> Environment {
         1,
         json!({"dependencies": {}, "due": "2199-01-18"}),
         vec![
-            task(all, 1, free()),
-            task(all, 2, with("requires", json!(["task-001"]))),
-            task(all, 3, with("status", json!("blocked"))),
-            task(all, 4, with("status", json!("failed"))),
-            task(all, 5, with("phase", json!(HOSTILE))),
-            task(all, 6, json!({})),
+            task(all, 1, &free()),
+            task(all, 2, &with("requires", json!(["task-001"]))),
+            task(all, 3, &with("status", json!("blocked"))),
+            task(all, 4, &with("status", json!("failed"))),
+            task(all, 5, &with("phase", json!(HOSTILE))),
+            task(all, 6, &json!({})),
         ],
     );
-    milestone(2, json!({"due": "2020-01-18"}), vec![task(all, 1, json!({}))]);
-    milestone(3, json!({"status": "paused", "dependencies": {}}), vec![task(all, 1, free())]);
-    milestone(4, json!({"dependencies": {}, "criteria": []}), vec![task(all, 1, free())]);
+    milestone(2, json!({"due": "2020-01-18"}), vec![task(all, 1, &json!({}))]);
+    milestone(3, json!({"status": "paused", "dependencies": {}}), vec![task(all, 1, &free())]);
+    milestone(4, json!({"dependencies": {}, "criteria": []}), vec![task(all, 1, &free())]);
     project.ok(&["init"]);
     for number in ["1", "2", "3", "4"] {
         assert_eq!(project.json(&["show", number])["data"]["title"], HOSTILE, "{number}");
