@@ -12,6 +12,11 @@ use crate::environment::{Environment, Ran};
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}5m\u{90}q\u{9c}\u{8}\u{0}\u{7f}\u{202e}a\u{2066}b\
     \u{200e}c\u{200b}d\u{feff}e\u{ad}f\u{85}g\u{2028}h\ti\rj\nerror: forged\n\u{1b}[5mhint: forged";
 
+/// The same as somebody can type it: no argument holds a NUL.
+fn typed() -> String {
+    HOSTILE.replace('\0', "")
+}
+
 /// Keys that only the program writes, and those that give the project its shape.
 const LEFT_OUT: [&str; 16] = [
     "format",
@@ -64,7 +69,12 @@ fn filled(schema: &Value, all: &Value) -> Value {
 fn mapping(schema: &Value, all: &Value) -> Value {
     let keys = schema["properties"].as_object().unwrap().iter();
     let keys = keys.filter(|(key, _)| !LEFT_OUT.contains(&key.as_str()));
-    Value::Object(keys.map(|(key, schema)| (key.clone(), filled(schema, all))).collect())
+    let value = |key: &str, schema| match key {
+        "name" => json!(typed()),
+        "approval" => json!(true),
+        _ => filled(schema, all),
+    };
+    Value::Object(keys.map(|(key, schema)| (key.clone(), value(key, schema))).collect())
 }
 
 /// A task of which everything is hostile but its place in the project.
@@ -113,7 +123,7 @@ fn project() -> Environment {
             task(all, 2, &with("requires", json!(["task-001"]))),
             task(all, 3, &with("status", json!("blocked"))),
             task(all, 4, &with("status", json!("failed"))),
-            task(all, 5, &with("phase", json!(HOSTILE))),
+            task(all, 5, &with("phase", json!(typed()))),
             task(all, 6, &json!({})),
         ],
     );
@@ -227,13 +237,13 @@ fn no_screen_lets_what_a_document_says_act() {
 #[test]
 fn what_changes_and_what_is_refused_says_it_as_text() {
     let project = project();
-    // No argument can hold a NUL.
-    let typed = &HOSTILE.replace('\0', "");
-    let steps: [&[&str]; 40] = [
+    let typed = &*typed();
+    let steps: [&[&str]; 44] = [
         &["task", "start", "1.1"],
         &["task", "note", "1.1", typed],
         &["task", "block", "1.1", "--reason", typed],
         &["task", "unblock", "1.1"],
+        &["task", "start", "1.1"],
         &["task", "fail", "1.1", "--reason", typed],
         &["task", "reopen", "1.1"],
         &["task", "set", "1.1", "--assignee", typed, "--title", typed],
@@ -250,7 +260,10 @@ fn what_changes_and_what_is_refused_says_it_as_text() {
         &["criterion", "met", "1", "1", "--evidence", typed],
         &["criterion", "check", "1", "2"],
         &["approve", "1", typed],
-        &["reject", "1", typed, "--reason", typed],
+        &["request-changes", "2", typed, "--reason", typed],
+        &["reject", "3", typed, "--reason", typed],
+        &["show", "3"],
+        &["approve", "3", typed, "--reason", typed],
         &["request-changes", "1", "no such phase", "--reason", typed],
         &["show", typed],
         &["search", typed],
@@ -273,6 +286,12 @@ fn what_changes_and_what_is_refused_says_it_as_text() {
     ];
     for args in steps {
         look(&project, args);
+    }
+    // What was decided, filed away and noted has been there to be seen.
+    assert_eq!(project.json(&["show", "4"])["data"]["archived"], true);
+    let history = project.ok(&["watch", "--since", "start", "--once"]);
+    for event in ["rejected", "approved", "is met", "holds", "on task-001-001: ", "is failed"] {
+        assert!(history.contains(event), "{event}: {history}");
     }
 }
 
