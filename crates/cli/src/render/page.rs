@@ -146,7 +146,10 @@ fn wrapped(line: &str, width: usize, indent: usize) -> String {
 /// A word, whole where a line has room for it. Scripts that are written without spaces go on
 /// below after any of their signs.
 fn parts(word: &str, room: usize) -> Vec<&str> {
-    let spaceless = |c: char| matches!(c, '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}');
+    let spaceless = |c: char| {
+        matches!(c, '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
+            | '\u{ff00}'..='\u{ffef}')
+    };
     if shown_width(word) <= room {
         return vec![word];
     }
