@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(report_bug));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return refuse_arguments(error),
+        Err(error) => return refuse_arguments(&error),
     };
     let app = App {
         out: Output::new(cli.globals.json),
@@ -88,7 +88,7 @@ fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
 }
 
 /// What was typed is repeated in the message, so the message is made from cleaned arguments.
-fn refuse_arguments(error: clap::Error) -> ExitCode {
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let _ = error.print();
         return Exit::Done.into();
@@ -107,13 +107,19 @@ fn refuse_arguments(error: clap::Error) -> ExitCode {
         return Exit::Usage.into();
     }
     let cleaned = env::args_os().map(|arg| crate::render::page::clean(arg.to_string_lossy()));
-    let error = Cli::try_parse_from(cleaned).err().unwrap_or(error);
-    if env::args_os().any(|arg| arg == "--json") {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        Output::new(true).fail(&Failure::usage(message, "see `milestone --help`"));
-    } else {
-        let _ = error.print();
+    let json = env::args_os().any(|arg| arg == "--json");
+    match Cli::try_parse_from(cleaned) {
+        // Refused for what does not show, and for nothing else.
+        Ok(_) => Output::new(json).fail(&Failure::usage(
+            "an argument has characters that do not show",
+            "write it without them; see `milestone --help`",
+        )),
+        Err(error) if json => {
+            let text = error.render().to_string();
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            Output::new(json).fail(&Failure::usage(message, "see `milestone --help`"));
+        }
+        Err(error) => drop(error.print()),
     }
     Exit::Usage.into()
 }

@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
 use crate::commands::{
-    archive, completions, condition, config, criterion, doctor, edit, gate, init, integrate, list,
-    man, merge_driver, next, plan, schema, search, show, storage, task, template, update, watch,
+    archive, completions, condition, config, criterion, doctor, edit, gate, help, init, integrate,
+    list, man, merge_driver, next, plan, schema, search, show, storage, task, template, update,
+    watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -104,6 +105,9 @@ pub enum Verb {
     Integrate(integrate::IntegrateArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    /// Every command has `--help`, which the list above says; this is for habit
+    #[command(hide = true)]
+    Help(help::HelpArgs),
     #[command(hide = true)]
     MergeDriver(merge_driver::MergeDriverArgs),
 }

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod edit;
 pub mod gate;
 pub mod health;
+pub mod help;
 pub mod init;
 pub mod integrate;
 pub mod list;
@@ -61,6 +62,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Integrate(args) => integrate::run(app, &args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(app, &args),
+        Verb::Help(args) => help::run(&args),
         Verb::MergeDriver(args) => merge_driver::run(&args),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd;
 
 use milestone_domain::event::Recorded;
 use serde::Serialize;
@@ -39,10 +40,8 @@ struct Envelope<'a, T> {
 impl Output {
     pub fn new(json: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        let size = if terminal { terminal_size::terminal_size() } else { None };
-        let width = size.map(|(width, _)| usize::from(width.0));
         let glyphs = Glyphs::of(terminal, |name| std::env::var(name).ok());
-        Self { json, terminal, width, glyphs }
+        Self { json, terminal, width: width_of(&io::stdout()), glyphs }
     }
 
     pub fn page(self) -> Page {
@@ -69,13 +68,23 @@ impl Output {
         if self.json {
             return self.json(data);
         }
-        let mut page = self.page();
+        let mut page = if self.terminal { self.page() } else { talk_page() };
         talk(&mut page);
         if self.terminal {
             return print(&page);
         }
         say(&page);
         written(writeln!(io::stdout().lock(), "{id}"))
+    }
+
+    /// A file that others wrote: as it is for a program, as text for a person.
+    pub fn file(self, text: &str) -> Result<(), Failure> {
+        if !self.terminal {
+            return raw(text);
+        }
+        let mut page = self.page();
+        page.lines_as_they_are(text);
+        print(&page)
     }
 
     /// Empties a terminal's screen, for what is shown again and again.
@@ -136,7 +145,7 @@ impl Output {
             let _ = self.write_json(&envelope, true);
             return;
         }
-        let mut page = Page::new(None);
+        let mut page = talk_page();
         page.styled(style::BAD, "error").say(": ").lines(&entry.message);
         if !entry.next.is_empty() {
             page.styled(style::HINT, "hint").say(": ").say(&entry.next).end();
@@ -162,36 +171,56 @@ pub fn has_colours() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
+/// How many columns somebody sees: as many as they say, else as the terminal has. None where
+/// nobody looks.
+fn width_of(stream: &(impl io::IsTerminal + AsFd)) -> Option<usize> {
+    if !stream.is_terminal() {
+        return None;
+    }
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let size = || terminal_size::terminal_size_of(stream).map(|(width, _)| usize::from(width.0));
+    asked.or_else(size).filter(|columns| *columns > 0)
+}
+
+/// A page for what is said beside the data.
+fn talk_page() -> Page {
+    let glyphs = Glyphs::of(io::stderr().is_terminal(), |name| std::env::var(name).ok());
+    Page::new(width_of(&io::stderr())).drawn_with(glyphs)
+}
+
 /// Text as it is, for other programs: YAML, a schema.
 pub fn raw(text: &str) -> Result<(), Failure> {
     written(io::stdout().lock().write_all(text.as_bytes()))
 }
 
 pub fn print(page: &Page) -> Result<(), Failure> {
+    styled(page.text())
+}
+
+/// Text of our own with colours in it.
+pub fn styled(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let text = coloured(page, anstream::AutoStream::choice(&stdout));
+    let text = coloured(text, anstream::AutoStream::choice(&stdout));
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
 /// The whole page at once, so that it is written at once.
-fn coloured(page: &Page, choice: anstream::ColorChoice) -> Cow<'_, str> {
+fn coloured(text: &str, choice: anstream::ColorChoice) -> Cow<'_, str> {
     match choice {
-        anstream::ColorChoice::Never => {
-            Cow::Owned(anstream::adapter::strip_str(page.text()).to_string())
-        }
-        _ => Cow::Borrowed(page.text()),
+        anstream::ColorChoice::Never => Cow::Owned(anstream::adapter::strip_str(text).to_string()),
+        _ => Cow::Borrowed(text),
     }
 }
 
 /// Talk is never worth failing for.
 pub fn say(page: &Page) {
     let mut stderr = io::stderr().lock();
-    let text = coloured(page, anstream::AutoStream::choice(&stderr));
+    let text = coloured(page.text(), anstream::AutoStream::choice(&stderr));
     let _ = stderr.write_all(text.as_bytes());
 }
 
 pub fn warn(message: &str) {
-    let mut page = Page::new(None);
+    let mut page = talk_page();
     page.styled(style::WARN, "warning").say(": ").say(message).end();
     say(&page);
 }

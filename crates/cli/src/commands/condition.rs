@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::commands::values;
 use crate::errors::Failure;
 use crate::render;
+use crate::render::page::clean;
 use crate::render::style;
 
 /// Set, clear and list conditions: facts that work waits for
@@ -75,7 +76,8 @@ pub struct ConditionSet {
 fn changed(app: &App, name: &str, holds: bool) -> Result<(), Failure> {
     let word = if holds { " holds." } else { " no longer holds." };
     let set = ConditionSet { name: name.to_owned(), holds };
-    app.out.done(&set, name, |page| {
+    // A name is what somebody made up, and is on standard output without a page.
+    app.out.done(&set, &clean(name), |page| {
         page.styled(style::ID, name).say(word).end();
     })
 }

@@ -58,5 +58,5 @@ pub fn run(app: &App, args: ListArgs) -> Result<(), Failure> {
         limit: (!args.all).then_some(args.limit),
     };
     let view = list(&snapshot, &filter, app.today()?);
-    app.out.show(&view, |page| render::list::list(page, &view))
+    app.out.show(&view, |page| render::list::list(page, &view, filter.narrows()))
 }

@@ -38,7 +38,8 @@ pub fn run(app: &App, args: &ManArgs) -> Result<(), Failure> {
     }
 }
 
-fn below<'a>(command: &'a Command, verb: &[String]) -> Result<&'a Command, Failure> {
+/// The command that these words name, one below the other.
+pub fn below<'a>(command: &'a Command, verb: &[String]) -> Result<&'a Command, Failure> {
     verb.iter().try_fold(command, |command, name| {
         command.find_subcommand(name).ok_or_else(|| {
             let called = command.get_bin_name().unwrap_or_else(|| command.get_name());

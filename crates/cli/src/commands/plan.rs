@@ -155,7 +155,7 @@ fn dry_run(app: &App, proposal: &Proposal) -> Result<(), Failure> {
     if app.out.json {
         return app.out.show(&view, |_| {});
     }
-    output::raw(&text)?;
+    app.out.file(&text)?;
     let mut page = app.out.page();
     page.end();
     render::plan::plan(&mut page, &view);

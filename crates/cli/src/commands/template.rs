@@ -152,7 +152,7 @@ fn show(app: &App, name: &str, yaml: bool) -> Result<(), Failure> {
     let template = wanted(&mut shelf, name)?;
     let held = shelf.get(name);
     if let Some(held) = held.filter(|_| yaml && !app.out.json) {
-        return output::raw(&held.text);
+        return app.out.file(&held.text);
     }
     let view = TemplateView::of(&template, held.is_some_and(|held| held.own));
     app.out.show(&view, |page| render::template::template(page, &view))

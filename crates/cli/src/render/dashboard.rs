@@ -11,11 +11,14 @@ use super::chart::bars::bar;
 use super::chart::spark::spark;
 use super::glyphs::Glyphs;
 use super::page::Page;
-use super::table::{Cell, Table, cell};
+use super::table::{Cell, Facts, Table, cell};
 use super::{milestone, style, words};
 
 /// How much of a long section is printed; JSON has all of it.
 pub const LINES_MAX: usize = 15;
+
+/// What comes first on the critical path is what can be hurried now.
+const STEPS_MAX: usize = 6;
 
 /// Risks are many, and the worst come first.
 const RISKS_MAX: usize = 5;
@@ -59,7 +62,7 @@ fn line_of(glyphs: Glyphs, line: &Line) -> Vec<Cell> {
         _ => format!("{status}: "),
     };
     let critical = if row.critical { " ◆" } else { "" };
-    let odds = line.chance.map(|chance| format!("{chance} %")).unwrap_or_default();
+    let odds = line.chance.map(|chance| format!("{chance}%")).unwrap_or_default();
     let progress = row.progress;
     let tasks = match progress.tasks_total {
         0 => String::new(),
@@ -92,10 +95,8 @@ fn summary(page: &mut Page, view: &Dashboard) {
             .end();
     }
     counts(page, view);
-    let mut facts = Table::new(&["", ""]);
-    let mut fact = |name: &str, said: String| {
-        facts.row(vec![cell(style::DIM, name), cell(style::PLAIN, said)]);
-    };
+    let mut facts = Facts::new();
+    let mut fact = |name: &str, said: String| facts.say(name, style::PLAIN, said);
     let left = view.overall.tasks_completed < view.overall.tasks_total;
     if let Some(finish) = view.finish.filter(|_| left || !view.critical_path.is_empty()) {
         fact("earliest", format!("{finish}, if everything ready is worked on at once"));
@@ -137,7 +138,7 @@ pub fn velocity(glyphs: Glyphs, flow: &Flow) -> String {
                 "{}  {} tasks a {unit}, {} of work",
                 spark(glyphs, &done),
                 value.tasks,
-                value.work
+                words::about(value.work)
             )
         }
         Known::TooLittle { have, needed } => {
@@ -177,12 +178,13 @@ fn critical_path(page: &mut Page, view: &Dashboard) {
         return;
     }
     page.heading("Critical path");
-    path(page, &view.critical_path);
+    path(page, &view.critical_path, STEPS_MAX);
 }
 
-pub fn path(page: &mut Page, steps: &[Step]) {
+/// The first steps of a path, so many at most.
+pub fn path(page: &mut Page, steps: &[Step], most: usize) {
     let mut table = Table::new(&["", "", "", ""]);
-    for step in steps.iter().take(LINES_MAX) {
+    for step in steps.iter().take(most) {
         table.row(vec![
             cell(style::ID, step.id),
             cell(style::PLAIN, step.start),
@@ -191,7 +193,7 @@ pub fn path(page: &mut Page, steps: &[Step]) {
         ]);
     }
     table.print(page);
-    more(page, steps.len());
+    words::more_with(page, steps.len(), most, "--dependencies");
 }
 
 fn held(page: &mut Page, heading: &str, tasks: &[HeldTask]) {
@@ -211,7 +213,7 @@ fn held(page: &mut Page, heading: &str, tasks: &[HeldTask]) {
         ]);
     }
     table.print(page);
-    more(page, tasks.len());
+    words::more(page, tasks.len(), LINES_MAX);
 }
 
 fn blocked(page: &mut Page, view: &Dashboard) {
@@ -233,7 +235,7 @@ fn blocked(page: &mut Page, view: &Dashboard) {
             page.say("  ").styled(style::WARN, cost).end();
         }
     }
-    more(page, view.blocked.len());
+    words::more(page, view.blocked.len(), LINES_MAX);
 }
 
 /// What it does to everything else that something is stopped.
@@ -257,7 +259,7 @@ fn due(page: &mut Page, view: &Dashboard) {
         return;
     }
     page.heading("Due");
-    super::reports::due(page, &view.due, view.today);
+    super::reports::due(page, &view.due, view.due.len(), view.today);
 }
 
 fn risks(page: &mut Page, view: &Dashboard) {
@@ -276,9 +278,7 @@ fn risks(page: &mut Page, view: &Dashboard) {
             page.say("  ").styled(style::DIM, mitigation).end();
         }
     }
-    if view.risks.len() > RISKS_MAX {
-        page.styled(style::DIM, format!("and {} more", view.risks.len() - RISKS_MAX)).end();
-    }
+    words::more(page, view.risks.len(), RISKS_MAX);
 }
 
 fn conditions(page: &mut Page, view: &Dashboard) {
@@ -301,12 +301,12 @@ fn conditions(page: &mut Page, view: &Dashboard) {
         ]);
     }
     table.print(page);
-    more(page, view.conditions.len());
+    words::more(page, view.conditions.len(), LINES_MAX);
 }
 
 pub fn pairs(page: &mut Page, pairs: &[Pair]) {
     pairs.iter().take(LINES_MAX).for_each(|pair| conflict(page, pair));
-    more(page, pairs.len());
+    words::more(page, pairs.len(), LINES_MAX);
 }
 
 fn conflict(page: &mut Page, pair: &Pair) {
@@ -348,12 +348,6 @@ fn advice(page: &mut Page, view: &Dashboard) {
         if let Some(command) = &advice.command {
             page.say("    ").styled(style::HINT, command).end();
         }
-    }
-}
-
-pub fn more(page: &mut Page, all: usize) {
-    if all > LINES_MAX {
-        page.styled(style::DIM, format!("and {} more", all - LINES_MAX)).end();
     }
 }
 

@@ -32,10 +32,7 @@ pub fn forecast(page: &mut Page, view: &Forecast) {
         for assumption in view.assumptions.iter().take(LINES_MAX) {
             page.say("- ").say(assumption).end();
         }
-        if view.assumptions.len() > LINES_MAX {
-            let more = view.assumptions.len() - LINES_MAX;
-            page.styled(style::DIM, format!("and {more} more")).end();
-        }
+        words::more(page, view.assumptions.len(), LINES_MAX);
     }
 }
 
@@ -49,7 +46,7 @@ fn odds(page: &mut Page, finish: &Quantiles) {
         table.row(vec![
             cell(style::PLAIN, format!("{odds}: done by")),
             cell(style::HEAD, date),
-            cell(style::DIM, format!("after {after} of working time")),
+            cell(style::DIM, format!("after {} of working time", words::about(after))),
         ]);
     }
     table.print(page);
@@ -121,15 +118,12 @@ fn milestones(page: &mut Page, view: &Forecast) {
             cell(style::PLAIN, line.finish.p80),
             cell(style::PLAIN, line.finish.p95),
             cell(style::PLAIN, line.due.map(|due| due.to_string()).unwrap_or_default()),
-            cell(tone, line.chance.map(|chance| format!("{chance} %")).unwrap_or_default()),
+            cell(tone, line.chance.map(|chance| format!("{chance}%")).unwrap_or_default()),
             cell(style::PLAIN, &line.title),
         ]);
     }
     table.print(page);
-    if view.milestones.len() > LINES_MAX * 3 {
-        let more = view.milestones.len() - LINES_MAX * 3;
-        page.styled(style::DIM, format!("and {more} more")).end();
-    }
+    words::more(page, view.milestones.len(), LINES_MAX * 3);
 }
 
 fn drivers(page: &mut Page, drivers: &[Driver]) {
@@ -144,9 +138,9 @@ fn drivers(page: &mut Page, drivers: &[Driver]) {
         let doubt = match driver.doubt.minutes() {
             0 if driver.held_by_date => "by its own start date".into(),
             0 => String::new(),
-            _ => format!("its doubt adds {}", driver.doubt),
+            _ => format!("its doubt adds {}", words::about(driver.doubt)),
         };
-        let share = telling.then(|| format!("{} % of the time", driver.percent));
+        let share = telling.then(|| format!("{}% of the time", driver.percent));
         table.row(vec![
             cell(style::ID, driver.id),
             cell(style::PLAIN, doubt),
@@ -215,6 +209,6 @@ mod tests {
             anstream::adapter::strip_str(page.text()).to_string()
         };
         assert!(!printed([100, 100]).contains('%'));
-        assert!(printed([100, 60]).contains("its doubt adds 1h  60 % of the time"));
+        assert!(printed([100, 60]).contains("its doubt adds 1h  60% of the time"));
     }
 }

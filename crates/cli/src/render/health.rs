@@ -2,15 +2,13 @@
 
 use super::page::Page;
 use super::style;
-use super::table::{Table, cell};
+use super::table::{Facts, Table, cell};
 use super::words::bytes;
 use crate::commands::health::{Health, State, System};
 
 pub fn system(page: &mut Page, view: &System) {
-    let mut table = Table::new(&["", ""]);
-    let mut fact = |name: &str, said: String| {
-        table.row(vec![cell(style::DIM, name), cell(style::PLAIN, said)]);
-    };
+    let mut facts = Facts::new();
+    let mut fact = |name: &str, said: String| facts.say(name, style::PLAIN, said);
     fact("store", view.store.to_owned());
     fact("folder", view.folder.clone());
     fact("disk", share(view.disk_free, view.disk_total));
@@ -19,7 +17,7 @@ pub fn system(page: &mut Page, view: &System) {
     fact("load", format!("{load} on {} processors", view.processors));
     fact("git", view.git.clone().unwrap_or_else(|| "not installed".into()));
     fact("claims", format!("{} running, {} ended", view.claims_live, view.claims_ended));
-    table.print(page);
+    facts.print(page);
     page.say("Pass or fail, with what to do: ");
     page.styled(style::HINT, "milestone update --health-check").end();
 }

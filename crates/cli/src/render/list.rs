@@ -7,19 +7,31 @@ use super::page::Page;
 use super::table::{Cell, Table, cell};
 use super::{style, words};
 
-pub fn list(page: &mut Page, list: &List) {
+/// `narrowed` is whether only some milestones were asked for.
+pub fn list(page: &mut Page, list: &List, narrowed: bool) {
     if list.milestones.is_empty() {
-        page.say("No milestones here yet. Plan one: ")
-            .styled(style::HINT, "milestone plan \"What is to be reached\"")
-            .end();
-        return;
+        return nothing(page, list.filed_away, narrowed);
     }
     let mut table = Table::new(&HEAD).sparing(&["READY", "TASKS", "PACE"]);
     list.milestones.iter().for_each(|line| table.row(row(line)));
     table.print(page);
-    let more = list.total - list.milestones.len();
-    if more > 0 {
-        page.styled(style::DIM, format!("{more} more; show them with --all")).end();
+    words::more_with(page, list.total, list.milestones.len(), "--all");
+}
+
+fn nothing(page: &mut Page, filed_away: usize, narrowed: bool) {
+    if filed_away > 0 {
+        let are = if filed_away == 1 { "is" } else { "are" };
+        page.say(if narrowed { "No open milestone matches; " } else { "Nothing is open; " })
+            .say(words::count(filed_away, "milestone"))
+            .say(format!(" {are} filed away. To see those, too: "))
+            .styled(style::HINT, "milestone list --archived")
+            .end();
+    } else if narrowed {
+        page.say("No milestone matches.").end();
+    } else {
+        page.say("No milestones here yet. Plan one: ")
+            .styled(style::HINT, "milestone plan \"What is to be reached\"")
+            .end();
     }
 }
 
@@ -46,7 +58,7 @@ fn row(row: &Row) -> Vec<Cell> {
         cell(style::PLAIN, format!("{}%", progress.percentage)),
         cell(style::PLAIN, tasks),
         cell(style::GOOD, ready),
-        cell(style::PLAIN, row.due.map(|due| due.to_string()).unwrap_or_default()),
+        cell(pace_style, row.due.map(|due| due.to_string()).unwrap_or_default()),
         cell(pace_style, pace),
         cell(style::PLAIN, format!("{}{critical}", row.title)),
     ]

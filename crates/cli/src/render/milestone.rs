@@ -1,12 +1,11 @@
 //! One milestone.
 
 use milestone_domain::document::{Criterion, Milestone, Risk};
-use milestone_domain::planning::estimates::said;
 use milestone_domain::snapshot::Problem;
 use milestone_domain::views::milestone::{MilestoneSchedule, MilestoneView, TaskLine};
 
 use super::page::Page;
-use super::table::{Table, cell};
+use super::table::{Facts, Table, cell};
 use super::{style, task, words};
 
 pub fn milestone(page: &mut Page, view: &MilestoneView) {
@@ -32,12 +31,8 @@ pub fn milestone(page: &mut Page, view: &MilestoneView) {
 
 fn facts(page: &mut Page, view: &MilestoneView) {
     let document = &view.document;
-    let mut table = Table::new(&["", ""]);
-    let mut fact = |name: &str, style, value: String| {
-        if !value.is_empty() {
-            table.row(vec![cell(super::style::DIM, name), cell(style, value)]);
-        }
-    };
+    let mut facts = Facts::new();
+    let mut fact = |name: &str, style, value: String| facts.say(name, style, value);
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let date = |date: Option<jiff::civil::Date>| date.map(|d| d.to_string()).unwrap_or_default();
     let (status_style, status) = words::milestone_status(view.status);
@@ -47,8 +42,9 @@ fn facts(page: &mut Page, view: &MilestoneView) {
     let progress = view.progress;
     let tasks = format!("{} of {} tasks", progress.tasks_completed, progress.tasks_total);
     fact("progress", style::PLAIN, format!("{}%, {tasks}", progress.percentage));
-    let waits: Vec<_> = view.waits.iter().map(ToString::to_string).collect();
-    fact("waits", style::WARN, waits.join("; "));
+    for (number, line) in words::reasons(&view.waits).into_iter().enumerate() {
+        fact(if number == 0 { "now" } else { "" }, style::WARN, line);
+    }
     fact("priority", style::PLAIN, document.priority.map(|p| p.to_string()).unwrap_or_default());
     fact("assignee", style::PLAIN, text(&document.assignee));
     fact("start", style::PLAIN, date(document.start));
@@ -58,7 +54,7 @@ fn facts(page: &mut Page, view: &MilestoneView) {
     fact("category", style::PLAIN, text(&document.category));
     fact("component", style::PLAIN, text(&document.component));
     fact("labels", style::PLAIN, document.labels.join(", "));
-    table.print(page);
+    facts.print(page);
 }
 
 fn tasks(page: &mut Page, lines: &[TaskLine]) {
@@ -66,21 +62,17 @@ fn tasks(page: &mut Page, lines: &[TaskLine]) {
         return;
     }
     page.heading("Tasks");
-    let mut table = Table::new(&["", "", "", "", "", ""]);
+    let mut table = Table::new(&["ID", "STATE", "ESTIMATE", "FOR", "TITLE"]).sparing(&["FOR"]);
     for line in lines {
-        let (status_style, status) = words::task_status(line.status);
-        let percent = if line.percent > 0 { format!(" {}%", line.percent) } else { String::new() };
-        let (ready_style, ready) = words::readiness(&line.readiness, line.claim.as_ref());
-        let estimate = line.estimate.map(|estimate| said(estimate).to_string());
+        let (state_style, state) = words::state(line);
         let critical = line.when.as_ref().is_some_and(|when| when.critical);
         let mark = if critical { " ◆" } else { "" };
         table.row(vec![
             cell(style::ID, line.id),
-            cell(status_style, format!("{status}{percent}")),
-            cell(style::PLAIN, estimate.unwrap_or_default()),
+            cell(state_style, state),
+            cell(style::PLAIN, words::estimate(line.estimate)),
             cell(style::PLAIN, line.assignee.as_deref().unwrap_or_default()),
             cell(style::PLAIN, format!("{}{mark}", line.title)),
-            cell(ready_style, ready),
         ]);
     }
     table.print(page);

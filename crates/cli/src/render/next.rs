@@ -1,6 +1,5 @@
 //! What to work on.
 
-use milestone_domain::planning::estimates::said;
 use milestone_domain::views::next::{Next, ReadyTask};
 
 use super::page::Page;
@@ -16,7 +15,7 @@ pub fn next(page: &mut Page, next: &Next) {
             .sparing(&["CHAIN", "FOR", "PRIORITY", "DUE"]);
         next.ready.iter().for_each(|task| table.row(ready(task)));
         table.print(page);
-        more(page, next.ready_total - next.ready.len());
+        words::more_with(page, next.ready_total, next.ready.len(), "--limit N");
     }
     if !next.held.is_empty() {
         page.heading("Being worked on");
@@ -36,30 +35,23 @@ pub fn next(page: &mut Page, next: &Next) {
         page.heading("Waiting");
         for task in &next.waiting {
             page.styled(style::ID, task.id).say("  ").say(&task.title).end();
-            for reason in &task.reasons {
+            for reason in words::reasons(&task.reasons) {
                 page.say("  ").styled(style::DIM, reason).end();
             }
         }
-        more(page, next.waiting_total - next.waiting.len());
+        words::more_with(page, next.waiting_total, next.waiting.len(), "--limit N");
     }
 }
 
 fn ready(task: &ReadyTask) -> Vec<Cell> {
-    let estimate = task.estimate.map(|estimate| said(estimate).to_string());
     let lapsed = task.lapsed.as_ref().map(|by| format!(" (the claim of {by} has ended)"));
     vec![
         cell(style::ID, task.id),
         cell(style::PLAIN, task.priority),
-        cell(style::PLAIN, estimate.unwrap_or_default()),
-        cell(style::PLAIN, task.downstream),
+        cell(style::PLAIN, words::estimate(task.estimate)),
+        cell(style::PLAIN, words::about(task.downstream)),
         cell(style::PLAIN, task.due.map(|due| due.to_string()).unwrap_or_default()),
         cell(style::PLAIN, task.assignee.as_deref().unwrap_or_default()),
         cell(style::PLAIN, format!("{}{}", task.title, lapsed.unwrap_or_default())),
     ]
-}
-
-fn more(page: &mut Page, more: usize) {
-    if more > 0 {
-        page.styled(style::DIM, format!("{more} more; show them with --limit N")).end();
-    }
 }

@@ -7,7 +7,7 @@
 use std::fmt::{Display, Write as _};
 
 use anstyle::Style;
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::UnicodeWidthStr;
 
 use super::glyphs::Glyphs;
 
@@ -63,13 +63,23 @@ impl Page {
 
     /// Ends a line. On a terminal, one that is too long goes on below, further in, at a word.
     pub fn end(&mut self) -> &mut Self {
-        let begins = self.text.rfind('\n').map_or(0, |end| end + 1);
+        let line = &self.text[self.line_begins()..];
+        let indent = line.len() - line.trim_start_matches(' ').len() + 2;
+        self.end_below(indent)
+    }
+
+    /// The same, where what goes on below begins in this column.
+    pub fn end_below(&mut self, column: usize) -> &mut Self {
         if let Some(width) = self.width {
-            let line = self.text.split_off(begins);
-            self.text.push_str(&wrapped(&line, width));
+            let line = self.text.split_off(self.line_begins());
+            self.text.push_str(&wrapped(&line, width, column));
         }
         self.text.push('\n');
         self
+    }
+
+    fn line_begins(&self) -> usize {
+        self.text.rfind('\n').map_or(0, |end| end + 1)
     }
 
     pub fn gap(&mut self) -> &mut Self {
@@ -92,10 +102,10 @@ impl Page {
         self
     }
 
-    /// Lines that are no sentences, such as JSON: each as it is.
+    /// Lines that are no sentences, such as JSON: each as it is, however long.
     pub fn lines_as_they_are(&mut self, text: &str) -> &mut Self {
         for line in text.lines() {
-            self.say(line).end();
+            self.say(line).text.push('\n');
         }
         self
     }
@@ -112,33 +122,43 @@ impl Page {
     }
 }
 
-/// A line, broken at spaces where it is wider than `width`. Colours take no room.
-fn wrapped(line: &str, width: usize) -> String {
-    let indent = line.len() - line.trim_start_matches(' ').len() + 2;
+/// A line, broken at spaces where it is wider than `width`; what goes on below is `indent` in.
+fn wrapped(line: &str, width: usize, indent: usize) -> String {
     let mut text = String::with_capacity(line.len());
-    let (mut column, mut break_at, mut escape) = (0, None, false);
-    for c in line.chars() {
-        escape |= c == '\u{1b}';
-        let room = if escape { 0 } else { c.width().unwrap_or(0) };
-        escape &= c != 'm';
-        if column + room > width
-            && let Some((at, before)) = break_at.take()
-            && before > indent
-        {
-            let rest = text.split_off(at);
-            text.truncate(text.trim_end_matches(' ').len());
-            text.push('\n');
-            text.extend(std::iter::repeat_n(' ', indent));
-            text.push_str(&rest);
-            column = indent + column - before;
-        }
-        text.push(c);
-        column += room;
-        if c == ' ' {
-            break_at = Some((text.len(), column));
+    let mut column = 0;
+    for word in line.split_inclusive(' ') {
+        for part in parts(word, width.saturating_sub(indent)) {
+            let spaced = shown_width(part);
+            let room = shown_width(part.trim_end_matches(' '));
+            if column > indent && column + room > width {
+                text.truncate(text.trim_end_matches(' ').len());
+                text.push('\n');
+                text.extend(std::iter::repeat_n(' ', indent));
+                column = indent;
+            }
+            text.push_str(part);
+            column += spaced;
         }
     }
     text
+}
+
+/// A word, whole where a line has room for it. Scripts that are written without spaces go on
+/// below after any of their signs.
+fn parts(word: &str, room: usize) -> Vec<&str> {
+    let spaceless = |c: char| {
+        matches!(c, '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
+            | '\u{ff00}'..='\u{ffef}')
+    };
+    if shown_width(word) <= room {
+        return vec![word];
+    }
+    word.split_inclusive(spaceless).collect()
+}
+
+/// Colours take no room, and signs that belong together may take less than the sum of them.
+fn shown_width(text: &str) -> usize {
+    anstream::adapter::strip_str(text).map(UnicodeWidthStr::width).sum()
 }
 
 /// A text as a page would show it, to measure it.
@@ -210,6 +230,8 @@ mod tests {
         assert_eq!(shown(Some(10), text), "  one two\n    three\n    four\n");
         assert_eq!(shown(Some(12), "日本語 日本語"), "  日本語\n    日本語\n");
         assert_eq!(shown(Some(4), "unbreakable"), "  unbreakable\n");
+        assert_eq!(shown(Some(10), "日本語日本語"), "  日本語日\n    本語\n");
+        assert_eq!(shown(Some(6), "👩‍💻 👩‍💻"), "  👩‍💻\n    👩‍💻\n");
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! What a plan came to, and why it is as it is.
 
 use milestone_domain::document::Risk;
-use milestone_domain::planning::estimates::said;
 use milestone_domain::planning::scope::{Scope, Size};
 use milestone_domain::planning::{Because, Chosen};
-use milestone_domain::views::milestone::TaskLine;
 use milestone_domain::views::plan::PlanView;
 
 use super::page::Page;
-use super::table::{Table, cell};
+use super::table::{Facts, Table, cell};
 use super::{style, words};
 
 /// How many tasks are shown before the rest is only counted.
@@ -37,12 +35,8 @@ pub fn plan(page: &mut Page, view: &PlanView) {
 }
 
 fn facts(page: &mut Page, view: &PlanView) {
-    let mut table = Table::new(&["", ""]);
-    let mut fact = |name: &str, value: String| {
-        if !value.is_empty() {
-            table.row(vec![cell(style::DIM, name), cell(style::PLAIN, value)]);
-        }
-    };
+    let mut facts = Facts::new();
+    let mut fact = |name: &str, value: String| facts.say(name, style::PLAIN, value);
     fact("scope", scope(&view.scope));
     fact("touches", touches(&view.scope));
     fact("template", template(view));
@@ -54,7 +48,7 @@ fn facts(page: &mut Page, view: &PlanView) {
     for (number, required) in requires(view).into_iter().enumerate() {
         fact(if number == 0 { "requires" } else { "" }, required);
     }
-    table.print(page);
+    facts.print(page);
 }
 
 fn quoted(words: &[String]) -> String {
@@ -111,7 +105,9 @@ fn work(view: &PlanView) -> String {
     let tasks = match (view.milestone.tasks.len(), view.effort.minutes()) {
         (0, _) => return String::new(),
         (tasks, 0) => words::count(tasks, "task"),
-        (tasks, _) => format!("about {} in {}", view.effort, words::count(tasks, "task")),
+        (tasks, _) => {
+            format!("about {} in {}", words::about(view.effort), words::count(tasks, "task"))
+        }
     };
     let edges = match view.edges {
         0 => String::new(),
@@ -129,7 +125,7 @@ fn finish(view: &PlanView) -> Vec<String> {
         return Vec::new();
     };
     let chance = forecast.milestones.first().and_then(|line| Some((line.due?, line.chance?)));
-    let chance = chance.map(|(due, chance)| format!("; {chance} % by its due date, {due}"));
+    let chance = chance.map(|(due, chance)| format!("; {chance}% by its due date, {due}"));
     let mut lines = vec![
         format!("{} (P50)  {} (P80)  {} (P95)", finish.p50, finish.p80, finish.p95),
         format!("{}{}", super::forecast::workers(forecast), chance.unwrap_or_default()),
@@ -177,20 +173,13 @@ fn tasks(page: &mut Page, view: &PlanView) {
         });
         table.row(vec![
             cell(style::ID, format!("{home}.{}", line.id.number)),
-            cell(style::PLAIN, estimate(line)),
+            cell(style::PLAIN, words::estimate(line.estimate)),
             cell(style::DIM, after(&before.collect::<Vec<_>>())),
             cell(style::PLAIN, &line.title),
         ]);
     }
     table.print(page);
-    let more = lines.len().saturating_sub(TASKS_SHOWN);
-    if more > 0 {
-        page.styled(style::DIM, format!("and {}", words::count(more, "more task"))).end();
-    }
-}
-
-fn estimate(line: &TaskLine) -> String {
-    line.estimate.map(|estimate| said(estimate).to_string()).unwrap_or_default()
+    words::more(page, lines.len(), TASKS_SHOWN);
 }
 
 fn after(before: &[String]) -> String {
@@ -238,14 +227,14 @@ fn risks(page: &mut Page, heading: &str, risks: &[Risk]) {
 
 fn next(page: &mut Page, view: &PlanView) {
     page.heading("Next");
-    let mut table = Table::new(&["", ""]);
+    let mut table = Table::new(&["", ""]).flowing();
     for advice in &view.next {
-        match &advice.command {
-            Some(command) => {
-                table.row(vec![cell(style::HINT, command), cell(style::PLAIN, &advice.text)]);
-            }
-            None => table.row(vec![cell(style::PLAIN, &advice.text)]),
+        if let Some(command) = &advice.command {
+            table.row(vec![cell(style::HINT, command), cell(style::PLAIN, &advice.text)]);
         }
     }
     table.print(page);
+    for advice in view.next.iter().filter(|advice| advice.command.is_none()) {
+        page.say(&advice.text).end();
+    }
 }

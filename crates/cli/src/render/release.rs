@@ -17,14 +17,14 @@ fn candidate(page: &mut Page, view: &Candidate) {
     let (tone, state) = if view.ready { (style::GOOD, "ready") } else { (style::BAD, "not ready") };
     let name = view.release.as_deref().unwrap_or("without a release");
     page.gap().styled(style::HEAD, name).say(": ").styled(tone, state).end();
-    let mut table = Table::new(&["", "", "", ""]);
+    let mut table = Table::new(&["", "", "", ""]).flowing();
     for part in &view.milestones {
         let tone = if part.ready { style::GOOD } else { style::WARN };
         table.row(vec![
             cell(style::ID, part.id),
             cell(style::PLAIN, format!("{}%", part.progress.percentage)),
-            cell(tone, missing(part)),
             cell(style::PLAIN, &part.title),
+            cell(tone, missing(part)),
         ]);
     }
     table.print(page);

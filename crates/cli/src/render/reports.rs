@@ -10,9 +10,9 @@ use milestone_domain::views::upcoming::{Due, Upcoming};
 use milestone_domain::views::waits::{Links, Waits};
 
 use super::chart::bars::bar;
-use super::dashboard::{LINES_MAX, more, pairs, path, velocity as said_velocity};
+use super::dashboard::{LINES_MAX, pairs, path, velocity as said_velocity};
 use super::page::Page;
-use super::table::{Table, cell};
+use super::table::{Facts, Table, cell};
 use super::{style, words};
 
 pub fn waits(page: &mut Page, view: &Waits, critical: &[Step]) {
@@ -34,7 +34,7 @@ pub fn waits(page: &mut Page, view: &Waits, critical: &[Step]) {
     }
     if !critical.is_empty() {
         page.heading("Critical path");
-        path(page, critical);
+        path(page, critical, LINES_MAX);
     }
     if !view.holding.is_empty() {
         page.heading("What holds up the most");
@@ -44,7 +44,7 @@ pub fn waits(page: &mut Page, view: &Waits, critical: &[Step]) {
             table.row(vec![
                 cell(style::ID, held.what.id),
                 cell(style::PLAIN, held.waiting),
-                cell(style::PLAIN, held.downstream),
+                cell(style::PLAIN, words::about(held.downstream)),
                 cell(style::PLAIN, format!("{}{mark}", title(&held.what))),
             ]);
         }
@@ -56,14 +56,11 @@ pub fn waits(page: &mut Page, view: &Waits, critical: &[Step]) {
         page.heading("What only a person can free");
         for stuck in &view.stuck {
             page.styled(style::ID, stuck.what.id).say("  ").say(title(&stuck.what)).end();
-            for reason in &stuck.reasons {
+            for reason in words::reasons(&stuck.reasons) {
                 page.say("  ").styled(style::DIM, reason).end();
             }
         }
-        let rest = view.stuck_total - view.stuck.len();
-        if rest > 0 {
-            page.styled(style::DIM, format!("and {rest} more")).end();
-        }
+        words::more(page, view.stuck_total, view.stuck.len());
     }
 }
 
@@ -101,10 +98,7 @@ pub fn upcoming(page: &mut Page, view: &Upcoming) {
     if view.due.is_empty() {
         page.say("Nothing.").end();
     } else {
-        due(page, &view.due, view.until);
-    }
-    if view.due_total > view.due.len() {
-        page.styled(style::DIM, format!("and {} more", view.due_total - view.due.len())).end();
+        due(page, &view.due, view.due_total, view.until);
     }
     page.heading("Ready next");
     if view.ready_next.is_empty() {
@@ -112,24 +106,20 @@ pub fn upcoming(page: &mut Page, view: &Upcoming) {
     }
     let mut table = Table::new(&["", "", "", ""]);
     for next in &view.ready_next {
-        let after: Vec<_> = next.after.iter().map(ToString::to_string).collect();
         table.row(vec![
             cell(style::ID, next.what.id),
             cell(style::PLAIN, next.start.map(|start| format!("from {start}")).unwrap_or_default()),
             cell(style::PLAIN, title(&next.what)),
-            cell(style::DIM, after.join("; ")),
+            cell(style::DIM, words::reasons(&next.after).join("; ")),
         ]);
     }
     table.print(page);
-    if view.ready_next_total > view.ready_next.len() {
-        let rest = view.ready_next_total - view.ready_next.len();
-        page.styled(style::DIM, format!("and {rest} more")).end();
-    }
+    words::more(page, view.ready_next_total, view.ready_next.len());
     next(page, "What is ready now: ", "milestone next");
 }
 
 /// Deadlines, each with when the plan reaches it.
-pub fn due(page: &mut Page, lines: &[Due], today: Date) {
+pub fn due(page: &mut Page, lines: &[Due], all: usize, today: Date) {
     let mut table = Table::new(&["", "", "", ""]);
     for line in lines.iter().take(LINES_MAX) {
         let late = line.finish.is_some_and(|finish| finish > line.due) || line.due < today;
@@ -142,7 +132,7 @@ pub fn due(page: &mut Page, lines: &[Due], today: Date) {
         ]);
     }
     table.print(page);
-    more(page, lines.len());
+    words::more(page, all, lines.len().min(LINES_MAX));
 }
 
 pub fn velocity(page: &mut Page, flow: &Flow) {
@@ -156,7 +146,7 @@ pub fn velocity(page: &mut Page, flow: &Flow) {
             cell(style::PLAIN, span.starts),
             cell(style::PLAIN, span.completed),
             cell(style::GOOD, bar(page.glyphs(), percent, 24)),
-            cell(style::DIM, span.work),
+            cell(style::DIM, words::about(span.work)),
         ]);
     }
     table.print(page);
@@ -168,43 +158,40 @@ pub fn velocity(page: &mut Page, flow: &Flow) {
 
 pub fn performance(page: &mut Page, flow: &Flow) {
     page.heading("Performance");
-    let mut table = Table::new(&["", ""]);
-    let mut fact = |name: &str, tone: Style, said: String| {
-        table.row(vec![cell(style::DIM, name), cell(tone, said)]);
-    };
-    fact("throughput", style::PLAIN, said_velocity(page.glyphs(), flow));
+    let mut facts = Facts::new();
+    facts.say("throughput", style::PLAIN, said_velocity(page.glyphs(), flow));
     let (tone, cycle) = match &flow.cycle {
         Known::Known { value } => (
             style::PLAIN,
             format!(
                 "half of the tasks take {} or less, four of five {} ({})",
-                value.median,
-                value.p80,
+                words::about(value.median),
+                words::about(value.p80),
                 words::count(value.tasks, "task")
             ),
         ),
         Known::TooLittle { have, needed } => too_little(*have, *needed),
     };
-    fact("cycle time", tone, cycle);
+    facts.say("cycle time", tone, cycle);
     let (tone, busy) = match &flow.busy {
         Known::Known { value } => {
-            (style::PLAIN, format!("somebody worked in {value} % of the working time"))
+            (style::PLAIN, format!("somebody worked in {value}% of the working time"))
         }
         Known::TooLittle { have, needed } => too_little(*have, *needed),
     };
-    fact("efficiency", tone, busy);
+    facts.say("efficiency", tone, busy);
     let (tone, accuracy) = match &flow.accuracy {
         Known::Known { value } => (
             if value.median_percent > 120 { style::WARN } else { style::PLAIN },
             format!(
-                "tasks take {} % of their estimates; {} of {} took no longer",
+                "tasks take {}% of their estimates; {} of {} took no longer",
                 value.median_percent, value.within, value.tasks
             ),
         ),
         Known::TooLittle { have, needed } => too_little(*have, *needed),
     };
-    fact("estimates", tone, accuracy);
-    table.print(page);
+    facts.say("estimates", tone, accuracy);
+    facts.print(page);
     if flow.measured == 0 {
         let text = "Time is measured between `milestone task start` (or `claim`) and `done`.";
         page.styled(style::DIM, text).end();
@@ -224,8 +211,8 @@ pub fn load(page: &mut Page, view: &Load) {
         table.row(vec![
             cell(style::PLAIN, &share.name),
             cell(tone, bar(page.glyphs(), share.percent, 10)),
-            cell(tone, format!("{} %", share.percent)),
-            cell(style::PLAIN, share.work),
+            cell(tone, format!("{}%", share.percent)),
+            cell(style::PLAIN, words::about(share.work)),
             cell(style::PLAIN, share.tasks),
             cell(style::ID, held.join(" ")),
         ]);
@@ -234,11 +221,11 @@ pub fn load(page: &mut Page, view: &Load) {
     if view.people.is_empty() {
         page.say("Nobody holds or is assigned anything.").end();
     }
-    more(page, view.people.len());
+    words::more(page, view.people.len(), LINES_MAX);
     if view.unassigned > 0 {
         page.say(words::count(view.unassigned, "task"))
             .say(if view.unassigned == 1 { " is" } else { " are" })
-            .say(format!(" nobody's yet: {} of work.", view.unassigned_work))
+            .say(format!(" nobody's yet: {} of work.", words::about(view.unassigned_work)))
             .end();
     }
     if !view.paths.is_empty() {
@@ -255,7 +242,7 @@ pub fn load(page: &mut Page, view: &Load) {
             ]);
         }
         table.print(page);
-        more(page, view.paths.len());
+        words::more(page, view.paths.len(), LINES_MAX);
     }
     let over = view.people.iter().find(|share| share.percent > 100);
     if let Some(share) = over {

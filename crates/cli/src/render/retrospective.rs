@@ -12,7 +12,7 @@ pub fn retrospective(page: &mut Page, view: &Retrospective) {
     if let Some(percent) = view.percent {
         page.say(words::count(view.measured, "task"))
             .say(format!(" measured: {} estimated, {} taken (", view.estimated, view.actual))
-            .styled(tone(percent), format!("{percent} %"))
+            .styled(tone(percent), format!("{percent}%"))
             .say(").")
             .end();
         tasks(page, view);
@@ -43,7 +43,7 @@ fn tasks(page: &mut Page, view: &Retrospective) {
             cell(style::DIM, task.kind.as_deref().unwrap_or_default()),
             cell(style::PLAIN, said(task.estimate.map(Estimate::expected))),
             cell(style::PLAIN, said(task.actual)),
-            cell(tone(percent), format!("{percent} %")),
+            cell(tone(percent), format!("{percent}%")),
             cell(style::PLAIN, &task.title),
         ]);
     }
@@ -61,7 +61,7 @@ fn lessons(page: &mut Page, heading: &str, lessons: &[String]) {
 }
 
 fn said(effort: Option<Effort>) -> String {
-    effort.map(|effort| effort.to_string()).unwrap_or_default()
+    effort.map(|effort| words::about(effort).to_string()).unwrap_or_default()
 }
 
 fn tone(percent: u32) -> Style {

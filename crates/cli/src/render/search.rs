@@ -6,7 +6,7 @@ use milestone_domain::search::{Excerpt, Field, Found, Hit, Mark, Unknown};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::page::{Page, clean};
-use super::style;
+use super::{style, words};
 
 /// Where there are no colours, «» stand around what was looked for.
 pub fn found(page: &mut Page, found: &Found, coloured: bool) {
@@ -16,11 +16,8 @@ pub fn found(page: &mut Page, found: &Found, coloured: bool) {
     for hit in &found.hits {
         line(page, hit, coloured);
     }
-    let more = found.total - found.hits.len();
-    if more > 0 {
-        page.styled(style::DIM, format!("{more} more; show them with --limit {}", found.total));
-        page.end();
-    }
+    let option = format!("--limit {}", found.total);
+    words::more_with(page, found.total, found.hits.len(), &option);
 }
 
 fn line(page: &mut Page, hit: &Hit, coloured: bool) {

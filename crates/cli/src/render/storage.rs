@@ -20,7 +20,7 @@ pub fn status(page: &mut Page, status: &StorageStatus) {
     for size in &facts.sizes {
         table.row(vec![
             cell(style::PLAIN, size.what),
-            cell(style::PLAIN, bytes(size.bytes)),
+            cell(style::PLAIN, words::bytes(size.bytes)),
             cell(style::DIM, words::count(size.files, "file")),
         ]);
     }
@@ -54,7 +54,7 @@ fn last_backup(page: &mut Page, status: &StorageStatus) {
         Some(backup) => {
             let at = backup.made_at.map(|at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
             page.say("Last backup: ").say(at.unwrap_or_default());
-            page.say(format!(", {}", bytes(backup.bytes))).end();
+            page.say(format!(", {}", words::bytes(backup.bytes))).end();
             page.say("  ").styled(style::ID, &backup.file).end();
         }
         None => {
@@ -69,7 +69,7 @@ pub fn contents(page: &mut Page, manifest: &Manifest) {
     page.say(words::count(manifest.documents("active"), "open milestone")).say(", ");
     page.say(words::count(manifest.documents("completed"), "archived milestone")).say(", ");
     page.say(words::count(manifest.files.len(), "file")).say(", ");
-    page.say(bytes(manifest.bytes())).end();
+    page.say(words::bytes(manifest.bytes())).end();
     for place in &manifest.left_out {
         page.styled(style::WARN, "Left out").say(", because it is no file: ").say(place).end();
     }
@@ -90,16 +90,4 @@ pub fn claims_ended(page: &mut Page, count: usize) {
             .say(" ended; whoever held one is refused now.")
             .end();
     }
-}
-
-fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 3] = ["KB", "MB", "GB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let (mut whole, mut unit) = (bytes, 0);
-    while whole >= 1_000_000 && unit + 1 < UNITS.len() {
-        (whole, unit) = (whole / 1000, unit + 1);
-    }
-    format!("{}.{} {}", whole / 1000, whole % 1000 / 100, UNITS[unit])
 }

@@ -1,23 +1,18 @@
 //! One task.
 
 use milestone_domain::document::Task;
-use milestone_domain::planning::estimates::said;
 use milestone_domain::views::ConditionState;
 use milestone_domain::views::When;
 use milestone_domain::views::task::{TaskSchedule, TaskView};
 
 use super::page::Page;
-use super::table::{Table, cell};
+use super::table::{Facts, Table, cell};
 use super::{style, words};
 
 pub fn task(page: &mut Page, view: &TaskView) {
     page.styled(style::ID, view.id).say("  ").styled(style::HEAD, &view.title).end();
-    let mut facts = Table::new(&["", ""]);
-    let mut fact = |name: &str, style, value: String| {
-        if !value.is_empty() {
-            facts.row(vec![cell(super::style::DIM, name), cell(style, value)]);
-        }
-    };
+    let mut facts = Facts::new();
+    let mut fact = |name: &str, style, value: String| facts.say(name, style, value);
     let (status_style, status) = words::task_status(view.status);
     fact("status", status_style, status);
     let (ready_style, ready) = words::readiness(&view.readiness, view.claim.as_ref());
@@ -49,7 +44,7 @@ fn own_facts(task: &Task) -> Vec<(&'static str, String)> {
     vec![
         ("reason", text(&task.reason)),
         ("assignee", text(&task.assignee)),
-        ("estimate", task.estimate.map(|e| said(e).to_string()).unwrap_or_default()),
+        ("estimate", words::estimate(task.estimate)),
         ("progress", task.progress.map(|p| format!("{p}%")).unwrap_or_default()),
         ("start", date(task.start)),
         ("due", date(task.due)),
@@ -101,7 +96,7 @@ pub fn when(page: &mut Page, when: &When) {
     if when.critical {
         page.styled(style::WARN, "critical: any delay moves the end of everything").end();
     } else {
-        page.say(when.slack).say(" of slack").end();
+        page.say(words::about(when.slack)).say(" of slack").end();
     }
 }
 

@@ -4,7 +4,7 @@ use milestone_domain::planning::template::{Each, Template};
 use milestone_domain::views::template::{AppliedView, TemplateLine, TemplateView};
 
 use super::page::Page;
-use super::table::{Table, cell};
+use super::table::{Facts, Table, cell};
 use super::{style, task, words};
 
 pub fn list(page: &mut Page, lines: &[TemplateLine]) {
@@ -14,7 +14,7 @@ pub fn list(page: &mut Page, lines: &[TemplateLine]) {
         table.row(vec![
             cell(style::ID, &line.name),
             cell(style::PLAIN, line.tasks),
-            cell(style::PLAIN, line.effort),
+            cell(style::PLAIN, words::about(line.effort)),
             cell(style::PLAIN, format!("{}{own}", line.about)),
         ]);
     }
@@ -46,19 +46,15 @@ pub fn template(page: &mut Page, view: &TemplateView) {
 
 fn facts(page: &mut Page, view: &TemplateView) {
     let template = &view.template;
-    let mut table = Table::new(&["", ""]);
-    let mut fact = |name: &str, value: String| {
-        if !value.is_empty() {
-            table.row(vec![cell(style::DIM, name), cell(style::PLAIN, value)]);
-        }
-    };
+    let mut facts = Facts::new();
+    let mut fact = |name: &str, value: String| facts.say(name, style::PLAIN, value);
     let usual = template.duration.map(|span| format!(", usually {} to {}", span.from, span.to));
-    fact("effort", format!("{}{}", view.effort, usual.unwrap_or_default()));
+    fact("effort", format!("{}{}", words::about(view.effort), usual.unwrap_or_default()));
     fact("category", template.category.clone().unwrap_or_default());
     fact("theme", template.theme.clone().unwrap_or_default());
-    let words: Vec<&str> = template.words.keys().map(String::as_str).collect();
-    fact("words", words.join(", "));
-    table.print(page);
+    let called_for: Vec<&str> = template.words.keys().map(String::as_str).collect();
+    fact("words", called_for.join(", "));
+    facts.print(page);
 }
 
 fn tasks(page: &mut Page, template: &Template) {

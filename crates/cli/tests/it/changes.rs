@@ -36,7 +36,8 @@ fn a_milestone_from_plan_to_archive() {
     assert!(early.stderr.contains("criteria without evidence: 1"), "{}", early.stderr);
     assert_eq!(project.ok(&["criterion", "met", "1", "1", "--evidence", "seen"]), "1\n");
     assert_eq!(project.ok(&["archive", "milestone-001"]), "milestone-001\n");
-    assert!(project.ok(&["list"]).contains("No milestones"));
+    assert!(project.ok(&["list"]).contains("Nothing is open; 1 milestone is filed away."));
+    assert!(project.ok(&["list", "--label", "x"]).contains("No open milestone matches;"));
     assert!(project.ok(&["list", "--archived"]).contains("completed (archived)"));
 }
 

@@ -14,6 +14,7 @@ mod environment;
 mod floors;
 mod gates;
 mod hints;
+mod hostile;
 mod integrate;
 mod plan;
 mod safety;

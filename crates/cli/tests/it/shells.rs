@@ -129,3 +129,15 @@ fn every_command_has_a_man_page() {
     assert_eq!(unknown.code, 2);
     assert!(unknown.stderr.contains("`milestone task` has no command `clam`"), "{unknown:?}");
 }
+
+#[test]
+fn help_is_found_where_people_look_for_it() {
+    let project = Environment::new();
+    for verb in [&[][..], &["plan"], &["task", "claim"]] {
+        let asked = project.ok(&[&["help"], verb].concat());
+        let flag = project.ok(&[verb, &["--help"]].concat());
+        assert_eq!(asked, flag, "{verb:?}");
+    }
+    assert_eq!(project.run(&["help", "nonsense"]).code, 2);
+    assert!(!project.ok(&["help"]).contains("\n  help"));
+}

@@ -278,7 +278,7 @@ fn how_it_is_kept() {
     // Sizes move with ids and times; what is said about them does not.
     let steady = |line: &str| match line.rsplit_once("  ") {
         Some((line, _)) if line.contains(" KB") || line.contains(" B") => {
-            line.rsplit_once("  ").map_or(line, |(line, _)| line).trim_end().to_owned()
+            line.trim_end().rsplit_once("  ").map_or(line, |(line, _)| line).trim_end().to_owned()
         }
         _ => line.to_owned(),
     };

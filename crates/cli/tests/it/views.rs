@@ -33,7 +33,7 @@ fn each_view_says_its_part_and_several_come_together() {
         (&["--conflicts"], &["both touch", "--requires"]),
         (&["--upcoming"], &["Ready next", "task-001-002", "milestone next"]),
         (&["--velocity", "--performance"], &["Velocity", "Performance", "5 measured tasks"]),
-        (&["--resources"], &["ben", "150 %", "src"]),
+        (&["--resources"], &["ben", "150%", "src"]),
         (&["--comprehensive"], &["Critical path", "Conflicts", "Load over"]),
     ];
     for (flags, parts) in cases {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Pace;
 use super::dashboard::{Dashboard, Line};
 use super::gates::GateState;
-use crate::status::MilestoneStatus;
+use crate::status::{MilestoneStatus, TaskStatus};
 
 /// How many lines of one sort; the rest is in the sections above them.
 const OF_ONE_SORT_MAX: usize = 5;
@@ -43,8 +43,9 @@ pub(super) fn advise(view: &Dashboard) -> Vec<Advice> {
     lines.extend(view.milestones.iter().filter_map(late).take(OF_ONE_SORT_MAX));
     lines.extend(view.milestones.iter().filter_map(finished).take(OF_ONE_SORT_MAX));
     lines.extend(view.blocked.iter().take(OF_ONE_SORT_MAX).map(|blocked| {
+        let is = if blocked.status == TaskStatus::Failed.word() { "has" } else { "is" };
         let text =
-            format!("{} is {}: clear the way, or decide without it", blocked.id, blocked.status);
+            format!("{} {is} {}: clear the way, or decide without it", blocked.id, blocked.status);
         advice(text, format!("milestone show {}", blocked.id))
     }));
     let unprovided = view.conditions.iter().filter(|open| open.condition.provided_by.is_empty());
@@ -70,7 +71,7 @@ fn late(line: &Line) -> Option<Advice> {
         }
         Pace::Behind { days } => match (line.row.due, line.chance) {
             (Some(due), Some(chance)) => format!(
-                "{id} is due {due} and will be done by then with {chance} %: \
+                "{id} is due {due}, with a chance of {chance}% to be done by then: \
                  start it first, do less, or move its date"
             ),
             _ => {

@@ -550,8 +550,9 @@ mod tests {
         let chance = line.chance.unwrap();
         assert!(chance < 50, "{chance}");
         let text = &view.advice[0].text;
-        let said =
-            format!("milestone-002 is due 2026-11-09 and will be done by then with {chance} %");
+        let said = format!(
+            "milestone-002 is due 2026-11-09, with a chance of {chance}% to be done by then"
+        );
         assert!(text.starts_with(&said), "{text}");
     }
 

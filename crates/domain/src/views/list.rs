@@ -32,6 +32,8 @@ pub struct List {
     pub milestones: Vec<Row>,
     /// How many there are, shown or not.
     pub total: usize,
+    /// How many archived ones were not looked at.
+    pub filed_away: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -65,7 +67,8 @@ pub fn list(snapshot: &Snapshot, filter: &Filter, today: Date) -> List {
     let plan = graph.plan(snapshot, today);
     let clock = Clock { calendar: &snapshot.settings.calendar, today };
     let milestones = rows(chosen.into_iter().take(shown), &board, plan.as_ref(), &clock);
-    List { milestones, total }
+    let filed_away = if filter.archived { 0 } else { snapshot.archived.len() };
+    List { milestones, total, filed_away }
 }
 
 pub(super) fn rows<'a>(
@@ -114,6 +117,12 @@ fn in_progress(outline: &Outline) -> u32 {
 }
 
 impl Filter {
+    /// Whether a milestone can be left out for what it is.
+    pub fn narrows(&self) -> bool {
+        let Self { statuses, text, labels, assignee, archived: _, limit: _ } = self;
+        !statuses.is_empty() || text.is_some() || !labels.is_empty() || assignee.is_some()
+    }
+
     fn takes(&self, outline: &Outline) -> bool {
         let wanted = self.text.as_deref().map(str::to_lowercase);
         (self.archived || !outline.archived)

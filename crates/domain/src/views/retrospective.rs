@@ -376,7 +376,7 @@ fn off(kind: &KindOutcome) -> Option<String> {
     (far && kind.tasks >= KIND_MIN).then(|| {
         let name = kind.kind.as_deref().unwrap_or("other");
         let (tasks, percent) = (kind.tasks, kind.percent);
-        format!("{name} tasks took {percent} % of their estimates ({tasks} tasks)")
+        format!("{name} tasks took {percent}% of their estimates ({tasks} tasks)")
     })
 }
 
@@ -468,7 +468,7 @@ mod tests {
         );
         assert_eq!(
             view.insights.recommendations,
-            ["test tasks took 200 % of their estimates (3 tasks)"]
+            ["test tasks took 200% of their estimates (3 tasks)"]
         );
     }
 
