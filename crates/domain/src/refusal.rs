@@ -227,7 +227,7 @@ impl Refusal {
 }
 
 fn reasons(reasons: &[Reason]) -> String {
-    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; it ")
+    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", and ")
 }
 
 fn list<T: std::fmt::Display>(items: &[T]) -> String {

@@ -121,9 +121,10 @@ fn summary(page: &mut Page, view: &Dashboard) {
         );
     }
     if let Some(scope) = view.scope.filter(|scope| scope.tasks_then != scope.tasks_now) {
-        let change = i64::from(scope.tasks_now) - i64::from(scope.tasks_then);
         let (then, now) = (scope.tasks_then, scope.tasks_now);
-        fact("scope", format!("{change:+} tasks since the work began ({then} then, {now} now)"));
+        let sign = if now > then { '+' } else { '-' };
+        let change = words::count(now.abs_diff(then) as usize, "task");
+        fact("scope", format!("{sign}{change} since the work began ({then} then, {now} now)"));
     }
     facts.print(page);
 }

@@ -12,7 +12,7 @@ pub fn list(page: &mut Page, list: &List, narrowed: bool) {
     if list.milestones.is_empty() {
         return nothing(page, list.filed_away, narrowed);
     }
-    let mut table = Table::new(&HEAD).sparing(&["READY", "TASKS", "PACE"]);
+    let mut table = Table::new(&HEAD).sparing(&["READY", "TASKS"]);
     list.milestones.iter().for_each(|line| table.row(row(line)));
     table.print(page);
     words::more_with(page, list.total, list.milestones.len(), "--all");

@@ -32,7 +32,7 @@ impl fmt::Display for Assumption {
                     (Reason::Milestone { status, .. }, Some(Node::Milestone(_))) => {
                         write!(f, ": {}", spoken(status.word()))?;
                     }
-                    _ => write!(f, ": {reason}")?,
+                    _ => write!(f, ": {}", reason.to_string().trim_end_matches('.'))?,
                 }
                 let again = matches!(reason, Reason::Failed { .. });
                 f.write_str(if again {
