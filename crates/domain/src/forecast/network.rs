@@ -363,9 +363,10 @@ fn left(known: &Known<'_>, id: TaskId, kind: Option<&str>, task: &TaskOutline) -
     }
 }
 
-/// The minutes of work since the task was begun, if it is being worked on.
+/// The minutes of work since the task was begun, if it is being worked on and never lay still.
 fn elapsed(known: &Known<'_>, task: &TaskOutline) -> f64 {
-    let begun = task.started_at.filter(|_| task.status == TaskStatus::InProgress);
+    let steady = task.status == TaskStatus::InProgress && !task.interrupted;
+    let begun = task.started_at.filter(|_| steady);
     begun.map_or(0.0, |begun| f64::from(known.snapshot.settings.worked(begun, known.now).minutes()))
 }
 
