@@ -204,7 +204,8 @@ impl App {
     }
 }
 
-fn open(root: Root) -> Result<Opened, Failure> {
+/// The project at a place, or the one that would be there.
+pub fn open(root: Root) -> Result<Opened, Failure> {
     let config = Config::load(&layers(Some(&root)))?;
     for warning in &config.warnings {
         crate::output::warn(warning);

@@ -133,10 +133,9 @@ pub enum Command {
         milestone: MilestoneId,
         closing: Box<Closing>,
     },
-    /// Gives a document whose id another one also has a new id; `tree` is what it said, and
-    /// `means` are those it refers to
-    /// that have no id of their own yet, and `referring` the documents whose references to the id
-    /// mean this one.
+    /// Gives a document whose id another one also has a new id. `tree` is what it said; `means` are
+    /// those it refers to that have no id of their own yet; `referring` are the documents whose
+    /// references to the id mean this one.
     Renumber {
         from: MilestoneId,
         uid: Uid,

@@ -136,7 +136,8 @@ fn dry_run(app: &App, proposal: &Proposal) -> Result<(), Failure> {
             (app.read(&scope)?, opened.project.context(app.actor()))
         }
         Err(Failure::Store(StoreError::NoProject { .. })) => {
-            (Snapshot::default(), new_project(app)?)
+            let opened = crate::app::open(app.place()?)?;
+            (Snapshot::default(), opened.project.context(app.actor()))
         }
         Err(other) => return Err(other),
     };
@@ -161,14 +162,6 @@ fn dry_run(app: &App, proposal: &Proposal) -> Result<(), Failure> {
     render::plan::plan(&mut page, &view);
     output::say(&page);
     Ok(())
-}
-
-fn new_project(app: &App) -> Result<Context, Failure> {
-    let root = app.place()?;
-    let config = milestone_store::config::Config::load(&crate::app::layers(None))?;
-    let files = files::Files::open(root.folder(), config.settings(), config.lock_wait());
-    let project = milestone_store::Project::new(Box::new(files), config.settings().zone);
-    Ok(project.context(app.actor()))
 }
 
 fn propose(app: &App, args: &PlanArgs) -> Result<Proposal, Failure> {
