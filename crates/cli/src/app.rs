@@ -160,7 +160,7 @@ impl App {
 
     pub fn actor(&self) -> &str {
         self.actor.get_or_init(|| {
-            let given = self.globals.actor.clone().filter(|name| !name.trim().is_empty());
+            let given = self.globals.actor.clone();
             let here =
                 || self.opened().map(|opened| opened.root.project.clone()).unwrap_or_default();
             given.unwrap_or_else(|| identity::default_actor(&here()))

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::commands::{
     archive, completions, condition, config, criterion, doctor, edit, gate, help, init, integrate,
     list, man, merge_driver, next, plan, schema, search, show, storage, task, template, update,
-    watch,
+    values, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -58,7 +58,8 @@ pub struct Globals {
         global = true,
         value_name = "NAME",
         env = "MILESTONE_ACTOR",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = values::actor
     )]
     pub actor: Option<String>,
     /// Act as if started in this folder

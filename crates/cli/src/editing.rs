@@ -212,6 +212,8 @@ pub fn amend_milestone(
         milestone.title = change.title.clone().unwrap_or_else(|| milestone.title.clone());
         if let Some(status) = change.status {
             milestone.status = status;
+            // Who goes on with what was filed away brings it back.
+            milestone.archived &= status.is_closed();
             milestone.reason.clone_from(&change.reason);
         }
         fields.apply(milestone);

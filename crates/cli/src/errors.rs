@@ -28,6 +28,11 @@ pub enum Failure {
     NothingReady {
         others: usize,
     },
+    /// Nothing belongs to it; these are the releases that there are.
+    NoRelease {
+        name: String,
+        known: Vec<String>,
+    },
     NoTemplate {
         name: String,
         nearest: Option<String>,
@@ -147,6 +152,15 @@ impl Failure {
                 next: format!("it is kept in {}; go on with it: `{again}`", kept.display()),
                 ..because.entry()
             },
+            Self::NoRelease { name, known } => Entry {
+                code: "no_release",
+                exit: Exit::NotFound,
+                message: format!("no milestone belongs to release {name}"),
+                next: match known.as_slice() {
+                    [] => "say which belong to it: `milestone update ID --release NAME`".into(),
+                    known => format!("there is {}", known.join(", ")),
+                },
+            },
             Self::NoTemplate { name, nearest } => Entry {
                 code: "no_template",
                 exit: Exit::NotFound,
@@ -205,7 +219,7 @@ impl Failure {
             Self::LeftToPerson { .. } => (
                 "left_to_person",
                 Exit::Failed,
-                "finish the merge, then `milestone doctor --fix` resolves what history explains"
+                "before you commit the merge, `milestone doctor --fix` resolves what history explains"
                     .into(),
             ),
             Self::Unhealthy { .. } => {
@@ -221,6 +235,7 @@ impl Failure {
             Self::Refused(_)
             | Self::Store(_)
             | Self::HeldUnderYourName(_)
+            | Self::NoRelease { .. }
             | Self::NoTemplate { .. }
             | Self::TemplateThere { .. }
             | Self::EditKept { .. } => return self.entry(),
@@ -272,6 +287,7 @@ impl Failure {
             Self::Refused(_)
             | Self::Store(_)
             | Self::HeldUnderYourName(_)
+            | Self::NoRelease { .. }
             | Self::NoTemplate { .. }
             | Self::TemplateThere { .. }
             | Self::EditKept { .. } => self.entry().message,

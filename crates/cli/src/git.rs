@@ -47,6 +47,11 @@ pub fn merge_base(file: &Path) -> Option<String> {
     run(folder, &["cat-file", "blob", &format!(":1:./{name}")]).ok()
 }
 
+/// Whether a merge of the project's files is begun and not ended.
+pub fn is_merging(folder: &Path) -> bool {
+    run(folder, &["ls-files", "--unmerged", "."]).is_ok_and(|unmerged| !unmerged.trim().is_empty())
+}
+
 /// Tells this clone's git how to merge documents. Nothing else of its configuration changes.
 pub fn set_merge_driver(folder: &Path) -> Result<(), Failure> {
     let settings = [

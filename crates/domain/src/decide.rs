@@ -161,7 +161,7 @@ impl Work<'_> {
             .iter()
             .find(|problem| problem.milestone == Some(id) && unwritable(problem.kind));
         if let Some(problem) = problem {
-            return Err(Refusal::Unreadable { milestone: id, message: problem.message.clone() });
+            return Err(Refusal::Unreadable { milestone: id, message: problem.placed() });
         }
         self.now.documents.get(&id).ok_or_else(|| self.unknown(Node::Milestone(id)))
     }

@@ -14,7 +14,7 @@ pub enum Refusal {
     UnknownCriterion { milestone: MilestoneId, number: u32, known: u32 },
     #[error("{milestone} has no phase {phase}: {}", phases_there_are(.known))]
     UnknownPhase { milestone: MilestoneId, phase: String, known: Vec<String> },
-    #[error("{path} is no field of {milestone}: {message}")]
+    #[error("{milestone}: {path}: {message}")]
     BadField { milestone: MilestoneId, path: String, message: String },
     #[error("{path} of {milestone} is written by the program only")]
     ProgramKey { milestone: MilestoneId, path: String },
@@ -160,8 +160,10 @@ impl Refusal {
             Self::Unknown { nearest: None, .. } => "see `milestone list`".into(),
             Self::UnknownCriterion { milestone, .. }
             | Self::UnknownPhase { milestone, .. }
-            | Self::BadField { milestone, .. }
             | Self::ProgramKey { milestone, .. } => format!("see `milestone show {milestone}`"),
+            Self::BadField { .. } => {
+                "see what each field may say: `milestone schema milestone`".into()
+            }
             Self::Empty { .. } => "say it in a few words".into(),
             Self::TooLong { .. } => "say it in fewer words, and the rest in a description".into(),
             Self::BadMove { next, .. } => next.clone(),
@@ -192,13 +194,8 @@ impl Refusal {
             Self::NotClosed { milestone } => {
                 format!("complete it first: `milestone update {milestone} --status completed`")
             }
-            Self::Held { seconds_left: Some(seconds), .. } => {
-                format!(
-                    "take other work (`milestone next`); this claim ends in {seconds} s unless renewed"
-                )
-            }
-            Self::Held { task, .. } => {
-                format!("take other work (`milestone next`), or see `milestone task log {task}`")
+            Self::Held { task, fence, seconds_left, .. } => {
+                other_work(*task, *fence, *seconds_left)
             }
             Self::StaleFence { task, .. } => {
                 format!("stop working on it; see who took over: `milestone task log {task}`")
@@ -222,6 +219,21 @@ impl Refusal {
             Self::DueBeforeStart { .. } => "move one of the two dates".into(),
             Self::NumbersUsedUp { .. } => "use another milestone for further work".into(),
             Self::Unreadable { .. } => "see what is wrong: `milestone doctor`".into(),
+        }
+    }
+}
+
+/// What to do about a task that somebody else has.
+fn other_work(task: TaskId, fence: Option<u64>, seconds_left: Option<u64>) -> String {
+    match (fence, seconds_left) {
+        (_, Some(seconds)) => format!(
+            "take other work (`milestone next`); this claim ends in {seconds} s unless renewed"
+        ),
+        (Some(_), None) => {
+            format!("the lease of that claim has ended; take over: `milestone task claim {task}`")
+        }
+        (None, None) => {
+            format!("take other work (`milestone next`), or see `milestone task log {task}`")
         }
     }
 }

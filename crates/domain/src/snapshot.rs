@@ -150,6 +150,15 @@ pub struct Problem {
     pub next: String,
 }
 
+impl Problem {
+    /// What is wrong, with its place in front, as compilers write it.
+    pub fn placed(&self) -> String {
+        let numbers = [self.line, self.column].into_iter().flatten();
+        let place = numbers.fold(self.file.clone(), |place, number| format!("{place}:{number}"));
+        format!("{place}: {}", self.message)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {

@@ -490,6 +490,7 @@ impl Project {
 
     fn renumber(&self, collided: Collided, actor: &str) -> std::result::Result<String, Error> {
         let Collided { milestone: from, uid, tree, text, means, referring } = collided;
+        let title = tree["title"].as_str().unwrap_or_default().to_owned();
         let tree = Box::new(tree);
         let command = Command::Renumber { from, uid, tree, means, referring: referring.clone() };
         let context = self.context(actor);
@@ -497,10 +498,10 @@ impl Project {
         let to = MilestoneId(snapshot.highest.map_or(1, |id| id.0 + 1));
         let text = text.as_deref().map(|text| (to, text));
         self.carry_out(&command, &context, text)?;
-        let mut said = format!("{from}: the other milestone of that name ({uid}) is now {to}");
+        let mut said = format!("{from}: the other milestone of that name, {title}, is now {to}");
         if !referring.is_empty() {
             let names: Vec<String> = referring.iter().map(ToString::to_string).collect();
-            let _ = write!(said, "; {} refer to it there", names.join(", "));
+            let _ = write!(said, "; references to it are corrected in {}", names.join(", "));
         }
         Ok(said)
     }

@@ -1,7 +1,7 @@
 //! `milestone doctor`: finds what is wrong, and mends what can be mended.
 
 use clap::Args;
-use milestone_domain::snapshot::Problem;
+use milestone_domain::snapshot::{Problem, ProblemKind};
 use milestone_store::Mending;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::errors::Failure;
 use crate::git;
 use crate::render;
+use crate::render::style;
 
 /// Look for anything that is not as it should be
 ///
@@ -45,7 +46,10 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
         false => Mending::default(),
     };
     let problems = app.check()?;
-    let examined = Examined { healthy: problems.is_empty(), mended, left, problems };
+    // A key that nobody knows stays, and is nobody's fault; it is named for who mistyped one.
+    let wrong = |problem: &&Problem| problem.kind != ProblemKind::UnknownKey;
+    let wrong = problems.iter().filter(wrong).count();
+    let examined = Examined { healthy: wrong == 0, mended, left, problems };
     app.out.show(&examined, |page| {
         for line in &examined.mended {
             page.say("Mended ").say(line).end();
@@ -53,14 +57,18 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
         for line in &examined.left {
             page.say("Left ").say(line).end();
         }
-        if examined.healthy {
+        if !examined.mended.is_empty() && git::is_merging(&folder) {
+            page.say("Git waits for you to end the merge: ");
+            page.styled(style::HINT, "git add .milestones && git commit").end();
+        }
+        if examined.healthy && examined.problems.is_empty() {
             page.say("Everything is as it should be.").end();
         }
         render::milestone::problems(page, &examined.problems);
     })?;
     // With --json the document has said it all.
-    match examined.problems.len() {
+    match wrong {
         0 => Ok(()),
-        count => Err(Failure::Unhealthy { problems: count }),
+        problems => Err(Failure::Unhealthy { problems }),
     }
 }

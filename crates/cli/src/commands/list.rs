@@ -7,6 +7,7 @@ use milestone_domain::snapshot::Scope;
 use milestone_domain::status::MilestoneStatus;
 use milestone_domain::views::list::{Filter, list};
 
+use super::values;
 use crate::app::{App, mention};
 use crate::errors::Failure;
 use crate::render;
@@ -38,7 +39,7 @@ pub struct ListArgs {
     #[arg(long)]
     archived: bool,
     /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = values::at_least_one)]
     limit: usize,
     /// However many there are
     #[arg(long, conflicts_with = "limit")]

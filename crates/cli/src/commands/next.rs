@@ -13,8 +13,9 @@ use crate::target::Target;
 
 /// Show what can be worked on now, best first, and why the rest waits
 ///
-/// Best is what is most urgent; then what has the most work waiting behind it; then what is due
-/// first. CHAIN is the longest chain of work from a task to the end of all that waits for it.
+/// Best is what is most urgent; then what has to begin for a due date that could be missed
+/// otherwise; then what has the most work waiting behind it; then what is due first.
+/// CHAIN is the longest chain of work from a task to the end of all that waits for it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -65,7 +65,7 @@ pub fn missing(snapshot: &Snapshot, node: Node) -> Failure {
         .iter()
         .find(|problem| problem.milestone == Some(home) && problem.kind == ProblemKind::Unreadable);
     if let Some(problem) = unreadable {
-        let message = problem.message.clone();
+        let message = problem.placed();
         return Failure::Refused(Refusal::Unreadable { milestone: home, message });
     }
     let nearest = match node {

@@ -25,6 +25,19 @@ pub fn estimate(text: &str) -> Result<Estimate, String> {
     }
 }
 
+/// Who asks. An agent whose name was not filled in must not act in its owner's.
+pub fn actor(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a name is missing; leave this out to act under your own".into()),
+        name if name.chars().any(char::is_control) => Err("write a name on one line".into()),
+        name => Ok(name.to_owned()),
+    }
+}
+
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "write a number from 1 on".into())
+}
+
 /// A condition's name: something that one can see and type again.
 pub fn condition(text: &str) -> Result<String, String> {
     let seen =

@@ -274,8 +274,23 @@ fn ready(app: &App, only: Option<MilestoneId>, release: &str) -> Result<(), Fail
     of_the_project(only, "--release-ready")?;
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
     let view = release_ready(&snapshot, named(release));
+    if let (true, Some(name)) = (view.releases.is_empty(), named(release)) {
+        known_release(app, name)?;
+    }
     app.out.show(&view, |page| render::release::ready(page, &view))?;
     if view.ready { Ok(()) } else { Err(Failure::NotReady) }
+}
+
+/// Whoever asks about a release that nothing belongs to has mistyped it: that is no "ready".
+fn known_release(app: &App, name: &str) -> Result<(), Failure> {
+    let snapshot = app.read(&Scope::All)?;
+    let releases = snapshot.outlines.values().filter_map(|outline| outline.release.as_deref());
+    let known: BTreeSet<&str> = releases.collect();
+    if known.contains(name) {
+        return Ok(());
+    }
+    let known = known.into_iter().map(str::to_owned).collect();
+    Err(Failure::NoRelease { name: name.to_owned(), known })
 }
 
 fn notes(app: &App, only: Option<MilestoneId>, release: &str) -> Result<(), Failure> {

@@ -109,6 +109,8 @@ fn own() -> Vec<Failure> {
         Failure::NoCurrent { candidates: vec![M, MilestoneId(2)] },
         Failure::NothingReady { others: 0 },
         Failure::NothingReady { others: 2 },
+        Failure::NoRelease { name: "1.O".into(), known: vec!["1.0".into()] },
+        Failure::NoRelease { name: "1.0".into(), known: vec![] },
         Failure::NoTemplate { name: "apy".into(), nearest: Some("api".into()) },
         Failure::NoTemplate { name: "nothing-like-it".into(), nearest: None },
         Failure::TemplateThere { name: "api".into() },

@@ -27,7 +27,7 @@ pub fn dashboard(page: &mut Page, view: &Dashboard) {
     summary(page, view);
     if !view.milestones.is_empty() {
         page.gap();
-        let mut table = Table::new(&HEAD).sparing(&["PACE", "TASKS", "READY", "DUE"]);
+        let mut table = Table::new(&HEAD).sparing(&["READY", "TASKS", "PACE", "ODDS"]);
         view.milestones.iter().for_each(|line| table.row(line_of(page.glyphs(), line)));
         table.print(page);
     }
@@ -180,6 +180,7 @@ fn critical_path(page: &mut Page, view: &Dashboard) {
     }
     page.heading("Critical path");
     path(page, &view.critical_path, STEPS_MAX);
+    words::more_with(page, view.critical_path.len(), STEPS_MAX, "--dependencies");
 }
 
 /// The first steps of a path, so many at most.
@@ -194,7 +195,6 @@ pub fn path(page: &mut Page, steps: &[Step], most: usize) {
         ]);
     }
     table.print(page);
-    words::more_with(page, steps.len(), most, "--dependencies");
 }
 
 fn held(page: &mut Page, heading: &str, tasks: &[HeldTask]) {

@@ -35,6 +35,7 @@ pub fn waits(page: &mut Page, view: &Waits, critical: &[Step]) {
     if !critical.is_empty() {
         page.heading("Critical path");
         path(page, critical, LINES_MAX);
+        words::more(page, critical.len(), LINES_MAX);
     }
     if !view.holding.is_empty() {
         page.heading("What holds up the most");

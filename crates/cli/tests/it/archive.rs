@@ -51,6 +51,7 @@ fn insights_are_what_the_history_shows() {
     project.ok(&["task", "block", "1.2", "--reason", "the provider changed its interface"]);
     project.ok(&["task", "unblock", "1.2"]);
     project.ok(&["task", "done", "1.2"]);
+    project.ok(&["task", "reopen", "1.2"]);
     project.ok(&["task", "start", "1.2"]);
     for task in ["1.1", "1.2"] {
         project.ok(&["task", "done", task]);

@@ -1,6 +1,6 @@
 //! Tasks: added, worked on, finished, moved and removed.
 
-use super::claim::{authorize, taken};
+use super::claim::{authorize, held, taken};
 use super::{Work, checked_reason, checked_text, milestone, references};
 use crate::command::Credential;
 use crate::document::Task;
@@ -69,9 +69,9 @@ fn already(task: &Task, to: TaskStatus, credential: Credential) -> bool {
 /// Nothing to do, unless "it is in progress" means that somebody else works on it.
 fn already_so(work: &Work<'_>, id: TaskId, to: TaskStatus) -> Result<(), Refusal> {
     let task = work.task(id)?;
-    match &task.started_by {
-        Some(by) if to == TaskStatus::InProgress && *by != work.context.actor => {
-            Err(taken(id, by.clone()))
+    match (&task.started_by, work.now.claims.get(&id)) {
+        (Some(by), claim) if to == TaskStatus::InProgress && *by != work.context.actor => {
+            Err(claim.map_or_else(|| taken(id, by.clone()), held))
         }
         _ => Ok(()),
     }
@@ -80,7 +80,8 @@ fn already_so(work: &Work<'_>, id: TaskId, to: TaskStatus) -> Result<(), Refusal
 /// Starting needs everything that readiness asks for, except that a failed task may be tried again.
 fn check_start(work: &Work<'_>, id: TaskId) -> Result<(), Refusal> {
     match Board::new(&work.now, work.context.today).readiness(id) {
-        Readiness::Ready { .. } | Readiness::Closed => Ok(()),
+        Readiness::Ready { .. } => Ok(()),
+        Readiness::Closed => Err(bad_move(id, work.task(id)?.status, TaskStatus::InProgress)),
         Readiness::Held { by } => Err(taken(id, by)),
         Readiness::Waiting { reasons } => {
             let waiting: Vec<_> =

@@ -129,7 +129,8 @@ impl Network {
         this
     }
 
-    /// Ranks work as `next` does: urgency, then the longest chain behind it, then the due date.
+    /// Ranks work as `next` does: urgency, then what must begin first for a due date that presses,
+    /// then the longest chain behind it, then the due date.
     fn ranked(&self, known: &Known<'_>, order: &[u32], number: &[u32]) -> Vec<u32> {
         let mut minutes = vec![0; number.len()];
         for (place, &node) in number.iter().enumerate() {
@@ -137,13 +138,21 @@ impl Network {
             minutes[place] = item.map_or(0, |item| self.expected(item));
         }
         let chains = downstream(known.graph.dag(), order, &minutes);
+        let plan = known.graph.plan(known.snapshot, known.today);
+        let pressing = plan.map(|plan| plan.pressing(known.snapshot, known.today));
+        let begin_by = |node: Node| match node {
+            Node::Task(id) => pressing.as_ref()?.get(&id).copied(),
+            Node::Milestone(_) => None,
+        };
         let mut keys: Vec<_> = number
             .iter()
             .zip(chains)
             .filter_map(|(&node, chain)| {
                 let item = self.nodes.get(at(node))?;
-                let (urgent, due) = pressing(known.snapshot, item.node);
-                Some((!item.held, urgent, Reverse(chain), due.is_none(), due, node))
+                let (urgent, due) = urgent_and_due(known.snapshot, item.node);
+                let begin_by = begin_by(item.node);
+                let pressed = (urgent, begin_by.is_none(), begin_by);
+                Some((!item.held, pressed, Reverse(chain), due.is_none(), due, node))
             })
             .collect();
         keys.sort_unstable();
@@ -256,7 +265,7 @@ fn is_open(snapshot: &Snapshot, place: Place) -> bool {
     open && task
 }
 
-fn pressing(snapshot: &Snapshot, node: Node) -> (Priority, Option<Date>) {
+fn urgent_and_due(snapshot: &Snapshot, node: Node) -> (Priority, Option<Date>) {
     let outline = snapshot.outline(node.milestone());
     let own = match node {
         Node::Task(id) => snapshot.task(id).zip(outline),

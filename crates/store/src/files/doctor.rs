@@ -174,24 +174,24 @@ fn mend_twice(disk: &Disk, id: MilestoneId, bases: Bases<'_>) -> Result<Option<S
     if uid.is_none() || uid != load::uid_of(&filed) {
         return Ok(None);
     }
-    let (counts, other) = match load::is_filed_away(disk, id, &worked_on)? {
+    let archived = load::is_filed_away(disk, id, &worked_on)?;
+    let ((counts, ours), (other, theirs)) = match archived {
         true => ((&completed, filed), (&active, worked_on)),
         false => ((&active, worked_on), (&completed, filed)),
     };
-    let (ours, theirs) =
-        (String::from_utf8_lossy(&counts.1), String::from_utf8_lossy(&other.1).into_owned());
-    let base = bases(&active);
-    let merged = base.as_ref().map(|base| merge::documents(base, &ours, &theirs));
-    let kept = keep(disk, id, "twice", &theirs)?;
-    let said = match merged {
-        Some(Merged::Text(text)) => {
-            disk.replace(counts.0, text.as_bytes())?;
-            "merged field by field into"
+    let [ours, theirs] = [ours, theirs].map(|text| String::from_utf8_lossy(&text).into_owned());
+    let sides = Sides { base: bases(&active), ours, theirs };
+    let resolved = resolve(disk, id, archived, &sides)?;
+    let kept = keep(disk, id, "twice", &sides.theirs)?;
+    let said = match resolved.or_else(|_| by_history(disk, id, archived, &sides)) {
+        Ok((text, said)) => {
+            disk.replace(counts, text.as_bytes())?;
+            said
         }
-        _ => "nothing was taken from it into",
+        Err(_) => "nothing was taken from it",
     };
-    disk.remove(other.0)?;
-    Ok(Some(format!("{}: {said} {}; its text is kept as {kept}", other.0, counts.0)))
+    disk.remove(other)?;
+    Ok(Some(format!("{other}: {said} into {counts}; its text is kept as {kept}")))
 }
 
 type Resolution = std::result::Result<(String, &'static str), String>;

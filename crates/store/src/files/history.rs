@@ -213,7 +213,10 @@ pub fn truncated(disk: &Disk, stream: Stream, own: &Own) -> Result<Option<Proble
     let message = "records that this clone wrote behind this line are not here; that is so after \
                    going back to an older commit, and otherwise they are lost";
     let kind = ProblemKind::BrokenHistory;
-    Ok(Some(problem(stream, &place, line, kind, message.to_owned())))
+    let next = "if you went back on purpose, nothing is wrong: this ends with the next change; \
+                otherwise look for them in another clone";
+    let next = next.to_owned();
+    Ok(Some(Problem { next, ..problem(stream, &place, line, kind, message.to_owned()) }))
 }
 
 /// Whole in its frame, and still not an event that this program knows.

@@ -402,6 +402,9 @@ pub fn overlay(disk: &Disk, applied: Option<&Applied>) -> Result<HashMap<Place, 
 /// Nobody opens a document, changes it by hand and saves it in less time.
 const BY_HAND_MILLIS: i64 = 10_000;
 
+/// An editor that saves this long after another save of the document was not overtaken by it.
+const AT_REST_MILLIS: i64 = 2_000;
+
 /// What a document recently was, as this program wrote or found it.
 #[derive(Debug, Default)]
 pub struct Versions {
@@ -416,6 +419,8 @@ pub struct Stood {
     pub text: String,
     /// What it says that was not accepted then: still to be taken in, whoever saves on top of it.
     pub pending: Vec<FieldChange>,
+    /// A person saved it, and a while before this save.
+    pub by_hand: bool,
     /// The program put it there too shortly before the save for its editor to have been opened on
     /// it; a script may have been.
     pub unseen: bool,
@@ -434,11 +439,20 @@ pub fn versions(disk: &Disk, place: &str, saved: &str) -> Result<Versions> {
             // the accepted one that it was made from.
             let found = write.before.as_ref().filter(|_| write.pending.is_empty());
             let found = found.and_then(|before| before.text.clone());
-            stood.extend(found.map(|text| Stood { text, pending: Vec::new(), unseen: false }));
+            // Of saves that come at once, the later one may have been opened before the earlier.
+            let at_rest = saved >= i128::from(record.at + AT_REST_MILLIS);
+            stood.extend(found.map(|text| Stood {
+                by_hand: at_rest && newest.as_ref().is_some_and(|newest| *newest != text),
+                text,
+                pending: Vec::new(),
+                unseen: false,
+            }));
             if !gave_way.contains(&(record.seq, write.place.clone())) {
                 let unseen = saved < i128::from(record.at + BY_HAND_MILLIS);
                 let pending = write.pending.clone();
-                stood.extend(write.after.clone().map(|text| Stood { text, pending, unseen }));
+                let by_hand = false;
+                let after = write.after.clone();
+                stood.extend(after.map(|text| Stood { text, pending, by_hand, unseen }));
             }
             newest.clone_from(&write.after);
         }

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use milestone_domain::apply::fold;
 use milestone_domain::change::FieldChange;
-use milestone_domain::document::Milestone;
+use milestone_domain::document::{CANONICAL_ORDER, Milestone, TASK_ORDER};
 use milestone_domain::event::{Event, Recorded, Stream};
-use milestone_domain::ids::{MilestoneId, Uid};
+use milestone_domain::ids::{MilestoneId, Uid, nearest};
 use milestone_domain::snapshot::{Outline, Problem, ProblemKind};
 use milestone_domain::status::MilestoneStatus;
 use serde_json::Value;
@@ -390,10 +390,22 @@ fn twice(id: MilestoneId, counts: &Found) -> Problem {
 fn unknown_keys(id: MilestoneId, file: &str, unknown: &[String]) -> Vec<Problem> {
     let next = "kept as it is; `milestone schema milestone` lists the keys that are known";
     let named = unknown.iter().map(|key| {
-        let message = format!("`{key}` is no key that this program knows");
+        let near = nearest_key(key).map(|near| format!("; did you mean `{near}`?"));
+        let near = near.unwrap_or_default();
+        let message = format!("`{key}` is no key that this program knows{near}");
         problem(id, file, ProblemKind::UnknownKey, message, next)
     });
     named.collect()
+}
+
+fn nearest_key(place: &str) -> Option<String> {
+    let steps: Vec<&str> = place.split('/').collect();
+    match steps.as_slice() {
+        [key] => nearest(*key, CANONICAL_ORDER.iter().copied()),
+        ["tasks", _, key] => nearest(*key, TASK_ORDER.iter().copied()),
+        _ => None,
+    }
+    .map(str::to_owned)
 }
 
 fn program_key(id: MilestoneId, file: &str, change: &FieldChange) -> Problem {

@@ -135,13 +135,45 @@ fn tree_of(text: &str, archived: bool) -> Option<Value> {
     text::read(text.as_bytes(), archived).ok().map(|said| said.milestone.tree())
 }
 
+/// How many lines of the one the other does not have.
+fn missing(one: &BTreeMap<&str, usize>, other: &BTreeMap<&str, usize>) -> usize {
+    let of = |line: &&str| other.get(*line).copied().unwrap_or(0);
+    one.iter().map(|(line, n)| n.saturating_sub(of(line))).sum()
+}
+
+/// The lines of which the one has more than the other.
+fn more<'l>(
+    one: &'l BTreeMap<&str, usize>,
+    other: &'l BTreeMap<&str, usize>,
+) -> impl Iterator<Item = &'l str> {
+    let of = |line: &str| other.get(line).copied().unwrap_or(0);
+    one.iter().filter(move |(line, n)| **n > of(line)).map(|(line, _)| *line)
+}
+
+/// The first version that the save's editor can have been opened on: whoever puts back what a
+/// person had replaced or taken out has seen that, and mends it.
+fn first_seen(texts: &[Stood], text: &str) -> usize {
+    let mine = lines(text);
+    let undone = |pair: &[Stood]| {
+        let [Stood { text: before, .. }, Stood { text: hand, by_hand: true, .. }] = pair else {
+            return false;
+        };
+        // The beginning of this very save, or of another one, took nothing out.
+        if text.starts_with(hand.as_str()) || before.starts_with(hand.as_str()) {
+            return false;
+        }
+        let (before, hand) = (lines(before), lines(hand));
+        let mut replaced = more(&before, &hand).peekable();
+        replaced.peek().is_some()
+            && replaced.all(|line| mine.contains_key(line))
+            && !more(&hand, &before).any(|line| mine.contains_key(line))
+    };
+    texts.windows(2).rposition(undone).map_or(0, |before| before + 1)
+}
+
 /// The text with the fewest other lines, and how many those are.
 fn nearest(texts: &[Stood], text: &str) -> Option<(usize, usize)> {
     let mine = lines(text);
-    let missing = |a: &BTreeMap<&str, usize>, b: &BTreeMap<&str, usize>| -> usize {
-        let of = |line: &&str| b.get(*line).copied().unwrap_or(0);
-        a.iter().map(|(line, n)| n.saturating_sub(of(line))).sum()
-    };
     let distances: Vec<(usize, usize)> = texts
         .iter()
         .map(|stood| {
@@ -151,12 +183,13 @@ fn nearest(texts: &[Stood], text: &str) -> Option<(usize, usize)> {
             (taken + missing(&mine, &theirs) + others, taken)
         })
         .collect();
-    let fewest = distances.iter().map(|(distance, _)| *distance).min()?;
+    let first = first_seen(texts, text);
+    let fewest = distances.iter().skip(first).map(|(distance, _)| *distance).min()?;
     let newest = texts.len() - 1;
     // Of equal ones the newest, unless the save is older than that: then the one from which it
     // took the least, so that nothing of a version that its editor never saw is taken back.
     let order = |at: usize| (at != newest, distances[at].1, std::cmp::Reverse(at));
-    let equal = (0..texts.len()).filter(|at| distances[*at].0 == fewest);
+    let equal = (first..texts.len()).filter(|at| distances[*at].0 == fewest);
     equal.min_by_key(|at| order(*at)).map(|at| (at, fewest))
 }
 
@@ -366,8 +399,9 @@ fn merged_text(
     };
     let texts = &versions.stood;
     let (at, distance) = nearest(texts, theirs)?;
-    // What is there already has all the lines.
-    if ours == theirs || late.is_none() && texts[at].text == ours {
+    // What is there already has all the lines; or somebody went back to what was there before, as
+    // an undo and a checkout do, and means that whole.
+    if ours == theirs || late.is_none() && (texts[at].text == ours || distance == 0) {
         return None;
     }
     // What a save was made from may be older than every text that is known, and a late one may be
@@ -423,7 +457,26 @@ mod tests {
         assert_eq!(made_from(&texts[..2], &renamed), Some(0));
     }
 
+    /// An editor that put a typing error there knows about it.
+    #[test]
+    fn whoever_mends_what_was_written_by_hand_has_seen_it() {
+        let opened = "id: milestone-001\ntitle: T\ntasks:\n  - id: task-001\n    estimate: 4h\n";
+        let mistyped = opened.replace("estimate", "estimte");
+        let noted = format!("{mistyped}    progress: 10\n");
+        let mut texts = [opened.to_owned(), mistyped, noted].map(seen);
+        let made_from = |texts: &[Stood], text: &str| nearest(texts, text).map(|(at, _)| at);
+        let mended = opened.replace("title: T", "title: New");
+        assert_eq!(made_from(&texts, &mended), Some(0));
+        texts[1].by_hand = true;
+        assert_eq!(made_from(&texts, &mended), Some(1));
+        // What another one added, and an old editor does not show, was not taken out by it.
+        let added = format!("{opened}labels: [x]\n");
+        let mut texts = [opened.to_owned(), added].map(seen);
+        texts[1].by_hand = true;
+        assert_eq!(made_from(&texts, &mended), Some(0));
+    }
+
     fn seen(text: String) -> Stood {
-        Stood { text, pending: Vec::new(), unseen: false }
+        Stood { text, pending: Vec::new(), by_hand: false, unseen: false }
     }
 }

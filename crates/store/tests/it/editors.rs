@@ -529,3 +529,32 @@ fn what_was_refused_together_with_an_error_counts_once_that_is_mended() {
     assert_eq!(snapshot.documents[&M1].labels, ["start", "by-hand"]);
     assert!(fs::read_to_string(&file).unwrap().contains("by-hand"));
 }
+
+/// A typing error in a key makes another key of it, which the program keeps until it is mended.
+#[test]
+fn a_mistyped_key_is_mended_by_hand() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    let file = temp.path().join("active/milestone-001.yaml");
+    let save = |text: &str| {
+        fs::write(&file, text).unwrap();
+        let snapshot = all(&project);
+        snapshot.documents[&M1].task(1).unwrap().estimate
+    };
+    let line = "    title: Part 1   # part 1\n";
+    let estimated = document().replace(line, &format!("{line}    estimate: 4h\n"));
+    assert!(save(&estimated).is_some());
+    let estimated = fs::read_to_string(&file).unwrap();
+    let mistyped = estimated.replace("estimate", "estimte");
+    assert_eq!(save(&mistyped), None);
+    // Taken back at once, as an undo does.
+    assert!(save(&estimated).is_some());
+    assert_eq!(fs::read_to_string(&file).unwrap(), estimated);
+    assert_eq!(save(&mistyped), None);
+    std::thread::sleep(Duration::from_millis(2_500));
+    // Mended together with something else.
+    let mended = estimated.replace("\"Login\"", "\"Log-in\"");
+    assert!(save(&mended).is_some());
+    assert_eq!(fs::read_to_string(&file).unwrap(), mended);
+    assert_eq!(all(&project).documents[&M1].title, "Log-in");
+}

@@ -317,6 +317,7 @@ fn refused_by_rules() -> Vec<Case> {
     let add = |draft| Command::AddTask { milestone: M1, draft: Box::new(draft) };
     vec![
         Case(p(), to(1, Failed), "bad_move"),
+        Case(given(p(), &[to(1, Completed)]), to(1, TaskStatus::InProgress), "bad_move"),
         Case(given(p(), &[to(1, Cancelled)]), to(1, Completed), "bad_move"),
         Case(p(), progress(10, <_>::default()), "bad_move"),
         Case(given(p(), &[to(1, Completed)]), claim(t(1)), "bad_move"),
@@ -409,7 +410,7 @@ fn what_lay_still_in_between_is_marked() {
     assert!(!interrupted(&[claim(t(1)), with(1, Completed, shown(1, 1))]));
     assert!(interrupted(&[to(1, InProgress), to(1, Blocked), to(1, Pending), to(1, InProgress)]));
     assert!(interrupted(&[to(1, InProgress), to(1, Blocked), to(1, Pending), to(1, Completed)]));
-    assert!(interrupted(&[to(1, InProgress), to(1, Completed), to(1, InProgress)]));
+    assert!(interrupted(&[to(1, InProgress), to(1, Completed), to(1, Pending), to(1, InProgress)]));
     let lapsed = lapsed(given(project(), &[claim(t(1))]));
     assert!(given(lapsed, &[claim(t(1))]).task(t(1)).is_some_and(|task| task.interrupted));
 }
