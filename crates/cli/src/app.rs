@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::{AttemptId, Event};
@@ -18,7 +17,7 @@ use milestone_store::files::Files;
 use milestone_store::templates::Templates;
 use milestone_store::{Error, Outcome, Project, StoreError};
 
-use crate::args::{Cli, Fencing, Globals};
+use crate::args::{Fencing, Globals, parse};
 use crate::commands;
 use crate::errors::{Exit, Failure};
 use crate::identity;
@@ -43,9 +42,10 @@ pub fn main() -> ExitCode {
         return answered;
     }
     std::panic::set_hook(Box::new(report_bug));
-    let cli = match Cli::try_parse() {
+    let line: Vec<OsString> = env::args_os().collect();
+    let cli = match parse(&line) {
         Ok(cli) => cli,
-        Err(error) => return refuse_arguments(&error),
+        Err(error) => return refuse_arguments(&line, &error),
     };
     let app = App {
         out: Output::new(cli.globals.json),
@@ -88,7 +88,7 @@ fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
 }
 
 /// What was typed is repeated in the message, so the message is made from cleaned arguments.
-fn refuse_arguments(error: &clap::Error) -> ExitCode {
+fn refuse_arguments(line: &[OsString], error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let _ = error.print();
         return Exit::Done.into();
@@ -106,9 +106,10 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
         Output::new(env::args_os().any(|arg| arg == "--json")).fail(&failure);
         return Exit::Usage.into();
     }
-    let cleaned = env::args_os().map(|arg| crate::render::page::clean(arg.to_string_lossy()));
+    let clean = |arg: &OsString| crate::render::page::clean(arg.to_string_lossy()).into();
+    let cleaned: Vec<OsString> = line.iter().map(clean).collect();
     let json = env::args_os().any(|arg| arg == "--json");
-    match Cli::try_parse_from(cleaned) {
+    match parse(&cleaned) {
         // Refused for what does not show, and for nothing else.
         Ok(_) => Output::new(json).fail(&Failure::usage(
             "an argument has characters that do not show",

@@ -1,9 +1,11 @@
 //! The command line as a whole; each command's own arguments stand beside it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use uuid::Uuid;
 
 use crate::commands::{
@@ -45,6 +47,24 @@ pub struct Cli {
     pub command: Verb,
 }
 
+/// Every command with all that it takes.
+pub fn whole() -> Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
+
+/// Reads a command line. What was not named is not made, which is most of the time that starting
+/// takes, unless there is something to be said about it.
+pub fn parse(line: &[OsString]) -> Result<Cli, clap::Error> {
+    match Cli::try_parse_from(line) {
+        Err(error) if error.kind() != ErrorKind::DisplayVersion => {
+            Cli::from_arg_matches(&whole().try_get_matches_from(line)?)
+        }
+        parsed => parsed,
+    }
+}
+
 /// What every command takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -79,6 +99,7 @@ pub struct Fencing {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Verb {
     Init(init::InitArgs),
     Plan(Box<plan::PlanArgs>),

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;
 use milestone_domain::ids::{MilestoneId, Reference, TaskId};
@@ -25,7 +25,7 @@ use milestone_store::discover;
 use milestone_store::files::Files;
 
 use crate::app;
-use crate::args::Cli;
+use crate::args::whole;
 use crate::errors::Exit;
 use crate::render::page::clean;
 use crate::target::Target;
@@ -47,7 +47,7 @@ pub fn answer() -> Option<ExitCode> {
     // Words come after `--`: what is before them is the shell's.
     let words: Vec<OsString> = env::args_os().skip_while(|word| word != "--").skip(1).collect();
     let here = Here { folder: chosen_folder(&words) };
-    let mut command = completing(Cli::command(), "", &Arc::new(here));
+    let mut command = completing(whole(), "", &Arc::new(here));
     command.build();
     let shells = Shells::builtins();
     let current = env::current_dir().ok();

@@ -1,9 +1,9 @@
 //! `milestone help VERB`: the same as `milestone VERB --help`, for those who look for it there.
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 
 use super::man::below;
-use crate::args::Cli;
+use crate::args::whole;
 use crate::errors::Failure;
 use crate::output;
 
@@ -16,9 +16,7 @@ pub struct HelpArgs {
 }
 
 pub fn run(args: &HelpArgs) -> Result<(), Failure> {
-    let mut command = Cli::command();
-    command.build();
-    let mut command = below(&command, &args.verb)?.clone();
+    let mut command = below(&whole(), &args.verb)?.clone();
     let help =
         if args.verb.is_empty() { command.render_help() } else { command.render_long_help() };
     output::styled(&help.ansi().to_string())

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, CommandFactory as _};
+use clap::{Args, Command};
 use clap_mangen::Man;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::args::Cli;
+use crate::args::whole;
 use crate::errors::Failure;
 use crate::output;
 
@@ -30,8 +30,7 @@ pub struct ManArgs {
 }
 
 pub fn run(app: &App, args: &ManArgs) -> Result<(), Failure> {
-    let mut command = Cli::command();
-    command.build();
+    let command = whole();
     match &args.out {
         Some(folder) => write(app, &command, folder),
         None => output::raw(&page(below(&command, &args.verb)?)),
