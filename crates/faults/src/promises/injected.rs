@@ -73,7 +73,9 @@ pub fn run(harness: &Harness) -> Report {
         let (scene, ask) = {
             let fixtures = fixtures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let fixture = &fixtures[*index];
-            if let (Fault::Full(_), Err(error)) = (fault, mounted(root)) {
+            if matches!(fault, Fault::Full(_))
+                && let Err(error) = mounted(root)
+            {
                 return (Outcome::new(0, vec![error]), None);
             }
             (fixture.scene.copied(root), fixture.ask.clone())
