@@ -153,3 +153,21 @@ fn schemas_are_json() {
         assert_eq!(schema["type"], "object", "{of}");
     }
 }
+
+#[test]
+fn who_asks_and_what_for_is_never_guessed() {
+    let project = Environment::new();
+    project.ok(&["plan", "Ship it", "--release", "1.0", "--task", "Do it"]);
+    for actor in ["", "  ", "two\nlines"] {
+        assert_eq!(project.run(&["task", "claim", "1.1", "--actor", actor]).code, 2, "{actor:?}");
+    }
+    assert_eq!(project.run(&["status", "--release-ready=1.O"]).code, 3);
+    assert_eq!(project.run(&["status", "--release-ready=1.0"]).code, 1);
+    project.ok(&["task", "done", "1.1"]);
+    assert_eq!(project.run(&["task", "start", "1.1"]).code, 5);
+    project.ok(&["status", "--release-ready=1.0"]);
+    project.ok(&["archive", "1"]);
+    project.ok(&["status", "--release-ready=1.0"]);
+    project.ok(&["update", "1", "--status", "in_progress"]);
+    assert!(project.document(1).exists());
+}

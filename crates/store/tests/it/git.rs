@@ -371,3 +371,26 @@ fn what_was_filed_away_by_force_stays_so() {
     assert_eq!(all(&one.project()).problems, []);
     assert!(all(&one.project()).documents[&M1].archived);
 }
+
+/// Once the merge is committed, git does not know any more what both sides began with.
+#[test]
+fn archived_on_one_branch_and_edited_in_another_and_committed() {
+    let temp = tempfile::tempdir().unwrap();
+    let (one, two) = two(temp.path());
+    (1..=6).for_each(|number| one.run(&done(number)));
+    one.run(&Command::Archive { milestone: M1, closing: Box::default() });
+    one.commit("archived");
+    let file = two.root().join("active/milestone-001.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}labels: [by-two]\n")).unwrap();
+    assert_eq!(all(&two.project()).problems, []);
+    two.commit("two");
+    two.try_git(&["pull", "-q", "--no-rebase", "--no-edit"]);
+    two.commit("merged");
+    let project = two.project();
+    project.mend(&|_| None, "ada").unwrap();
+    let snapshot = all(&project);
+    assert_eq!(snapshot.problems, []);
+    assert_eq!(snapshot.documents[&M1].labels, ["by-two"]);
+    assert!(snapshot.documents[&M1].archived);
+}
