@@ -84,7 +84,7 @@ pub fn system_health(app: &App) -> Result<(), Failure> {
 
 pub fn health_check(app: &App) -> Result<(), Failure> {
     let snapshot = read(app)?;
-    let health = health(app, &snapshot, &system(app, &snapshot)?)?;
+    let health = health(app, &snapshot, &system(app, &snapshot)?, &app.check()?)?;
     app.out.show(&health, |page| render::health::checks(page, &health))?;
     match health.checks.iter().filter(|check| check.state == State::Fail).count() {
         0 => Ok(()),
@@ -95,10 +95,11 @@ pub fn health_check(app: &App) -> Result<(), Failure> {
 pub fn diagnostics(app: &App) -> Result<(), Failure> {
     let snapshot = read(app)?;
     let system = system(app, &snapshot)?;
-    let health = health(app, &snapshot, &system)?;
+    let found = app.check()?;
+    let health = health(app, &snapshot, &system, &found)?;
     let mut problems = BTreeMap::new();
-    for problem in app.check()? {
-        *problems.entry(kind(&problem)).or_default() += 1;
+    for problem in &found {
+        *problems.entry(kind(problem)).or_default() += 1;
     }
     let open = snapshot.open().flat_map(|outline| &outline.tasks);
     let diagnostics = Diagnostics {
@@ -159,16 +160,20 @@ fn kilobytes(memory: &str, name: &str) -> Option<u64> {
 const DOCUMENTS: [ProblemKind; 3] =
     [ProblemKind::Unreadable, ProblemKind::MissingDocument, ProblemKind::ArchivedOpen];
 
-fn health(app: &App, snapshot: &Snapshot, system: &System) -> Result<Health, Failure> {
+fn health(
+    app: &App,
+    snapshot: &Snapshot,
+    system: &System,
+    problems: &[Problem],
+) -> Result<Health, Failure> {
     let opened = app.opened()?;
-    let problems = app.check()?;
     let mut checks = vec![
-        of(&problems, "documents", &DOCUMENTS),
-        of(&problems, "hand edits", &[ProblemKind::RefusedEdit, ProblemKind::ProgramKey]),
-        of(&problems, "history", &[ProblemKind::BrokenHistory, ProblemKind::NewerEvent]),
-        of(&problems, "ids", &[ProblemKind::Collision]),
-        of(&problems, "dependencies", &[ProblemKind::Graph]),
-        of(&problems, "store", &[ProblemKind::Other]),
+        of(problems, "documents", &DOCUMENTS),
+        of(problems, "hand edits", &[ProblemKind::RefusedEdit, ProblemKind::ProgramKey]),
+        of(problems, "history", &[ProblemKind::BrokenHistory, ProblemKind::NewerEvent]),
+        of(problems, "ids", &[ProblemKind::Collision]),
+        of(problems, "dependencies", &[ProblemKind::Graph]),
+        of(problems, "store", &[ProblemKind::Other]),
         settings(&opened.config),
         room("disk", system.disk_free, DISK_LOW, DISK_FULL),
         room("memory", system.memory_available, MEMORY_LOW, 0),

@@ -104,20 +104,25 @@ pub fn mend(disk: &Disk, bases: Bases<'_>) -> Result<Mending> {
     }
     done.extend(sweep_drafts(disk)?);
     for (folder, archived) in [("active", false), ("completed", true)] {
-        for name in disk.names(folder)? {
-            let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
-            match id.map(|id| mend_conflict(disk, id, archived, bases)).transpose()?.flatten() {
+        for id in named(disk, folder)? {
+            match mend_conflict(disk, id, archived, bases)? {
                 Some(Ok(said)) => done.push(said),
                 Some(Err(said)) => mending.left.push(said),
                 None => {}
             }
         }
     }
-    for name in disk.names("active")? {
-        let id = name.strip_suffix(".yaml").and_then(|name| name.parse::<MilestoneId>().ok());
-        done.extend(id.map(|id| mend_twice(disk, id, bases)).transpose()?.flatten());
+    for id in named(disk, "active")? {
+        done.extend(mend_twice(disk, id, bases)?);
     }
     Ok(mending)
+}
+
+/// The milestones that files of a folder are named after.
+fn named(disk: &Disk, folder: &str) -> Result<Vec<MilestoneId>> {
+    let names = disk.names(folder)?;
+    let ids = names.iter().filter_map(|name| name.strip_suffix(".yaml")?.parse().ok());
+    Ok(ids.collect())
 }
 
 fn sweep_drafts(disk: &Disk) -> Result<Vec<String>> {
