@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::change::FieldChange;
 use crate::command::Command;
-use crate::ids::{MilestoneId, Reference};
-use crate::snapshot::{Outline, Scope};
+use crate::ids::{MilestoneId, Node, Reference, TaskId};
+use crate::snapshot::{Outline, Part, Scope, Snapshot, Versions};
+use crate::status::TaskStatus;
 
 /// Pure and beside `decide`: a store never guesses what a rule will look at.
 pub fn needs(command: &Command) -> Scope {
@@ -51,6 +52,58 @@ pub fn needs(command: &Command) -> Scope {
             Scope::Graph(referring.iter().copied().chain([*from]).collect())
         }
     }
+}
+
+/// The parts of what was read whose change would make the answer to a command another one.
+///
+/// Most commands look at all they read. Those of workers look at their task and at what it waits
+/// for, so that many of them work in one milestone without disturbing one another.
+pub fn rests_on(command: &Command, snapshot: &Snapshot) -> Versions {
+    let task = match command {
+        Command::ChangeTask { task, .. }
+        | Command::Claim { task, .. }
+        | Command::Release { task, .. }
+        | Command::Progress { task, .. }
+        | Command::Note { task, .. } => *task,
+        _ => return chosen(snapshot, |part| part != Part::Resources),
+    };
+    let begins = match command {
+        Command::Claim { .. } => true,
+        Command::ChangeTask { to, .. } => *to == TaskStatus::InProgress,
+        _ => false,
+    };
+    let parts = parts_of_task(task, begins, snapshot);
+    chosen(snapshot, |part| parts.contains(&part))
+}
+
+fn chosen(snapshot: &Snapshot, choose: impl Fn(Part) -> bool) -> Versions {
+    let versions = snapshot.versions.iter().filter(|(part, _)| choose(**part));
+    versions.map(|(part, version)| (*part, version.clone())).collect()
+}
+
+fn parts_of_task(id: TaskId, begins: bool, snapshot: &Snapshot) -> BTreeSet<Part> {
+    let mut parts = BTreeSet::from([Part::Milestone(id.milestone), Part::Task(id)]);
+    let Some(outline) = snapshot.outline(id.milestone) else { return parts };
+    let Some(task) = outline.task(id.number) else { return parts };
+    for required in outline.requires.iter().chain(&task.requires) {
+        let node = required.node(id.milestone);
+        parts.insert(Part::Milestone(node.milestone()));
+        if let Node::Task(required) = node {
+            parts.insert(Part::Task(required));
+        }
+    }
+    // Whether an earlier phase is done is for all its tasks to say.
+    if !outline.phases.is_empty() {
+        let all = outline.tasks.iter().map(|task| TaskId::new(id.milestone, task.number));
+        parts.extend(all.map(Part::Task));
+    }
+    if outline.has_conditions() {
+        parts.insert(Part::Graph);
+    }
+    if begins && !task.resources.is_empty() {
+        parts.insert(Part::Resources);
+    }
+    parts
 }
 
 fn with(
@@ -103,6 +156,31 @@ mod tests {
 
     use super::*;
     use crate::change::Path;
+
+    #[test]
+    fn a_workers_command_rests_on_its_task_and_what_that_waits_for() {
+        let tree = json!({"id": "milestone-001", "title": "M", "tasks": [
+            {"id": "task-001", "title": "A"},
+            {"id": "task-002", "title": "B", "requires": ["task-001"], "resources": ["src"]},
+            {"id": "task-003", "title": "C"}]});
+        let home = MilestoneId(1);
+        let [a, b, c] = [1, 2, 3].map(|number| TaskId::new(home, number));
+        let mut snapshot = Snapshot::default();
+        snapshot.insert(serde_json::from_value(tree).unwrap());
+        let tasks = [a, b, c].map(Part::Task);
+        let read = [Part::Milestone(home), Part::Resources, Part::Graph].into_iter().chain(tasks);
+        snapshot.versions = read.map(|part| (part, "1".to_owned())).collect();
+        let rests = |command| rests_on(&command, &snapshot).into_keys().collect::<Vec<_>>();
+        let note = |task| Command::Note { task, text: "n".into(), credential: Default::default() };
+        assert_eq!(rests(note(a)), [Part::Milestone(home), Part::Task(a)]);
+        assert_eq!(rests(note(b)), [Part::Milestone(home), Part::Task(a), Part::Task(b)]);
+        let attempt = crate::event::AttemptId(uuid::Uuid::nil());
+        let claim = Command::Claim { task: b, attempt, lease_seconds: 60 };
+        let begun = [Part::Milestone(home), Part::Task(a), Part::Task(b), Part::Resources];
+        assert_eq!(rests(claim), begun);
+        let all = rests(Command::RemoveTask { task: a });
+        assert_eq!(all.len(), 5, "everything but what is being worked on: {all:?}");
+    }
 
     #[test]
     fn what_a_change_newly_requires_is_read() {

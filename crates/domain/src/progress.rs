@@ -1,13 +1,14 @@
 //! How far things are. There is one progress figure, and it is this one.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::document::{Milestone, Phase, ShownProgress, Task};
+use crate::document::{Milestone, ShownProgress};
+use crate::snapshot::{Outline, PhaseOutline, TaskOutline};
 use crate::status::TaskStatus;
 
 /// How far a milestone is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
     /// 100 only when everything is done: rounded down.
     pub percentage: u32,
@@ -17,10 +18,14 @@ pub struct Progress {
 
 impl Progress {
     pub fn of(milestone: &Milestone) -> Self {
-        let counted = || milestone.tasks.iter().filter(|task| task.status != TaskStatus::Cancelled);
+        Outline::of(milestone).progress
+    }
+
+    pub(crate) fn of_outline(outline: &Outline) -> Self {
+        let counted = || outline.tasks.iter().filter(|task| task.status != TaskStatus::Cancelled);
         let completed = counted().filter(|task| task.status == TaskStatus::Completed);
         Self {
-            percentage: percentage(milestone),
+            percentage: percentage(outline),
             tasks_completed: u32::try_from(completed.count()).unwrap_or(u32::MAX),
             tasks_total: u32::try_from(counted().count()).unwrap_or(u32::MAX),
         }
@@ -74,13 +79,13 @@ impl Share {
     }
 }
 
-fn percentage(milestone: &Milestone) -> u32 {
-    let weighted = milestone.phases.iter().any(|phase| phase.weight.is_some());
-    let share = if weighted { by_phases(milestone) } else { by_tasks(milestone.tasks.iter()) };
+fn percentage(outline: &Outline) -> u32 {
+    let weighted = outline.phases.iter().any(|phase| phase.weight.is_some());
+    let share = if weighted { by_phases(outline) } else { by_tasks(outline.tasks.iter()) };
     u32::try_from(share.percent()).unwrap_or(100)
 }
 
-fn by_tasks<'a>(tasks: impl Iterator<Item = &'a Task>) -> Share {
+fn by_tasks<'a>(tasks: impl Iterator<Item = &'a TaskOutline>) -> Share {
     tasks
         .filter(|task| task.status != TaskStatus::Cancelled)
         .fold(Share::default(), |share, task| {
@@ -88,49 +93,48 @@ fn by_tasks<'a>(tasks: impl Iterator<Item = &'a Task>) -> Share {
         })
 }
 
-fn task_percent(task: &Task) -> u32 {
+fn task_percent(task: &TaskOutline) -> u32 {
     match task.status {
         TaskStatus::Completed => 100,
-        TaskStatus::InProgress | TaskStatus::Blocked => task.progress.unwrap_or(0).min(99),
+        TaskStatus::InProgress | TaskStatus::Blocked => task.percent.min(99),
         TaskStatus::Pending | TaskStatus::Failed | TaskStatus::Cancelled => 0,
     }
 }
 
 /// Phases weigh what they say; tasks of no phase together weigh what is left of a hundred.
-fn by_phases(milestone: &Milestone) -> Share {
-    let said: u64 = milestone.phases.iter().map(weight).sum();
-    let phases = milestone.phases.iter().fold(Share::default(), |share, phase| {
-        share.add(weight(phase), phase_share(milestone, phase).percent())
+fn by_phases(outline: &Outline) -> Share {
+    let said: u64 = outline.phases.iter().map(weight).sum();
+    let phases = outline.phases.iter().fold(Share::default(), |share, phase| {
+        share.add(weight(phase), phase_share(outline, phase).percent())
     });
     let named =
-        |task: &&Task| milestone.phases.iter().any(|p| Some(&p.name) == task.phase.as_ref());
-    let loose = by_tasks(milestone.tasks.iter().filter(|task| !named(task)));
+        |task: &&TaskOutline| outline.phases.iter().any(|p| Some(&p.name) == task.phase.as_ref());
+    let loose = by_tasks(outline.tasks.iter().filter(|task| !named(task)));
     if loose.all == 0 {
         return phases;
     }
     phases.add(100_u64.saturating_sub(said).max(1), loose.percent())
 }
 
-fn weight(phase: &Phase) -> u64 {
+fn weight(phase: &PhaseOutline) -> u64 {
     u64::from(phase.weight.unwrap_or(0))
 }
 
 /// A phase is as far as its tasks; with none, as its checked-off activities.
-fn phase_share(milestone: &Milestone, phase: &Phase) -> Share {
-    let own = |task: &&Task| task.phase.as_ref() == Some(&phase.name);
-    let tasks = by_tasks(milestone.tasks.iter().filter(own));
+fn phase_share(outline: &Outline, phase: &PhaseOutline) -> Share {
+    let own = |task: &&TaskOutline| task.phase.as_ref() == Some(&phase.name);
+    let tasks = by_tasks(outline.tasks.iter().filter(own));
     if tasks.all > 0 {
         return tasks;
     }
-    phase
-        .activities
-        .iter()
-        .fold(Share::default(), |share, item| share.add(1, if item.done { 100 } else { 0 }))
+    let (done, all) = phase.activities;
+    Share { done: u64::from(done) * 100, all: u64::from(all) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Phase, Task};
     use crate::ids::MilestoneId;
 
     fn milestone(tasks: &[(TaskStatus, Option<u32>, Option<&str>)]) -> Milestone {

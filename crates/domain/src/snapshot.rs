@@ -33,9 +33,13 @@ pub enum Scope {
 /// A part of a project whose change makes a decision stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
+    /// A whole document; where tasks are kept by themselves, the document without them.
     Milestone(MilestoneId),
+    Task(TaskId),
     /// All edges, conditions and ids together.
     Graph,
+    /// Which files and folders are being worked on.
+    Resources,
 }
 
 /// What was read, in the store's own words for "unchanged".
@@ -225,7 +229,7 @@ pub struct Outline {
     /// How many risks are named, and the worst of them.
     pub risks: u32,
     pub worst_risk: Option<RiskOutline>,
-    pub progress: (u32, u32, u32),
+    pub progress: Progress,
     pub archived: bool,
 }
 
@@ -252,6 +256,7 @@ pub struct TaskOutline {
     pub start: Option<Date>,
     pub due: Option<Date>,
     pub estimate: Option<Estimate>,
+    pub weight: Option<u32>,
     /// Percent done, as far as anybody said.
     pub percent: u32,
     pub requires: Vec<Reference>,
@@ -279,6 +284,9 @@ pub struct PhaseOutline {
     /// Conditions that hold while it is approved; without approval, once the milestone is
     /// completed.
     pub provides: Vec<String>,
+    pub weight: Option<u32>,
+    /// How many of its activities are checked off, and how many there are.
+    pub activities: (u32, u32),
     pub tasks_open: u32,
     /// A task of it was completed after the decision.
     pub worked_on_since: bool,
@@ -286,16 +294,35 @@ pub struct PhaseOutline {
 
 impl PhaseOutline {
     pub fn of(milestone: &Milestone, phase: &Phase) -> Self {
-        let decided = milestone.gates.get(&phase.name).filter(|_| phase.approval).cloned();
-        let open = milestone.tasks_in(&phase.name).filter(|task| !task.status.is_closed());
-        let completed = milestone.tasks_in(&phase.name).filter_map(|task| task.completed_at).max();
+        let tasks: Vec<TaskOutline> =
+            milestone.tasks_in(&phase.name).map(TaskOutline::of).collect();
+        Self::without_tasks(milestone, phase).with_tasks(&tasks)
+    }
+
+    /// As far as the phase itself says it.
+    fn without_tasks(milestone: &Milestone, phase: &Phase) -> Self {
+        let done = phase.activities.iter().filter(|item| item.done).count();
         Self {
             name: phase.name.clone(),
             approval: phase.approval,
+            decided: milestone.gates.get(&phase.name).filter(|_| phase.approval).cloned(),
             provides: phase.provides.clone(),
-            tasks_open: u32::try_from(open.count()).unwrap_or(u32::MAX),
-            worked_on_since: decided.as_ref().is_some_and(|decided| completed > Some(decided.at)),
-            decided,
+            weight: phase.weight,
+            activities: (count(done), count(phase.activities.len())),
+            tasks_open: 0,
+            worked_on_since: false,
+        }
+    }
+
+    /// With what the tasks say about it.
+    fn with_tasks(self, tasks: &[TaskOutline]) -> Self {
+        let own = || tasks.iter().filter(|task| task.phase.as_ref() == Some(&self.name));
+        let completed = own().filter_map(|task| task.completed_at).max();
+        let decided = self.decided.as_ref();
+        Self {
+            tasks_open: count(own().filter(|task| !task.status.is_closed()).count()),
+            worked_on_since: decided.is_some_and(|decided| completed > Some(decided.at)),
+            ..self
         }
     }
 
@@ -310,9 +337,17 @@ impl PhaseOutline {
     }
 }
 
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 impl Outline {
     pub fn of(milestone: &Milestone) -> Self {
-        let Progress { percentage, tasks_completed, tasks_total } = Progress::of(milestone);
+        Self::without_tasks(milestone).with_tasks(milestone.tasks.iter().map(TaskOutline::of))
+    }
+
+    /// As far as the document says it beside its tasks.
+    pub fn without_tasks(milestone: &Milestone) -> Self {
         let met = milestone.criteria.iter().filter(|criterion| criterion.met.is_some()).count();
         let waiting = |external: &&External| external.status.word() == "waiting";
         let external = milestone.dependencies.external.iter().filter(waiting);
@@ -343,15 +378,28 @@ impl Outline {
             external: external.map(|external| external.name.clone()).collect(),
             provides: milestone.provides.iter().chain(promised(false)).cloned().collect(),
             delivered: promised(true).cloned().collect(),
-            phases: milestone.phases.iter().map(|p| PhaseOutline::of(milestone, p)).collect(),
-            tasks: milestone.tasks.iter().map(TaskOutline::of).collect(),
-            criteria_open: u32::try_from(milestone.criteria.len() - met).unwrap_or(u32::MAX),
-            criteria_met: u32::try_from(met).unwrap_or(u32::MAX),
-            risks: u32::try_from(milestone.risks.len()).unwrap_or(u32::MAX),
+            phases: milestone
+                .phases
+                .iter()
+                .map(|phase| PhaseOutline::without_tasks(milestone, phase))
+                .collect(),
+            tasks: Vec::new(),
+            criteria_open: count(milestone.criteria.len() - met),
+            criteria_met: count(met),
+            risks: count(milestone.risks.len()),
             worst_risk: RiskOutline::worst(&milestone.risks),
-            progress: (percentage, tasks_completed, tasks_total),
+            progress: Progress::default(),
             archived: milestone.archived,
         }
+    }
+
+    /// With these tasks, and with what follows from them.
+    #[must_use]
+    pub fn with_tasks(self, tasks: impl IntoIterator<Item = TaskOutline>) -> Self {
+        let tasks: Vec<TaskOutline> = tasks.into_iter().collect();
+        let phases = self.phases.into_iter().map(|phase| phase.with_tasks(&tasks)).collect();
+        let outline = Self { phases, tasks, ..self };
+        Self { progress: Progress::of_outline(&outline), ..outline }
     }
 
     /// Tasks mostly stand in the order of their numbers, so the obvious place is tried first.
@@ -397,11 +445,6 @@ impl Outline {
     pub fn is_finished(&self) -> bool {
         let tasks = self.tasks.iter().all(|task| task.status.is_closed());
         tasks && self.criteria_open == 0 && self.phases.iter().all(PhaseOutline::is_passed)
-    }
-
-    pub fn progress(&self) -> Progress {
-        let (percentage, tasks_completed, tasks_total) = self.progress;
-        Progress { percentage, tasks_completed, tasks_total }
     }
 
     /// Every node that it or one of its tasks waits for.
@@ -455,6 +498,7 @@ impl TaskOutline {
             start: task.start,
             due: task.due,
             estimate: task.estimate,
+            weight: task.weight,
             percent: task.progress.unwrap_or(0),
             requires: task.requires.clone(),
             conditions: task.conditions.clone(),

@@ -283,6 +283,9 @@ pub(crate) mod tests {
     use super::*;
     use crate::files::{Files, make};
     use crate::memory::Memory;
+    use crate::postgres::Postgres;
+    use crate::sql::Database;
+    use crate::sqlite::Sqlite;
     use milestone_domain::settings::Settings;
 
     impl Bench for Memory {
@@ -318,6 +321,56 @@ pub(crate) mod tests {
         Box::new(bench)
     }
 
+    struct InSqlite(tempfile::TempDir);
+
+    const PROJECT: &str = "00000000-0000-4000-8000-000000000001";
+
+    impl Bench for InSqlite {
+        fn open(&self) -> Box<dyn Store> {
+            let file = self.0.path().join("milestones.db");
+            let sqlite = Sqlite::open(&file, Duration::from_secs(20)).unwrap();
+            Box::new(Database::open(sqlite, PROJECT, Settings::default()).unwrap())
+        }
+
+        fn pass(&self, time: Duration) {
+            std::thread::sleep(time);
+        }
+    }
+
+    fn in_sqlite() -> Box<dyn Bench> {
+        let bench = InSqlite(tempfile::tempdir().unwrap());
+        let file = bench.0.path().join("milestones.db");
+        let sqlite = Sqlite::open(&file, Duration::from_secs(20)).unwrap();
+        Database::make(sqlite, PROJECT, Settings::default()).unwrap();
+        Box::new(bench)
+    }
+
+    /// Every project has the one database to share.
+    struct InPostgres(String);
+
+    fn connected() -> Postgres {
+        let url = std::env::var("MILESTONE_TEST_DATABASE_URL");
+        Postgres::open(&url.expect("no server: `scripts/with-postgres cargo nextest run`")).unwrap()
+    }
+
+    impl Bench for InPostgres {
+        fn open(&self) -> Box<dyn Store> {
+            Box::new(Database::open(connected(), &self.0, Settings::default()).unwrap())
+        }
+
+        fn pass(&self, time: Duration) {
+            std::thread::sleep(time);
+        }
+    }
+
+    fn in_postgres() -> Box<dyn Bench> {
+        let bench = InPostgres(Uuid::now_v7().to_string());
+        Database::make(connected(), &bench.0, Settings::default()).unwrap();
+        Box::new(bench)
+    }
+
+    crate::conformance!(sqlite, in_sqlite);
+    crate::conformance!(postgres, in_postgres);
     crate::conformance!(memory, in_memory);
     crate::conformance!(files, in_files);
 }

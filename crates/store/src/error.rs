@@ -40,6 +40,22 @@ pub enum StoreError {
     BadBackup { path: PathBuf, message: String },
     #[error("{} is there already, and is not written over", .path.display())]
     Exists { path: PathBuf },
+    #[error("{what}: {message}")]
+    Database { what: String, message: String },
+    /// What had begun on it is gone, and may be tried again on a new one.
+    #[error("no connection to {0}")]
+    ConnectionLost(String),
+    #[error("the database has no project {uuid}")]
+    NoSuchProject { uuid: String },
+    #[error("the database's schema is {schema}; this program knows {known} at most")]
+    NewerSchema { schema: i64, known: u32 },
+    #[error("the database was not made by this program: {message}")]
+    ForeignSchema { message: String },
+    #[error("a row of {table} cannot be read: {message}")]
+    BadRow { table: &'static str, message: String },
+    /// The project is kept elsewhere by now; whoever opens it again finds it there.
+    #[error("the project has moved to another store")]
+    Moved,
     /// The project has no place of its own at the moment.
     #[error("a restore was interrupted: the project as it was before is in {}", .aside.display())]
     RestoreInterrupted { aside: PathBuf },
@@ -89,19 +105,35 @@ impl StoreError {
             Self::BadBackup { .. } => "bad_backup",
             Self::Exists { .. } => "exists",
             Self::RestoreInterrupted { .. } => "restore_interrupted",
+            Self::Database { .. } => "database",
+            Self::ConnectionLost(_) => "connection_lost",
+            Self::NoSuchProject { .. } => "no_such_project",
+            Self::NewerSchema { .. } => "newer_schema",
+            Self::ForeignSchema { .. } => "foreign_schema",
+            Self::BadRow { .. } => "bad_row",
+            Self::Moved => "moved",
         }
     }
 
     pub fn class(&self) -> StoreErrorClass {
         match self {
-            Self::NoProject { .. } | Self::RestoreInterrupted { .. } => StoreErrorClass::NotFound,
-            Self::Busy { .. } | Self::BeingSaved { .. } | Self::Stale | Self::Gone => {
-                StoreErrorClass::Conflict
-            }
-            Self::Io { .. } | Self::OutcomeUnknown(_) | Self::ForeignOwner { .. } => {
-                StoreErrorClass::Unreachable
-            }
-            Self::Unreadable { .. }
+            Self::NoProject { .. }
+            | Self::RestoreInterrupted { .. }
+            | Self::NoSuchProject { .. } => StoreErrorClass::NotFound,
+            Self::Busy { .. }
+            | Self::BeingSaved { .. }
+            | Self::Stale
+            | Self::Gone
+            | Self::Moved => StoreErrorClass::Conflict,
+            Self::Io { .. }
+            | Self::OutcomeUnknown(_)
+            | Self::ForeignOwner { .. }
+            | Self::Database { .. }
+            | Self::ConnectionLost(_) => StoreErrorClass::Unreachable,
+            Self::NewerSchema { .. }
+            | Self::ForeignSchema { .. }
+            | Self::BadRow { .. }
+            | Self::Unreadable { .. }
             | Self::Corrupt { .. }
             | Self::Outside { .. }
             | Self::BadBackup { .. }
@@ -125,7 +157,23 @@ impl StoreError {
             Self::Corrupt { .. } => {
                 "see what is wrong, without changing anything: `milestone doctor`".into()
             }
-            Self::Stale => "nothing was changed; try again".into(),
+            Self::Stale | Self::Moved => "nothing was changed; try again".into(),
+            Self::Database { .. } | Self::ConnectionLost(_) => {
+                "nothing was changed; see whether the server runs and lets you in, then try again"
+                    .into()
+            }
+            Self::NoSuchProject { .. } => {
+                "see where this project is kept: `milestone storage status`".into()
+            }
+            Self::NewerSchema { .. } => {
+                "nothing was changed; use the newer version of milestone that wrote it".into()
+            }
+            Self::ForeignSchema { .. } => {
+                "nothing was changed; name another database, or another schema of this one".into()
+            }
+            Self::BadRow { .. } => {
+                "see what is wrong, without changing anything: `milestone doctor`".into()
+            }
             Self::OutcomeUnknown(_) => {
                 "look before you repeat it: `milestone show` says what is there".into()
             }

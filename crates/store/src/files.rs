@@ -3,7 +3,7 @@
 
 mod accepted;
 pub mod backup;
-mod boot;
+pub(crate) mod boot;
 mod cache;
 mod claims;
 pub(crate) mod disk;
@@ -108,7 +108,7 @@ impl Files {
         to: Option<&std::path::Path>,
         now: jiff::Timestamp,
     ) -> Result<(std::path::PathBuf, backup::Manifest)> {
-        let _turn = self.turn()?;
+        let _turn = self.turn(0)?;
         let to = match to {
             Some(to) => to.to_owned(),
             None => {
@@ -135,7 +135,7 @@ impl Files {
                 return result;
             }
         }
-        match self.turn() {
+        match self.turn(0) {
             Ok(_turn) => read(),
             // Where the lock cannot be had because nothing can be written, what the journal still
             // has to say is laid over what the files say.
@@ -511,7 +511,7 @@ impl Store for Files {
         self.undisturbed(|| self.read_scope(scope))
     }
 
-    fn turn(&self) -> Result<Box<dyn Turn + '_>> {
+    fn turn(&self, _: u32) -> Result<Box<dyn Turn + '_>> {
         if self.turns.get() == 0 {
             if self.disk.stamp("data")?.is_none() {
                 self.disk.make_folder("data")?;
@@ -533,7 +533,7 @@ impl Store for Files {
     }
 
     fn commit(&self, change: &Change) -> Result<()> {
-        let _turn = self.turn()?;
+        let _turn = self.turn(0)?;
         // An earlier change of this very turn may be in the journal and not in place.
         self.recovered()?;
         if follow::knows(&self.disk, change.id)? {
@@ -581,7 +581,7 @@ impl Store for Files {
     }
 
     fn accept(&self, noticed: &Noticed) -> Result<()> {
-        let _turn = self.turn()?;
+        let _turn = self.turn(0)?;
         if noticed.what == Difference::Stale {
             return self.write_over(noticed);
         }
@@ -608,7 +608,7 @@ impl Store for Files {
         credential: Credential,
         lease: Duration,
     ) -> Result<Option<Claim>> {
-        let _turn = self.turn()?;
+        let _turn = self.turn(0)?;
         let Some(mut kept) = claims::read(&self.disk, task)? else { return Ok(None) };
         let attempt = credential.attempt.is_none_or(|attempt| attempt == kept.attempt);
         let right = credential.fence == Some(kept.fence) && attempt;
@@ -661,7 +661,7 @@ impl Store for Files {
     }
 
     fn mend(&self, bases: Bases<'_>) -> Result<Mending> {
-        let _turn = self.turn()?;
+        let _turn = self.turn(0)?;
         doctor::mend(&self.disk, bases)
     }
 

@@ -14,10 +14,16 @@ pub mod merge;
 pub mod planted;
 #[cfg(all(test, feature = "planted-bugs"))]
 mod planted_tests;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod project;
 pub mod repository;
 #[cfg(any(test, feature = "conformance"))]
 pub mod simulation;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod templates;
 pub mod yaml;
 
@@ -26,13 +32,15 @@ use std::time::Duration;
 
 use milestone_domain::apply::apply;
 use milestone_domain::change::FieldChange;
-use milestone_domain::command::Credential;
+use milestone_domain::command::{Command, Credential};
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, TaskId, Uid};
+use milestone_domain::needs::rests_on;
 use milestone_domain::past::Trail;
 use milestone_domain::search::{Found, Query};
 use milestone_domain::snapshot::{Claim, Part, Problem, Scope, Snapshot, Versions};
+use milestone_domain::status::TaskStatus;
 
 pub use error::{Error, StoreError, StoreErrorClass};
 pub use project::{Outcome, Project, Renewed};
@@ -48,7 +56,10 @@ pub trait Store {
 
     /// Takes this process's turn to write, and holds it until the value is dropped. A command that
     /// has its turn before it reads is decided once, however many others are writing.
-    fn turn(&self) -> Result<Box<dyn Turn + '_>>;
+    ///
+    /// `tried` is how often the command was decided in vain: a store in which writers need not wait
+    /// for one another lets those queue that have lost a race.
+    fn turn(&self, tried: u32) -> Result<Box<dyn Turn + '_>>;
 
     /// Keeps all of a change, or nothing: [`StoreError::Stale`] if anything that it was decided
     /// on has changed. Committing the same change again does nothing.
@@ -168,12 +179,46 @@ pub struct Change {
     pub events: Vec<Recorded>,
     /// The documents that the events leave behind.
     pub documents: BTreeMap<MilestoneId, Milestone>,
+    /// What of them is not what it was, where that is known: a store that keeps tasks by
+    /// themselves writes those alone.
+    pub touched: BTreeMap<MilestoneId, Touched>,
     /// The versions of everything the decision was made from.
     pub reads: Versions,
     /// Texts that people wrote for documents, comments and all, where this change came from them.
     pub texts: BTreeMap<MilestoneId, String>,
     /// The late save that this takes in.
     pub late: Option<String>,
+}
+
+/// The parts of a document that a change makes anew.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Touched {
+    /// Anything beside its tasks, or which tasks there are.
+    pub document: bool,
+    pub tasks: BTreeSet<u32>,
+    pub removed: BTreeSet<u32>,
+}
+
+impl Touched {
+    pub fn all(milestone: &Milestone) -> Self {
+        let tasks = milestone.tasks.iter().map(|task| task.id.number).collect();
+        Self { document: true, tasks, removed: BTreeSet::new() }
+    }
+
+    fn between(before: Option<&Milestone>, after: &Milestone) -> Self {
+        let Some(before) = before else { return Self::all(after) };
+        let numbers = |milestone: &Milestone| -> Vec<u32> {
+            milestone.tasks.iter().map(|task| task.id.number).collect()
+        };
+        let (old, new) = (numbers(before), numbers(after));
+        let beside = |milestone: &Milestone| Milestone { tasks: Vec::new(), ..milestone.clone() };
+        let tasks = after.tasks.iter().filter(|task| before.task(task.id.number) != Some(*task));
+        Self {
+            document: old != new || beside(before) != beside(after),
+            tasks: tasks.map(|task| task.id.number).collect(),
+            removed: old.into_iter().filter(|number| !new.contains(number)).collect(),
+        }
+    }
 }
 
 /// What a change does to claims.
@@ -219,14 +264,24 @@ impl Change {
             let document = documents.remove(&id).or_else(|| snapshot.documents.get(&id).cloned());
             documents.extend(apply(document, recorded).map(|document| (id, document)));
         }
+        let touched = documents
+            .iter()
+            .map(|(id, after)| (*id, Touched::between(snapshot.documents.get(id), after)));
         Self {
             id,
             events,
+            touched: touched.collect(),
             documents,
             reads: snapshot.versions.clone(),
             texts: BTreeMap::new(),
             late: None,
         }
+    }
+
+    /// The same, resting on no more than what the command looked at.
+    pub fn of(snapshot: &Snapshot, command: &Command, id: ChangeId, events: Vec<Recorded>) -> Self {
+        let reads = rests_on(command, snapshot);
+        Self { reads, ..Self::new(snapshot, id, events) }
     }
 
     pub fn streams(&self) -> BTreeSet<Stream> {
@@ -256,6 +311,21 @@ impl Change {
             | Event::GateDecided { .. }
             | Event::GateReopened { .. }
             | Event::IdGivenUp { .. } => false,
+        })
+    }
+
+    /// Whether work begins on files or folders, so that whoever was about to begin on them must
+    /// look again.
+    pub fn takes_resources(&self) -> bool {
+        self.events.iter().any(|recorded| {
+            let Stream::Milestone(milestone) = recorded.stream else { return false };
+            let begun = match &recorded.event {
+                Event::TaskClaimed { task, .. } => task.number,
+                Event::TaskStatusChanged { task, to: TaskStatus::InProgress, .. } => task.number,
+                _ => return false,
+            };
+            let task = self.documents.get(&milestone).and_then(|m| m.task(begun));
+            task.is_some_and(|task| !task.resources.is_empty())
         })
     }
 
@@ -292,7 +362,7 @@ impl Change {
     pub fn reads_milestones(&self) -> impl Iterator<Item = (MilestoneId, &String)> {
         self.reads.iter().filter_map(|(part, version)| match part {
             Part::Milestone(id) => Some((*id, version)),
-            Part::Graph => None,
+            Part::Task(_) | Part::Graph | Part::Resources => None,
         })
     }
 }

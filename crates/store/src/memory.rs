@@ -166,6 +166,8 @@ impl Kept {
                 self.documents.get(&id).map(|document| document.version.to_string())
             }
             Part::Graph => Some(self.graph.to_string()),
+            // Documents are kept whole, and one change follows the other.
+            Part::Task(_) | Part::Resources => None,
         }
     }
 
@@ -242,7 +244,7 @@ impl Store for Memory {
         Ok(Reading { snapshot, noticed: Vec::new() })
     }
 
-    fn turn(&self) -> Result<Box<dyn Turn + '_>> {
+    fn turn(&self, _: u32) -> Result<Box<dyn Turn + '_>> {
         Ok(Box::new(NoTurn))
     }
 

@@ -131,7 +131,7 @@ impl Project {
         if reading.noticed.is_empty() {
             return Ok(reading.snapshot);
         }
-        match self.store.turn() {
+        match self.store.turn(0) {
             Ok(_turn) => self.settled(scope, actor, Some(reading)),
             // Where nothing can be written, what people changed can still be read.
             Err(StoreError::Io { .. }) => {
@@ -213,6 +213,7 @@ impl Project {
             }
             all.events.extend(change.events);
             all.documents.extend(change.documents);
+            all.touched.extend(change.touched);
             all.reads.insert(Part::Milestone(noticed.milestone), noticed.version.clone());
         }
         match self.store.commit(&all) {
@@ -256,7 +257,7 @@ impl Project {
 
     /// This process's turn to write, for who looks before deciding what to do.
     pub fn turn(&self) -> Result<Box<dyn Turn + '_>> {
-        self.store.turn()
+        self.store.turn(0)
     }
 
     /// Reads what the command needs, decides, and keeps what was decided.
@@ -302,7 +303,7 @@ impl Project {
         said: &Milestone,
         actor: &str,
     ) -> std::result::Result<Outcome, Error> {
-        let _turn = self.store.turn()?;
+        let _turn = self.store.turn(0)?;
         let snapshot = self.read_once(&Scope::Milestone(milestone), actor)?;
         if self.store.text(milestone)?.is_some_and(|now| now != base) {
             return Err(StoreError::Stale.into());
@@ -322,13 +323,13 @@ impl Project {
     ) -> std::result::Result<Outcome, Error> {
         for round in 0..TRIES_MAX {
             // Given up before every pause: who made this stale may be a person who is saving.
-            let turn = self.store.turn()?;
+            let turn = self.store.turn(round)?;
             let snapshot = self.read_once(&needs(command), &context.actor)?;
             let events = decide(&snapshot, command, context)?;
             if events.is_empty() && text.is_none() {
                 return Ok(Outcome { events, snapshot });
             }
-            let mut change = Change::new(&snapshot, context.change, events);
+            let mut change = Change::of(&snapshot, command, context.change, events);
             if let Some((id, text)) = text {
                 change.texts.insert(id, text.to_owned());
                 // Comments and layout are no events, and are kept all the same.
@@ -355,7 +356,7 @@ impl Project {
     }
 
     pub fn renew(&self, task: TaskId, credential: Credential, lease: Duration) -> Result<Renewed> {
-        let _turn = self.store.turn()?;
+        let _turn = self.store.turn(0)?;
         Ok(self.store.renew(task, credential, lease)?.map_or(Renewed::Lost, Renewed::Until))
     }
 
@@ -428,7 +429,7 @@ impl Project {
 
     /// Mends what can safely be mended, and says what was done. Doing it again does nothing.
     pub fn mend(&self, bases: Bases<'_>, actor: &str) -> std::result::Result<Mending, Error> {
-        let _turn = self.store.turn()?;
+        let _turn = self.store.turn(0)?;
         let mut mending = self.store.mend(bases)?;
         let done = &mut mending.done;
         let snapshot = self.read(&Scope::All, actor)?;

@@ -366,7 +366,7 @@ fn blocked(outline: &Outline, plan: Option<&Plan<'_, '_>>) -> Vec<Blocked> {
 
 fn overall<'a>(shown: impl Iterator<Item = &'a Outline>) -> Progress {
     let counted = shown.filter(|outline| outline.status != MilestoneStatus::Cancelled);
-    Progress::together(counted.map(Outline::progress))
+    Progress::together(counted.map(|outline| outline.progress))
 }
 
 /// What was left at the end of each of the last days.

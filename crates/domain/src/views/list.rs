@@ -90,7 +90,7 @@ pub(super) fn rows<'a>(
             labels: outline.labels.clone(),
             due: outline.due,
             pace: clock.pace(outline, plan),
-            progress: outline.progress(),
+            progress: outline.progress,
             ready: ready(board, outline),
             in_progress: in_progress(outline),
             critical: !over && window.is_some_and(|window| window.critical),

@@ -98,7 +98,7 @@ pub fn milestone(
         title: outline.title.clone(),
         status: outline.status,
         archived: outline.archived,
-        progress: outline.progress(),
+        progress: outline.progress,
         waits: if outline.status.is_closed() { vec![] } else { board.milestone_reasons(outline) },
         requires: Related::all(snapshot, &outline.requires, outline),
         conditions: conditions(&board, &outline.conditions),

@@ -66,7 +66,7 @@ fn part(outline: &Outline) -> Part {
         id: outline.id,
         title: outline.title.clone(),
         status: outline.status,
-        progress: outline.progress(),
+        progress: outline.progress,
         ready: outline.is_finished(),
         criteria_open: outline.criteria_open,
         gates: gates.map(|phase| phase.name.clone()).collect(),

@@ -55,7 +55,7 @@ pub fn restore(root: &Root, from: &Path, wait: Duration, now: Timestamp) -> Resu
     }
     let there = root.exists();
     let old = Files::open(root.folder(), Settings::default(), wait);
-    let turn = if there { Some(old.turn()?) } else { None };
+    let turn = if there { Some(old.turn(0)?) } else { None };
     sweep(&root.project)?;
     let (staged, manifest) = stage(root, from)?;
     if there {

@@ -119,7 +119,7 @@ fn a_change_that_could_not_be_put_in_place_is_not_overwritten_by_the_next_one() 
     let temp = tempfile::tempdir().unwrap();
     let project = planned(temp.path());
     let files = Files::open(temp.path().to_owned(), Settings::default(), Duration::from_secs(10));
-    let turn = files.turn().unwrap();
+    let turn = files.turn(0).unwrap();
     let commit = |text: &str| {
         let command = add(text);
         let snapshot = files.read(&needs(&command)).unwrap().snapshot;
@@ -147,7 +147,7 @@ fn a_lock_that_others_cannot_see_commits_nothing() {
     let temp = tempfile::tempdir().unwrap();
     let project = planned(temp.path());
     let files = Files::open(temp.path().to_owned(), Settings::default(), Duration::from_secs(10));
-    let turn = files.turn().unwrap();
+    let turn = files.turn(0).unwrap();
     let snapshot = files.read(&Scope::Milestone(M1)).unwrap().snapshot;
     fs::remove_dir_all(temp.path().join("data")).unwrap();
     let now = jiff::Timestamp::now();

@@ -143,7 +143,7 @@ impl Chart<'_, '_> {
             title: outline.title.clone(),
             stage: outline.status.into(),
             status: outline.status.word(),
-            percent: outline.progress().percentage,
+            percent: outline.progress.percentage,
             span,
             due: outline.due,
             late: late(span, outline.due),

@@ -300,7 +300,7 @@ impl Look<'_> {
         };
         let own = outline.conditions.iter();
         let waits = own.chain(outline.tasks.iter().flat_map(|task| &task.conditions)).collect();
-        (status.into(), status.word(), outline.progress().percentage, ready, waits)
+        (status.into(), status.word(), outline.progress.percentage, ready, waits)
     }
 
     fn task<'o>(&self, id: TaskId, task: &'o TaskOutline) -> Known<'o> {

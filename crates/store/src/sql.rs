@@ -1,0 +1,382 @@
+//! A project kept in a database. One implementation serves every kind of database there is: what
+//! differs between them stands behind [`Connection`].
+//!
+//! Tasks are kept by themselves and have versions of their own, so that many may work in one
+//! milestone at once; a document without its tasks is another row.
+
+mod commit;
+mod events;
+mod read;
+pub mod schema;
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use milestone_domain::command::Credential;
+use milestone_domain::event::Recorded;
+use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::past::Trail;
+use milestone_domain::search::{Query, Searchable, search};
+use milestone_domain::settings::Settings;
+use milestone_domain::snapshot::{Claim, Problem, Scope};
+
+use crate::error::StoreError;
+use crate::files::text;
+use crate::{
+    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Reading, Result,
+    Searched, Store, Turn,
+};
+
+/// How long a lost connection is sought again before that is an error.
+const RECONNECT_MAX: Duration = Duration::from_secs(5);
+const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A value that a statement is given.
+#[derive(Debug, Clone)]
+pub enum Value<'a> {
+    Int(i64),
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Self::Int(i64::from(number))
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Vec<u8>> for Value<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+/// The columns of a row that a statement answers; what is not there is empty.
+pub trait Columns {
+    fn int(&self, column: usize) -> Result<i64>;
+    fn text(&self, column: usize) -> Result<&str>;
+    fn bytes(&self, column: usize) -> Result<&[u8]>;
+
+    fn string(&self, column: usize) -> Result<String> {
+        Ok(self.text(column)?.to_owned())
+    }
+}
+
+/// The moment at which leases are judged.
+pub struct Now {
+    /// What tells the clock that is running from one that was started anew.
+    pub boot: String,
+    /// Milliseconds by that clock, in the database's own words.
+    pub millis: String,
+}
+
+/// One connection to a database, and what is special about its kind.
+///
+/// Parameters are written `$1`, `$2` and so on, and first appear in that order.
+pub trait Connection {
+    /// What the words of [`schema`] mean here: whole numbers and bytes.
+    fn types(&self) -> schema::Types;
+
+    fn each(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Answers how many rows it changed.
+    fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64>;
+
+    /// Several statements without parameters.
+    fn batch(&self, sql: &str) -> Result<()>;
+
+    /// Inserts many rows: `into` is `table (columns)`, `then` what comes after the values.
+    fn insert(&self, into: &str, rows: &[Vec<Value<'_>>], then: &str) -> Result<()>;
+
+    /// Begins to write. From here until the end of it, nobody moves the project elsewhere.
+    fn begin(&self, project: i64) -> Result<()>;
+
+    /// Waits until it is our turn among those that have lost a race, until the end of what began.
+    fn queue(&self, project: i64) -> Result<()>;
+
+    fn commit(&self) -> Result<()>;
+
+    /// Leaves everything as it was before it began.
+    fn roll_back(&self);
+
+    fn now(&self) -> Now;
+
+    /// What a query ends with whose rows nobody else may change, or may read in order to change
+    /// them, until the end of what began.
+    fn locking(&self, exclusively: bool) -> &'static str;
+
+    /// Events of this transaction's number and of later ones may still come in between.
+    fn horizon(&self, project: i64) -> Result<i64>;
+
+    /// Connects anew after the connection was lost; what had begun is gone.
+    fn reconnect(&self) -> Result<()>;
+}
+
+/// A project in a database, as one process sees it.
+pub struct Database<C> {
+    connection: C,
+    project: i64,
+    settings: Settings,
+    /// Whether something has begun and is neither kept nor given up.
+    begun: Cell<bool>,
+    turns: Cell<u32>,
+    epoch: RefCell<Option<String>>,
+}
+
+impl<C: Connection> Database<C> {
+    /// Makes a new, empty project in the database.
+    pub fn make(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
+        schema::migrate(&connection)?;
+        let epoch = uuid::Uuid::now_v7().to_string();
+        let sql = "INSERT INTO milestone_project (uuid, epoch, moved_to, given) \
+                   VALUES ($1, $2, '', '{}') ON CONFLICT (uuid) DO NOTHING";
+        connection.run(sql, &[uuid.into(), epoch.into()])?;
+        Self::find(connection, uuid, settings)
+    }
+
+    /// Opens a project that is there.
+    pub fn open(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
+        schema::check(&connection)?;
+        Self::find(connection, uuid, settings)
+    }
+
+    fn find(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
+        let mut project = None;
+        let sql = "SELECT id FROM milestone_project WHERE uuid = $1";
+        connection.each(sql, &[uuid.into()], &mut |row| {
+            project = Some(row.int(0)?);
+            Ok(())
+        })?;
+        let Some(project) = project else {
+            return Err(StoreError::NoSuchProject { uuid: uuid.to_owned() });
+        };
+        Ok(Self {
+            connection,
+            project,
+            settings,
+            begun: Cell::new(false),
+            turns: Cell::new(0),
+            epoch: RefCell::new(None),
+        })
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut read: impl FnMut(&dyn Columns) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut found = None;
+        self.connection.each(sql, values, &mut |row| {
+            found = Some(read(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn begin(&self) -> Result<()> {
+        if !self.begun.get() {
+            self.connection.begin(self.project)?;
+            self.begun.set(true);
+        }
+        Ok(())
+    }
+
+    fn roll_back(&self) {
+        if self.begun.replace(false) {
+            self.connection.roll_back();
+        }
+    }
+
+    /// Does something, again if the connection was lost: a server that was started anew is back
+    /// within seconds. What `work` does is safe to do twice.
+    fn connected<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+        let started = Instant::now();
+        loop {
+            match work() {
+                Err(StoreError::ConnectionLost(reason)) => self.connect_again(started, reason)?,
+                result => return result,
+            }
+        }
+    }
+
+    fn connect_again(&self, started: Instant, mut reason: String) -> Result<()> {
+        self.begun.set(false);
+        while started.elapsed() < RECONNECT_MAX {
+            std::thread::sleep(RECONNECT_PAUSE);
+            match self.connection.reconnect() {
+                Err(StoreError::ConnectionLost(again)) => reason = again,
+                result => return result,
+            }
+        }
+        Err(StoreError::ConnectionLost(reason))
+    }
+
+    /// Nothing is written to a project that has moved elsewhere.
+    fn check_seal(&self) -> Result<()> {
+        let sql = format!("SELECT moved_to FROM milestone_project WHERE id = {}", self.project);
+        match self.one(&sql, &[], |row| row.string(0))? {
+            Some(to) if to.is_empty() => Ok(()),
+            _ => Err(StoreError::Moved),
+        }
+    }
+
+    fn events_of(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
+        let sql = format!(
+            "SELECT body FROM milestone_event WHERE project = {} AND milestone = {} ORDER BY seq",
+            self.project, id.0
+        );
+        let mut events = Vec::new();
+        self.connection.each(&sql, &[], &mut |row| {
+            events.push(events::recorded(row.text(0)?)?);
+            Ok(())
+        })?;
+        Ok(events)
+    }
+
+    fn renew_once(
+        &self,
+        task: TaskId,
+        credential: Credential,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
+        self.begin()?;
+        let renewed = self.renewed(task, credential, lease);
+        match renewed {
+            Ok(Some(claim)) => {
+                self.begun.set(false);
+                self.connection.commit().map(|()| Some(claim))
+            }
+            other => {
+                self.roll_back();
+                other
+            }
+        }
+    }
+}
+
+/// Held while a command has its turn.
+struct DatabaseTurn<'a, C: Connection> {
+    database: &'a Database<C>,
+}
+
+impl<C: Connection> Turn for DatabaseTurn<'_, C> {}
+
+impl<C: Connection> Drop for DatabaseTurn<'_, C> {
+    fn drop(&mut self) {
+        let turns = self.database.turns.get() - 1;
+        self.database.turns.set(turns);
+        if turns == 0 {
+            self.database.roll_back();
+        }
+    }
+}
+
+impl<C: Connection> Store for Database<C> {
+    fn read(&self, scope: &Scope) -> Result<Reading> {
+        let snapshot = self.connected(|| self.read_scope(scope))?;
+        Ok(Reading { snapshot, noticed: Vec::new() })
+    }
+
+    fn turn(&self, tried: u32) -> Result<Box<dyn Turn + '_>> {
+        if tried > 0 && self.turns.get() == 0 {
+            self.connected(|| {
+                self.begin()?;
+                self.connection.queue(self.project)
+            })?;
+        }
+        self.turns.set(self.turns.get() + 1);
+        Ok(Box::new(DatabaseTurn { database: self }))
+    }
+
+    fn commit(&self, change: &Change) -> Result<()> {
+        self.connected(|| self.commit_once(change))
+    }
+
+    /// Nobody edits what is in a database by hand.
+    fn accept(&self, _: &Noticed) -> Result<()> {
+        Ok(())
+    }
+
+    fn renew(
+        &self,
+        task: TaskId,
+        credential: Credential,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
+        self.connected(|| self.renew_once(task, credential, lease))
+    }
+
+    fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page> {
+        self.connected(|| self.page(after, filter, limit))
+    }
+
+    fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
+        self.connected(|| self.events_of(id))
+    }
+
+    fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>> {
+        let trail = |id: &MilestoneId| Ok((*id, Trail::of(&self.history(*id)?)));
+        ids.iter().map(trail).collect()
+    }
+
+    fn search(&self, query: &Query) -> Result<Searched> {
+        let documents = self.read(&Scope::All)?.snapshot.documents;
+        let searchable = documents
+            .values()
+            .map(|document| Ok(Searchable::of(document, &self.history(document.id)?)));
+        let searchable: Vec<Searchable<'_>> = searchable.collect::<Result<_>>()?;
+        Ok(Searched { found: search(query, &searchable), ..Searched::default() })
+    }
+
+    fn text(&self, id: MilestoneId) -> Result<Option<String>> {
+        let snapshot = self.read(&Scope::Graph(BTreeSet::from([id])))?.snapshot;
+        let Some(document) = snapshot.documents.get(&id) else { return Ok(None) };
+        let sql = format!(
+            "SELECT text FROM milestone_document WHERE project = {} AND id = {}",
+            self.project, id.0
+        );
+        let kept = self.connected(|| self.one(&sql, &[], |row| row.string(0)))?;
+        match kept.filter(|text| !text.is_empty()) {
+            Some(kept) => text::saying(&id.file_name(), &kept, document).map(Some),
+            None => Ok(Some(text::write(document, self.settings.document_progress))),
+        }
+    }
+
+    fn check(&self) -> Result<Vec<Problem>> {
+        Ok(Vec::new())
+    }
+
+    fn mend(&self, _: Bases<'_>) -> Result<Mending> {
+        Ok(Mending::default())
+    }
+
+    fn collisions(&self) -> Result<Vec<Collided>> {
+        Ok(Vec::new())
+    }
+}

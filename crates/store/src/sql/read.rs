@@ -1,0 +1,338 @@
+//! Reading what a scope asks for, in one statement, so that it is all of one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use milestone_domain::document::{Milestone, Task};
+use milestone_domain::event::AttemptId;
+use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::snapshot::{
+    Claim, ConditionSetBy, Outline, Part, Scope, Snapshot, TaskOutline,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Columns, Connection, Database};
+use crate::Result;
+use crate::error::StoreError;
+
+/// The first byte of an outline as it is kept: one of another form is made anew from its document.
+const FORM: u8 = 1;
+
+/// What is read: which documents, and of which of them everything.
+struct Wanted {
+    /// A condition on `archived` and `id`.
+    documents: String,
+    /// The same on tasks, by `archived` and `milestone`.
+    tasks: String,
+    /// Those of which the bodies are read.
+    bodies: BTreeSet<MilestoneId>,
+    all_bodies: bool,
+    /// Whether versions of those without a body are wanted, too.
+    versions: bool,
+    /// Whether the ids of everything that is filed away are wanted.
+    archived: bool,
+}
+
+/// What came back, before it is put together.
+#[derive(Default)]
+struct Found {
+    documents: BTreeMap<MilestoneId, FoundDocument>,
+    tasks: BTreeMap<MilestoneId, BTreeMap<u32, FoundTask>>,
+    snapshot: Snapshot,
+    graph: i64,
+    resources: i64,
+    now: i64,
+    /// Something was kept in a form that this program does not read.
+    other_form: bool,
+}
+
+struct FoundDocument {
+    version: i64,
+    archived: bool,
+    order: Vec<u32>,
+    document: Option<Milestone>,
+    outline: Option<Outline>,
+}
+
+struct FoundTask {
+    version: i64,
+    document: Option<Task>,
+    outline: Option<TaskOutline>,
+}
+
+impl<C: Connection> Database<C> {
+    pub(super) fn read_scope(&self, scope: &Scope) -> Result<Snapshot> {
+        match scope {
+            Scope::Milestone(id) => {
+                let snapshot = self.select(&one(self.project, *id))?;
+                match snapshot.outline(*id) {
+                    // Nobody by that id: whoever asks wants to know which one is near.
+                    None => self.select(&graph(self.project, &BTreeSet::new(), 0)),
+                    Some(outline) if outline.has_conditions() => {
+                        self.select(&graph(self.project, &BTreeSet::from([*id]), 0))
+                    }
+                    Some(_) => Ok(snapshot),
+                }
+            }
+            Scope::Graph(ids) => self.select(&graph(self.project, ids, 0)),
+            Scope::Past(closed) => self.select(&graph(self.project, &BTreeSet::new(), *closed)),
+            Scope::All => self.select(&Wanted {
+                documents: "1 = 1".into(),
+                tasks: "1 = 1".into(),
+                bodies: BTreeSet::new(),
+                all_bodies: true,
+                versions: true,
+                archived: true,
+            }),
+        }
+    }
+
+    fn select(&self, wanted: &Wanted) -> Result<Snapshot> {
+        let mut found = self.found(wanted)?;
+        if found.other_form {
+            found = self.found(&Wanted {
+                documents: wanted.documents.clone(),
+                tasks: wanted.tasks.clone(),
+                bodies: wanted.bodies.clone(),
+                all_bodies: true,
+                ..*wanted
+            })?;
+        }
+        let mut snapshot = self.put_together(found, wanted);
+        snapshot.settings = self.settings.clone();
+        Ok(snapshot)
+    }
+
+    fn found(&self, wanted: &Wanted) -> Result<Found> {
+        let now = self.connection.now();
+        let mut found = Found::default();
+        self.connection
+            .each(&self.sql(wanted, &now.millis), &[], &mut |row| found.take(row, &now.boot))?;
+        let now = found.now;
+        for claim in found.snapshot.claims.values_mut() {
+            let left = claim.seconds_left.unwrap_or(0).saturating_sub(now.unsigned_abs());
+            claim.seconds_left = (left > 0).then(|| left.div_ceil(1000));
+        }
+        Ok(found)
+    }
+
+    fn sql(&self, wanted: &Wanted, now: &str) -> String {
+        let project = self.project;
+        let Wanted { documents, tasks, .. } = wanted;
+        let bodies = |key: &str| match (wanted.all_bodies, wanted.bodies.is_empty()) {
+            (true, _) => "1 = 1".to_owned(),
+            (false, true) => "1 = 0".to_owned(),
+            (false, false) => format!("{key} IN ({})", listed(&wanted.bodies)),
+        };
+        let (document, task) = (bodies("id"), bodies("milestone"));
+        let archived = match wanted.archived {
+            true => format!(
+                " UNION ALL SELECT 6, id, 0, 0, '', '', NULL, 0 FROM milestone_document \
+                 WHERE project = {project} AND archived = 1"
+            ),
+            false => String::new(),
+        };
+        // The first of them says of which types the columns are.
+        format!(
+            "SELECT 4 AS what, id, archived, version, \
+               CASE WHEN {document} THEN document ELSE '' END, tasks, outline, 0 AS number \
+             FROM milestone_document WHERE project = {project} AND ({documents}) \
+             UNION ALL SELECT 5, milestone, archived, version, \
+               CASE WHEN {task} THEN document ELSE '' END, '', outline, number \
+             FROM milestone_task WHERE project = {project} AND ({tasks}) \
+             UNION ALL SELECT 3, milestone, fence, deadline, actor, \
+               boot || ' ' || attempt || ' ' || resources, NULL, task \
+             FROM milestone_claim WHERE project = {project} \
+             UNION ALL SELECT 2, 0, 0, 0, name, set_by, NULL, 0 \
+             FROM milestone_condition WHERE project = {project} \
+             UNION ALL SELECT 1, value, 0, 0, name, '', NULL, 0 \
+             FROM milestone_counter WHERE project = {project} \
+             UNION ALL SELECT 0, {now}, \
+               COALESCE((SELECT MAX(id) FROM milestone_document WHERE project = {project}), 0), 0, \
+               given, moved_to, NULL, 0 \
+             FROM milestone_project WHERE id = {project}{archived}"
+        )
+    }
+
+    fn put_together(&self, found: Found, wanted: &Wanted) -> Snapshot {
+        let Found { documents, mut tasks, mut snapshot, graph, resources, .. } = found;
+        for (id, header) in documents {
+            let mut own = tasks.remove(&id).unwrap_or_default();
+            let body = wanted.all_bodies || wanted.bodies.contains(&id);
+            if body || wanted.versions {
+                snapshot.versions.insert(Part::Milestone(id), header.version.to_string());
+                let parts = own.iter().map(|(number, task)| {
+                    (Part::Task(TaskId::new(id, *number)), task.version.to_string())
+                });
+                snapshot.versions.extend(parts);
+            }
+            let (mut bodies, mut outlines) = (Vec::new(), Vec::new());
+            for task in header.order.iter().filter_map(|number| own.remove(number)) {
+                let outline = task.outline.or_else(|| task.document.as_ref().map(TaskOutline::of));
+                outlines.extend(outline);
+                bodies.extend(task.document);
+            }
+            let outline =
+                header.outline.or_else(|| header.document.as_ref().map(Outline::without_tasks));
+            if let Some(outline) = outline {
+                let outline = Outline { archived: header.archived, ..outline };
+                snapshot.outlines.insert(id, outline.with_tasks(outlines));
+            }
+            if let Some(document) = header.document.filter(|_| body) {
+                let archived = header.archived;
+                snapshot.documents.insert(id, Milestone { tasks: bodies, archived, ..document });
+            }
+        }
+        snapshot.versions.insert(Part::Graph, graph.to_string());
+        snapshot.versions.insert(Part::Resources, resources.to_string());
+        snapshot
+    }
+}
+
+fn one(project: i64, id: MilestoneId) -> Wanted {
+    let ids = format!(
+        "(SELECT CAST({id} AS BIGINT) UNION SELECT on_milestone FROM milestone_edge \
+         WHERE project = {project} AND milestone = {id})",
+        id = id.0
+    );
+    Wanted {
+        documents: format!("id IN {ids}"),
+        tasks: format!("milestone IN {ids}"),
+        bodies: BTreeSet::from([id]),
+        all_bodies: false,
+        versions: true,
+        archived: false,
+    }
+}
+
+/// All open work, what it refers to, what is filed away and still provides something, and the
+/// newest of what is filed away.
+fn graph(project: i64, ids: &BTreeSet<MilestoneId>, closed: usize) -> Wanted {
+    let mut others = format!(
+        "SELECT on_milestone FROM milestone_edge WHERE project = {project} AND open = 1 \
+         UNION SELECT id FROM milestone_document \
+           WHERE project = {project} AND provides = 1 AND archived = 1"
+    );
+    for id in ids {
+        others.push_str(&format!(" UNION SELECT CAST({} AS BIGINT)", id.0));
+    }
+    if closed > 0 {
+        others.push_str(&format!(
+            " UNION SELECT id FROM (SELECT id FROM milestone_document \
+             WHERE project = {project} AND archived = 1 ORDER BY id DESC LIMIT {closed}) AS newest"
+        ));
+    }
+    Wanted {
+        documents: format!("archived = 0 OR (archived = 1 AND id IN ({others}))"),
+        tasks: format!("archived = 0 OR (archived = 1 AND milestone IN ({others}))"),
+        bodies: ids.clone(),
+        all_bodies: false,
+        versions: false,
+        archived: true,
+    }
+}
+
+fn listed(ids: &BTreeSet<MilestoneId>) -> String {
+    ids.iter().map(|id| id.0.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+impl Found {
+    fn take(&mut self, row: &dyn Columns, boot: &str) -> Result<()> {
+        match row.int(0)? {
+            0 => self.take_project(row),
+            1 => {
+                match row.text(4)? {
+                    "graph" => self.graph = row.int(1)?,
+                    "resources" => self.resources = row.int(1)?,
+                    _ => {}
+                }
+                Ok(())
+            }
+            2 => {
+                let set_by: ConditionSetBy = parsed("milestone_condition", row.text(5)?)?;
+                self.snapshot.conditions.0.insert(row.string(4)?, set_by);
+                Ok(())
+            }
+            3 => self.take_claim(row, boot),
+            4 => self.take_document(row),
+            5 => self.take_task(row),
+            _ => {
+                self.snapshot.archived.insert(MilestoneId(number(row.int(1)?)));
+                Ok(())
+            }
+        }
+    }
+
+    fn take_project(&mut self, row: &dyn Columns) -> Result<()> {
+        self.now = row.int(1)?;
+        let highest = Some(MilestoneId(number(row.int(2)?))).filter(|id| id.0 > 0);
+        self.snapshot.given = parsed("milestone_project", row.text(4)?)?;
+        self.snapshot.highest = highest.max(self.snapshot.given.milestone);
+        if row.text(5)?.is_empty() { Ok(()) } else { Err(StoreError::Moved) }
+    }
+
+    /// What is left of it follows once it is known what time it is: the deadline until then.
+    fn take_claim(&mut self, row: &dyn Columns, boot: &str) -> Result<()> {
+        let task = TaskId::new(MilestoneId(number(row.int(1)?)), number(row.int(7)?));
+        let mut words = row.text(5)?.splitn(3, ' ');
+        let (of, attempt, resources) = (words.next(), words.next(), words.next());
+        let attempt = attempt.and_then(|text| uuid::Uuid::try_parse(text).ok());
+        let (Some(attempt), Some(resources)) = (attempt, resources) else { return Ok(()) };
+        let deadline = u64::try_from(row.int(3)?).unwrap_or(0);
+        let claim = Claim {
+            task,
+            attempt: AttemptId(attempt),
+            fence: u64::try_from(row.int(2)?).unwrap_or(0),
+            actor: row.string(4)?,
+            seconds_left: Some(deadline).filter(|_| of == Some(boot)),
+            resources: parsed("milestone_claim", resources)?,
+        };
+        self.snapshot.claims.insert(task, claim);
+        Ok(())
+    }
+
+    fn take_document(&mut self, row: &dyn Columns) -> Result<()> {
+        let id = MilestoneId(number(row.int(1)?));
+        let order = row.text(5)?.split(' ').filter_map(|number| number.parse().ok()).collect();
+        let outline = unpacked(row.bytes(6)?);
+        self.other_form |= outline.is_none();
+        let document = body("milestone_document", row.text(4)?)?;
+        let (archived, version) = (row.int(2)? == 1, row.int(3)?);
+        let found = FoundDocument { version, archived, order, document, outline };
+        self.documents.insert(id, found);
+        Ok(())
+    }
+
+    fn take_task(&mut self, row: &dyn Columns) -> Result<()> {
+        let outline = unpacked(row.bytes(6)?);
+        self.other_form |= outline.is_none();
+        let document = body("milestone_task", row.text(4)?)?;
+        let task = FoundTask { version: row.int(3)?, document, outline };
+        let of = self.tasks.entry(MilestoneId(number(row.int(1)?))).or_default();
+        of.insert(number(row.int(7)?), task);
+        Ok(())
+    }
+}
+
+fn number(int: i64) -> u32 {
+    u32::try_from(int).unwrap_or(u32::MAX)
+}
+
+fn body<T: DeserializeOwned>(table: &'static str, json: &str) -> Result<Option<T>> {
+    if json.is_empty() { Ok(None) } else { parsed(table, json).map(Some) }
+}
+
+pub(super) fn parsed<T: DeserializeOwned>(table: &'static str, json: &str) -> Result<T> {
+    serde_json::from_str(json)
+        .map_err(|error| StoreError::BadRow { table, message: error.to_string() })
+}
+
+fn unpacked<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (form, body) = bytes.split_first()?;
+    (*form == FORM).then(|| postcard::from_bytes(body).ok()).flatten()
+}
+
+pub(super) fn packed(value: &impl Serialize) -> Vec<u8> {
+    let body = postcard::to_stdvec(value).unwrap_or_default();
+    std::iter::once(FORM).chain(body).collect()
+}
