@@ -210,6 +210,14 @@ impl Connection for Postgres {
         self.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock_shared({LOCKS}, {project}::int)"))
     }
 
+    fn close(&self, project: i64) -> Result<()> {
+        self.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {project}::int)"))
+    }
+
+    fn begin_reading(&self) -> Result<()> {
+        self.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    }
+
     fn queue(&self, project: i64) -> Result<()> {
         self.batch(&format!("SELECT pg_advisory_xact_lock({QUEUES}, {project}::int)"))
     }

@@ -5,6 +5,7 @@
 //! milestone at once; a document without its tasks is another row.
 
 mod commit;
+pub mod copy;
 mod events;
 mod read;
 pub mod schema;
@@ -25,8 +26,8 @@ use milestone_domain::snapshot::{Claim, Problem, Scope};
 use crate::error::StoreError;
 use crate::files::text;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Reading, Result,
-    Searched, Store, Turn,
+    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
+    Searched, Source, Store, Turn,
 };
 
 /// How long a lost connection is sought again before that is an error.
@@ -116,6 +117,12 @@ pub trait Connection {
     /// Begins to write. From here until the end of it, nobody moves the project elsewhere.
     fn begin(&self, project: i64) -> Result<()>;
 
+    /// The same, once all who have begun are done; nobody begins until the end of it.
+    fn close(&self, project: i64) -> Result<()>;
+
+    /// Begins to read what is of one moment.
+    fn begin_reading(&self) -> Result<()>;
+
     /// Waits until it is our turn among those that have lost a race, until the end of what began.
     fn queue(&self, project: i64) -> Result<()>;
 
@@ -163,6 +170,10 @@ impl<C: Connection> Database<C> {
     pub fn open(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
         schema::check(&connection)?;
         Self::find(connection, uuid, settings)
+    }
+
+    pub(crate) fn connection(&self) -> &C {
+        &self.connection
     }
 
     fn find(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
@@ -378,5 +389,13 @@ impl<C: Connection> Store for Database<C> {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         Ok(Vec::new())
+    }
+
+    fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
+        self.export_once(each)
+    }
+
+    fn import(&self, source: Source<'_>) -> Result<()> {
+        self.connected(|| self.import_once(source))
     }
 }

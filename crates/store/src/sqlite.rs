@@ -50,6 +50,11 @@ impl Sqlite {
         Ok(this)
     }
 
+    /// Puts everything into the one file, so that it can be moved.
+    pub(crate) fn into_one_file(&self) -> Result<()> {
+        self.batch("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
     fn failed(&self, error: rusqlite::Error) -> StoreError {
         failed(&self.file, self.wait, error)
     }
@@ -161,6 +166,14 @@ impl Connection for Sqlite {
 
     fn begin(&self, _: i64) -> Result<()> {
         self.batch("BEGIN IMMEDIATE")
+    }
+
+    fn close(&self, project: i64) -> Result<()> {
+        self.begin(project)
+    }
+
+    fn begin_reading(&self) -> Result<()> {
+        self.batch("BEGIN")
     }
 
     /// There is one writer at a time, and that is whoever has begun.

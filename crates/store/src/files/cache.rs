@@ -30,7 +30,7 @@ pub struct Made {
 
 pub const OUTLINES: Made = Made {
     place: "temp/outlines",
-    form: concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 4\n").as_bytes(),
+    form: concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 5\n").as_bytes(),
     of_events: false,
 };
 

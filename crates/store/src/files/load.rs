@@ -40,6 +40,8 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// Read from the document alone, in the state that the history ends in: a cache may keep it.
     pub clean: bool,
+    /// Its history has grown without this program: by a pull or a merge.
+    pub foreign: bool,
 }
 
 impl Loaded {
@@ -117,14 +119,19 @@ fn load_readable(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Opti
         let text = Some(found.fingerprint);
         let clean = problems.is_empty();
         let milestone = Some(said.milestone);
-        return Ok(Some(Loaded { milestone, text, noticed: Vec::new(), problems, clean }));
+        return Ok(Some(Loaded { milestone, text, problems, clean, ..Loaded::default() }));
     }
     // Waiting for it is the caller's business, who may hold what others wait for.
     let is_ours = accepted.as_ref().is_some_and(|accepted| accepted.text == found.fingerprint);
     if !is_ours && !is_settled(disk, &found, !segments.is_empty())? {
         return Err(StoreError::BeingSaved { milestone: id });
     }
-    compare(disk, id, &found, late).map(Some)
+    let foreign = match &accepted {
+        Some(accepted) => accepted.segments != segments,
+        None => !segments.is_empty(),
+    };
+    let loaded = compare(disk, id, &found, late)?;
+    Ok(Some(Loaded { foreign, ..loaded }))
 }
 
 /// A document's file, as it was read.

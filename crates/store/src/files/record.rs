@@ -47,7 +47,9 @@ impl Files {
             };
             self.add_events(change, stream, memory, &mut record, &mut followed)?;
         }
-        record.writes.extend(self.claim_writes(change)?);
+        if !self.mirrors {
+            record.writes.extend(self.claim_writes(change)?);
+        }
         if !followed.is_empty() {
             let lines = followed.into_values().collect();
             record.appends.push(follow::append(&self.disk, lines)?);
