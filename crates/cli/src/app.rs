@@ -224,6 +224,7 @@ pub fn place(root: &Root, config: &Config) -> Place {
         lock_wait: config.lock_wait(),
         postgres: url.map(DatabaseUrl),
         shared: config.project(),
+        pinned: config.is_pinned(),
         mirror: None,
     }
 }

@@ -252,6 +252,11 @@ impl Config {
         project(self.raw("storage.project")).unwrap_or_default()
     }
 
+    /// Whether somebody has said where the project is to be kept.
+    pub fn is_pinned(&self) -> bool {
+        scale(self.raw("scale_override")).is_ok_and(|kept| kept != "auto")
+    }
+
     pub fn lock_wait(&self) -> Duration {
         duration(self.raw("storage.lock_wait")).unwrap_or(Duration::from_secs(10))
     }
@@ -307,8 +312,15 @@ pub fn without(text: &str, name: &str) -> Result<String, StoreError> {
     if yaml::locate(text, &steps).is_none() {
         return Ok(text.to_owned());
     }
-    yaml::edit(text, &[yaml::Edit::Remove { path: steps }]).map_err(|error| {
-        StoreError::Unfaithful { file: PROJECT_FILE.into(), message: error.to_string() }
+    let tree = yaml::to_value(text).unwrap_or_default();
+    let group = steps.len() - 1;
+    let alone = name.split('.').take(group).fold(Some(&tree), |tree, key| tree?.get(key));
+    let alone = group > 0 && alone.and_then(Value::as_object).is_some_and(|map| map.len() == 1);
+    // A group goes with the last that was in it.
+    let path = if alone { steps[..group].to_vec() } else { steps };
+    yaml::edit(text, &[yaml::Edit::Remove { path }]).map_err(|error| StoreError::Unfaithful {
+        file: PROJECT_FILE.into(),
+        message: error.to_string(),
     })
 }
 

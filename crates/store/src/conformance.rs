@@ -383,6 +383,7 @@ pub(crate) mod tests {
                 lock_wait: Duration::from_secs(20),
                 postgres: None,
                 shared: None,
+                pinned: false,
                 mirror: None,
             }
         }

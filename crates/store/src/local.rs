@@ -117,6 +117,22 @@ impl Local {
         Ok(conflicts)
     }
 
+    /// Brings the claims of another store, but for tasks that somebody here has claimed.
+    pub(crate) fn bring_claims(&self, from: &dyn Store) -> Result<()> {
+        let here = self.database.read(&Scope::Graph(BTreeSet::new()))?.snapshot.claims;
+        let mut claims = Vec::new();
+        from.export(&mut |portion| {
+            match portion {
+                Portion::Claim { claim, left } if !here.contains_key(&claim.task) => {
+                    claims.push(Portion::Claim { claim, left });
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if claims.is_empty() { Ok(()) } else { self.bring(claims) }
+    }
+
     fn bring_milestone(
         &self,
         id: MilestoneId,

@@ -88,6 +88,23 @@ impl Source {
             Self::Database(local) => local,
         }
     }
+
+    fn into_store(self) -> Box<dyn Store> {
+        match self {
+            Self::Files(files) => Box::new(files),
+            Self::Database(local) => Box::new(local),
+        }
+    }
+
+    /// Says in the store itself where the project has gone; files are left by the pointer.
+    fn seal(&self, left: &Left) -> Result<()> {
+        match self {
+            Self::Files(_) => Ok(()),
+            Self::Database(local) => {
+                local.database().seal(&serde_json::to_string(left).unwrap_or_default())
+            }
+        }
+    }
 }
 
 struct Move<'a> {
@@ -198,10 +215,7 @@ impl Move<'_> {
     /// From one store to the other, in one step: the seal, or where files are left, the pointer.
     fn switch(&self, to: Option<&dyn Movable>) -> Result<()> {
         let disk = self.place.disk();
-        if let Source::Database(local) = &self.source {
-            let left = Left { to: self.target, by: pointer::clone_id(&disk)? };
-            local.database().seal(&serde_json::to_string(&left).unwrap_or_default())?;
-        }
+        self.source.seal(&Left { to: self.target, by: pointer::clone_id(&disk)? })?;
         pointer::write(&disk, &self.target)?;
         to.map_or(Ok(()), Movable::take_up)
     }
@@ -216,8 +230,9 @@ impl Move<'_> {
         if !shared.is_null() || self.from == StoreKind::Postgres {
             settings.push(("storage.project", shared));
         }
-        if self.target.store < self.from {
-            // Whoever asked for less does not want to be moved up again.
+        if self.target.store < self.from || self.place.pinned {
+            // Whoever asked for less does not want to be moved up again, and one wish takes the
+            // place of another.
             settings.push(("scale_override", Value::from(self.target.store.word())));
         }
         self.set(&settings)?;
@@ -296,27 +311,46 @@ fn end_of(store: &dyn Store) -> Result<Cursor> {
     Ok(store.events(None, &nothing, 1)?.next)
 }
 
-/// Makes this clone work in the database that others have moved the project to. What its files
-/// have and the database lacks goes there; answers where the two do not agree.
+/// Makes this clone work in the database that others have moved the project to. What it has and
+/// the database lacks goes there; answers where the two do not agree.
 pub fn join(place: &Place, pointer: Pointer) -> Result<Vec<String>> {
+    let disk = place.disk();
     let zone = place.settings.zone.clone();
     // What people have changed by hand is theirs, and goes along.
-    Project::new(Box::new(place.files()), zone).read(&Scope::All, JOINED_BY)?;
-    let local = Local::shared(
-        place.movable(pointer)?.ok_or(StoreError::Moved)?,
-        place.files(),
-        place.mirrors(pointer.store),
-    );
-    let _turn = local.files().turn(0)?;
+    Project::new(own(place)?.into_store(), zone).read(&Scope::All, JOINED_BY)?;
+    let own = own(place)?;
+    let _turn = own.files().turn(0)?;
     // Somebody who had the turn before may have joined already.
-    if pointer::read(&place.disk())?.is_some_and(|now| now == pointer) {
+    if pointer::read(&disk)?.is_some_and(|now| now == pointer) {
         return Ok(Vec::new());
     }
-    local.files().back_up_now(Timestamp::now())?;
-    let conflicts = local.bring_from(local.files())?;
-    local.files().set_mirrored(&end_of(local.database())?)?;
-    pointer::write(&place.disk(), &pointer)?;
+    if let Source::Database(local) = &own {
+        local.mirror_all()?;
+    }
+    own.files().back_up_now(Timestamp::now())?;
+    let database = place.movable(pointer)?.ok_or(StoreError::Moved)?;
+    let shared = Local::shared(database, place.files(), place.mirrors(pointer.store));
+    let conflicts = shared.bring_from(own.files())?;
+    shared.bring_claims(own.store())?;
+    own.files().set_mirrored(&end_of(shared.database())?)?;
+    if let Source::Database(local) = &own {
+        local.database().close()?;
+    }
+    own.seal(&Left { to: pointer, by: pointer::clone_id(&disk)? })?;
+    pointer::write(&disk, &pointer)?;
     Ok(conflicts)
+}
+
+/// What this clone has kept the project in by itself; its documents are the whole of it.
+fn own(place: &Place) -> Result<Source> {
+    let database = match pointer::read(&place.disk())? {
+        Some(now) => place.movable(now)?,
+        None => None,
+    };
+    Ok(match database {
+        Some(database) => Source::Database(Local::alone(database, place.files(), true)),
+        None => Source::Files(place.files()),
+    })
 }
 
 /// Who takes in what stands in the files of a clone that joins.

@@ -45,6 +45,8 @@ pub struct Place {
     pub postgres: Option<DatabaseUrl>,
     /// The project of a PostgreSQL database that everybody shares who has this repository.
     pub shared: Option<Uid>,
+    /// Whether somebody has said where the project is to be kept.
+    pub pinned: bool,
     /// Whether documents are kept current beside a database; where nobody says so, beside SQLite.
     pub mirror: Option<bool>,
 }
@@ -73,24 +75,25 @@ impl Place {
 
     /// Opens the project where it is.
     pub fn open(&self) -> Result<Box<dyn Store>> {
-        let Some(pointer) = pointer::read(&self.disk())? else { return self.open_files() };
-        match pointer.store {
-            StoreKind::Files => self.open_files(),
-            StoreKind::Postgres if self.postgres.is_none() => {
+        let pointer = pointer::read(&self.disk())?;
+        let store = pointer.map_or(StoreKind::Files, |pointer| pointer.store);
+        match (pointer, self.shared) {
+            _ if self.postgres.is_none() && self.is_shared(store) => {
                 Ok(Box::new(SnapshotOnly::new(self.files())))
             }
-            _ => Ok(Box::new(self.local(pointer)?)),
+            // Others have moved it where all who have this repository share it.
+            (_, Some(project)) if store != StoreKind::Postgres => {
+                let pointer = Pointer { store: StoreKind::Postgres, project };
+                crate::moving::join(self, pointer)?;
+                Ok(Box::new(self.local(pointer)?))
+            }
+            (Some(pointer), _) if store != StoreKind::Files => Ok(Box::new(self.local(pointer)?)),
+            _ => Ok(Box::new(self.files())),
         }
     }
 
-    fn open_files(&self) -> Result<Box<dyn Store>> {
-        let Some(shared) = self.shared else { return Ok(Box::new(self.files())) };
-        if self.postgres.is_none() {
-            return Ok(Box::new(SnapshotOnly::new(self.files())));
-        }
-        let pointer = Pointer { store: StoreKind::Postgres, project: shared };
-        crate::moving::join(self, pointer)?;
-        Ok(Box::new(self.local(pointer)?))
+    fn is_shared(&self, store: StoreKind) -> bool {
+        store == StoreKind::Postgres || self.shared.is_some()
     }
 
     pub(crate) fn local(&self, pointer: Pointer) -> Result<Local> {
