@@ -17,7 +17,7 @@ mod layout;
 mod load;
 mod lock;
 mod meant;
-mod mirror;
+pub(crate) mod mirror;
 mod numbers;
 mod recent;
 mod record;

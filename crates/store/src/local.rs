@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::files::Files;
+use crate::files::mirror::Changed;
 use crate::sql::copy::Movable;
 use crate::{
     Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
@@ -57,9 +58,22 @@ impl Local {
     }
 
     fn read_mirrored(&self, scope: &Scope) -> Result<Reading> {
-        self.caught_up()?;
+        if !matches!(scope, Scope::Milestone(_)) {
+            self.caught_up()?;
+        }
+        let Reading { snapshot, noticed } = self.database.read(scope)?;
+        let changed = self.files.changed(scope, &snapshot)?;
+        if changed.is_nothing() {
+            self.noticed.borrow_mut().clear();
+            return Ok(Reading { snapshot, noticed });
+        }
+        self.read_changed(scope, &changed)
+    }
+
+    /// Reads what stands in the documents, too, where somebody has written to them.
+    fn read_changed(&self, scope: &Scope, changed: &Changed) -> Result<Reading> {
         let mut documents = self.files.read(scope)?;
-        if self.take_in_histories(&documents)? {
+        if self.take_in_histories(changed.project)? {
             documents = self.files.read(scope)?;
         }
         let noticed = documents.noticed.iter();
@@ -209,13 +223,9 @@ impl Local {
     }
 
     /// Takes in the events that came by a pull or a merge; says whether there were any.
-    fn take_in_histories(&self, seen: &Reading) -> Result<bool> {
+    fn take_in_histories(&self, project: bool) -> Result<bool> {
         let foreign = self.files.foreign();
-        let conditions = || -> Result<bool> {
-            let kept = self.database.read(&Scope::Milestone(MilestoneId(u32::MAX)))?.snapshot;
-            Ok(kept.conditions != seen.snapshot.conditions)
-        };
-        if foreign.is_empty() && !conditions()? {
+        if foreign.is_empty() && !project {
             return Ok(false);
         }
         let _turn = match self.files.turn(0) {
@@ -235,11 +245,12 @@ impl Local {
         let known = self.known(EventFilter::default(), Stream::Project)?;
         let events: Vec<Recorded> =
             told.into_iter().filter(|recorded| !known.contains(&recorded.id)).collect();
-        if events.is_empty() {
-            return Ok(false);
+        let any = !events.is_empty();
+        if any {
+            self.bring(events.into_iter().map(Portion::Event).collect())?;
         }
-        self.bring(events.into_iter().map(Portion::Event).collect())?;
-        Ok(true)
+        self.files.accept_project()?;
+        Ok(any)
     }
 
     fn known(&self, filter: EventFilter, stream: Stream) -> Result<BTreeSet<EventId>> {
@@ -399,6 +410,7 @@ impl Store for Local {
     fn check(&self) -> Result<Vec<Problem>> {
         let mut problems = self.database.check()?;
         if self.mirrors {
+            problems.extend(self.files.read(&Scope::All)?.snapshot.problems);
             problems.extend(self.files.check()?);
         }
         Ok(problems)

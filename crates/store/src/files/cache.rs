@@ -40,6 +40,13 @@ pub const SEARCHABLE: Made = Made {
     of_events: true,
 };
 
+/// Which documents beside a database are what the program wrote.
+pub const SEEN: Made = Made {
+    place: "temp/seen",
+    form: concat!("milestone seen ", env!("CARGO_PKG_VERSION"), " 1\n").as_bytes(),
+    of_events: false,
+};
+
 /// A file written twice within this time may show the same stamp both times.
 const RACY_NANOS: i128 = 2_000_000_000;
 

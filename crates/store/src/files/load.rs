@@ -80,19 +80,34 @@ fn shut(disk: &Disk, id: MilestoneId, error: &StoreError) -> Loaded {
 /// A document of which only the outline is wanted: what it says, and the fingerprint of its text.
 /// Nothing where that must be read and judged as a whole.
 pub fn outline(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Outlined>> {
+    let Some((accepted, found)) = as_accepted(disk, id, watched)? else { return Ok(None) };
+    let outline = accepted.outline().filter(|outline| outline.archived == found.archived);
+    Ok(outline.map(|outline| Outlined { outline, text: accepted.text }))
+}
+
+/// Whether a document and its history are what was accepted of them, and nothing waits to be taken
+/// in.
+pub fn is_as_accepted(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<String>> {
+    let known = as_accepted(disk, id, watched)?.filter(|(accepted, _)| accepted.exact);
+    Ok(known.map(|(accepted, _)| accepted.text))
+}
+
+fn as_accepted(
+    disk: &Disk,
+    id: MilestoneId,
+    watched: &Watched,
+) -> Result<Option<(Accepted, Found)>> {
     let stream = Stream::Milestone(id);
     let Some(accepted) = Accepted::read(disk, stream)? else { return Ok(None) };
-    let Some(outline) = accepted.outline() else { return Ok(None) };
     let Some(found) = find(disk, id)? else { return Ok(None) };
     let known = accepted.text == found.fingerprint && !found.both;
     if !known
-        || outline.archived != found.archived
         || accepted.segments != history::sizes(disk, stream)?
         || !late_saves(disk, id, watched)?.is_empty()
     {
         return Ok(None);
     }
-    Ok(Some(Outlined { outline, text: accepted.text }))
+    Ok(Some((accepted, found)))
 }
 
 pub struct Outlined {

@@ -16,8 +16,11 @@ use milestone_domain::ids::{MilestoneId, Uid};
 use milestone_domain::snapshot::{Claim, Given, Problem, ProblemKind, Scope, Snapshot};
 use uuid::Uuid;
 
+use super::accepted::{self, Accepted};
+use super::cache::{self, Cache};
 use super::claims::{self, Kept};
-use super::disk::fingerprint;
+use super::disk::{Stamp, fingerprint};
+use super::recent::Watched;
 use super::{Files, boot, follow, given, history, load};
 use crate::error::StoreError;
 use crate::pointer::{self, StoreKind};
@@ -25,6 +28,18 @@ use crate::{Change, Cursor, Portion, Result, Source, Store as _};
 
 /// How far the database had come when its events were last written here.
 const CURSOR: &str = "data/mirrored";
+
+/// What was written beside a database without this program.
+pub(crate) struct Changed {
+    pub documents: BTreeSet<MilestoneId>,
+    pub project: bool,
+}
+
+impl Changed {
+    pub fn is_nothing(&self) -> bool {
+        self.documents.is_empty() && !self.project
+    }
+}
 
 impl Files {
     /// The same files, as the projection of a database.
@@ -42,6 +57,84 @@ impl Files {
             Some(pointer) if pointer.store != StoreKind::Files => Err(StoreError::Moved),
             _ => Ok(()),
         }
+    }
+
+    /// What happened to no milestone has been taken in as far as it stands here.
+    pub(crate) fn accept_project(&self) -> Result<()> {
+        let memory = self.memory(Stream::Project)?;
+        self.disk.make_folder(accepted::FOLDER)?;
+        self.remember(vec![memory]);
+        Ok(())
+    }
+
+    /// Which of the documents in question are not what the program last wrote, and whether that
+    /// holds for what happened to no milestone. Quick to say that nothing has changed.
+    pub(crate) fn changed(&self, scope: &Scope, known: &Snapshot) -> Result<Changed> {
+        self.watched.replace(Watched::list(&self.disk)?);
+        let stream = Stream::Project;
+        let sizes = history::sizes(&self.disk, stream)?;
+        let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
+        let project = accepted.segments != sizes;
+        let documents = match scope {
+            Scope::Milestone(id) => match self.is_as_written(*id)? {
+                Some(_) => BTreeSet::new(),
+                None => BTreeSet::from([*id]),
+            },
+            Scope::Graph(_) | Scope::Past(_) => {
+                let open = known.open().map(|outline| outline.id);
+                self.changed_among(open.chain(self.documents("active")?).collect())?
+            }
+            Scope::All => {
+                let all = known.outlines.keys().copied().chain(self.documents("active")?);
+                self.changed_among(all.chain(self.documents("completed")?).collect())?
+            }
+        };
+        Ok(Changed { documents, project })
+    }
+
+    fn is_as_written(&self, id: MilestoneId) -> Result<Option<String>> {
+        match load::is_as_accepted(&self.disk, id, &self.watched.borrow()) {
+            // Whatever stands in the way is named by whoever reads it.
+            Err(
+                StoreError::Io { .. } | StoreError::Corrupt { .. } | StoreError::Outside { .. },
+            ) => Ok(None),
+            seen => seen,
+        }
+    }
+
+    fn changed_among(&self, ids: BTreeSet<MilestoneId>) -> Result<BTreeSet<MilestoneId>> {
+        let mut cache = Cache::read(&self.disk, &cache::SEEN)?;
+        let mut changed = BTreeSet::new();
+        for id in ids {
+            if self.is_seen(id, &mut cache)? {
+                continue;
+            }
+            let stamp = self.stamp_of(id)?;
+            match (self.is_as_written(id)?, stamp) {
+                (Some(text), Some((_, stamp))) => cache.put(&self.disk, id, stamp, &text, &())?,
+                _ => {
+                    changed.insert(id);
+                }
+            }
+        }
+        cache.save(&self.disk);
+        Ok(changed)
+    }
+
+    fn is_seen(&self, id: MilestoneId, cache: &mut Cache) -> Result<bool> {
+        match self.stamp_of(id)? {
+            Some((place, stamp)) => cache.is_fresh(&self.disk, id, &place, stamp),
+            None => Ok(false),
+        }
+    }
+
+    fn stamp_of(&self, id: MilestoneId) -> Result<Option<(String, Stamp)>> {
+        for (place, _) in load::places(id) {
+            if let Some(stamp) = self.disk.stamp(&place)? {
+                return Ok(Some((place, stamp)));
+            }
+        }
+        Ok(None)
     }
 
     /// Documents whose history had grown without this program when they were last read.

@@ -57,7 +57,7 @@ impl Files {
         Ok((record, memories))
     }
 
-    fn memory(&self, stream: Stream) -> Result<Memory> {
+    pub(super) fn memory(&self, stream: Stream) -> Result<Memory> {
         let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
         Ok(Memory { stream, accepted, uid: None })
     }
