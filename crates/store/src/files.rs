@@ -90,7 +90,12 @@ pub struct Files {
     foreign: RefCell<BTreeSet<MilestoneId>>,
     /// What is kept here is a projection of a database, which has the claims.
     mirrors: bool,
+    /// The texts that a change of the database was decided on, while it is written here.
+    held: RefCell<BTreeMap<MilestoneId, Held>>,
 }
+
+/// A document's place, whether that is the archive, and its text.
+type Held = (String, bool, String);
 
 impl Files {
     /// Opens the project whose `.milestones` folder is `root`.
@@ -106,6 +111,7 @@ impl Files {
             troubled: RefCell::default(),
             foreign: RefCell::default(),
             mirrors: false,
+            held: RefCell::default(),
         }
     }
 

@@ -46,9 +46,13 @@ pub struct Moved {
 
 /// Moves the project, or does nothing where it is there already.
 pub fn move_to(place: &Place, to: StoreKind, progress: Progress<'_>) -> Result<Option<Moved>> {
+    if place.kind()? == to {
+        return Ok(None);
+    }
     place.settle()?;
-    let disk = place.disk();
-    let now = pointer::read(&disk)?;
+    // What people are saving at this moment comes to rest first, and goes along.
+    Project::at(place.clone())?.read(&Scope::All, MOVED_BY)?;
+    let now = pointer::read(&place.disk())?;
     let from = now.map_or(StoreKind::Files, |pointer| pointer.store);
     if from == to {
         return Ok(None);
@@ -177,18 +181,23 @@ impl Move<'_> {
         let file = self.place.root.join(DATABASE);
         let new = file.with_extension("db.new");
         remove_database(&new)?;
-        let uuid = self.target.project.0.to_string();
-        let settings = self.place.settings.clone();
-        let sqlite = Sqlite::open(&new, self.place.lock_wait)?;
-        let database = Database::make(sqlite, &uuid, settings)?;
-        self.fill(&database, here, counts)?;
-        database.connection().into_one_file()?;
-        drop(database);
+        if let Err(error) = self.to_new_database(&new, here, counts) {
+            let _ = remove_database(&new);
+            return Err(error);
+        }
         keep_aside(&file)?;
         rename(&new, &file)?;
         let database = self.place.movable(self.target)?.ok_or(StoreError::Moved)?;
         self.set_mirrored(database.as_ref())?;
         self.switch(Some(database.as_ref()))
+    }
+
+    fn to_new_database(&self, file: &Path, here: &Digest, counts: &Counts) -> Result<()> {
+        let uuid = self.target.project.0.to_string();
+        let sqlite = Sqlite::open(file, self.place.lock_wait)?;
+        let database = Database::make(sqlite, &uuid, self.place.settings.clone())?;
+        self.fill(&database, here, counts)?;
+        database.connection().into_one_file()
     }
 
     fn to_postgres(&self, here: &Digest, counts: &Counts) -> Result<()> {
@@ -317,7 +326,7 @@ pub fn join(place: &Place, pointer: Pointer) -> Result<Vec<String>> {
     let disk = place.disk();
     let zone = place.settings.zone.clone();
     // What people have changed by hand is theirs, and goes along.
-    Project::new(own(place)?.into_store(), zone).read(&Scope::All, JOINED_BY)?;
+    Project::new(own(place)?.into_store(), zone).read(&Scope::All, MOVED_BY)?;
     let own = own(place)?;
     let _turn = own.files().turn(0)?;
     // Somebody who had the turn before may have joined already.
@@ -353,8 +362,8 @@ fn own(place: &Place) -> Result<Source> {
     })
 }
 
-/// Who takes in what stands in the files of a clone that joins.
-const JOINED_BY: &str = "milestone";
+/// Who takes in what people have changed by hand before it goes elsewhere.
+const MOVED_BY: &str = "milestone";
 
 fn remove_database(file: &Path) -> Result<()> {
     for ending in ["", "-wal", "-shm", "-journal"] {

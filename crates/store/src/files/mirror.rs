@@ -21,18 +21,20 @@ use super::cache::{self, Cache};
 use super::claims::{self, Kept};
 use super::disk::{Stamp, fingerprint};
 use super::recent::Watched;
-use super::{Files, boot, follow, given, history, load};
+use super::{Files, boot, given, history, load};
 use crate::error::StoreError;
 use crate::pointer::{self, StoreKind};
 use crate::{Change, Cursor, Portion, Result, Source, Store as _};
 
 /// How far the database had come when its events were last written here.
-const CURSOR: &str = "data/mirrored";
+const MIRRORED: &str = "data/mirrored";
 
 /// What was written beside a database without this program.
 pub(crate) struct Changed {
     pub documents: BTreeSet<MilestoneId>,
     pub project: bool,
+    /// The texts of those that are read as a whole, as they stand here.
+    pub texts: BTreeMap<MilestoneId, String>,
 }
 
 impl Changed {
@@ -75,11 +77,18 @@ impl Files {
         let sizes = history::sizes(&self.disk, stream)?;
         let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
         let project = accepted.segments != sizes;
+        let mut texts = BTreeMap::new();
+        let whole = match scope {
+            Scope::Milestone(id) => BTreeSet::from([*id]),
+            Scope::Graph(ids) => ids.clone(),
+            Scope::Past(_) | Scope::All => BTreeSet::new(),
+        };
+        for id in whole {
+            texts.extend(self.as_written(id)?.map(|text| (id, text)));
+        }
         let documents = match scope {
-            Scope::Milestone(id) => match self.is_as_written(*id)? {
-                Some(_) => BTreeSet::new(),
-                None => BTreeSet::from([*id]),
-            },
+            Scope::Milestone(id) if texts.contains_key(id) => BTreeSet::new(),
+            Scope::Milestone(id) => BTreeSet::from([*id]),
             Scope::Graph(_) | Scope::Past(_) => {
                 let open = known.open().map(|outline| outline.id);
                 self.changed_among(open.chain(self.documents("active")?).collect())?
@@ -89,10 +98,11 @@ impl Files {
                 self.changed_among(all.chain(self.documents("completed")?).collect())?
             }
         };
-        Ok(Changed { documents, project })
+        Ok(Changed { documents, project, texts })
     }
 
-    fn is_as_written(&self, id: MilestoneId) -> Result<Option<String>> {
+    /// The fingerprint of a document's text, if it is the one that the program last wrote.
+    pub(crate) fn as_written(&self, id: MilestoneId) -> Result<Option<String>> {
         match load::is_as_accepted(&self.disk, id, &self.watched.borrow()) {
             // Whatever stands in the way is named by whoever reads it.
             Err(
@@ -110,7 +120,7 @@ impl Files {
                 continue;
             }
             let stamp = self.stamp_of(id)?;
-            match (self.is_as_written(id)?, stamp) {
+            match (self.as_written(id)?, stamp) {
                 (Some(text), Some((_, stamp))) => cache.put(&self.disk, id, stamp, &text, &())?,
                 _ => {
                     changed.insert(id);
@@ -121,7 +131,11 @@ impl Files {
         Ok(changed)
     }
 
+    /// A save that came too late does not show in the document.
     fn is_seen(&self, id: MilestoneId, cache: &mut Cache) -> Result<bool> {
+        if !self.watched.borrow().late_saves(&self.disk, id)?.is_empty() {
+            return Ok(false);
+        }
         match self.stamp_of(id)? {
             Some((place, stamp)) => cache.is_fresh(&self.disk, id, &place, stamp),
             None => Ok(false),
@@ -167,27 +181,27 @@ impl Files {
         Ok(self.back_up(None, now)?.0)
     }
 
-    /// The fingerprint of a document's text as it is now.
-    pub(crate) fn fingerprint_of(&self, id: MilestoneId) -> Result<Option<String>> {
-        for (place, _) in load::places(id) {
-            if let Some(bytes) = self.disk.read(&place)? {
-                return Ok(Some(fingerprint(&bytes)));
-            }
-        }
-        Ok(None)
+    /// Holds a document's text as it is now: the next change is written as one of this text, and
+    /// gives way to whatever is saved until then. Answers its fingerprint.
+    pub(crate) fn hold(&self, id: MilestoneId) -> Result<Option<String>> {
+        self.held.borrow_mut().remove(&id);
+        let Some(held) = self.document_text(id, None)? else { return Ok(None) };
+        let now = fingerprint(held.2.as_bytes());
+        self.held.borrow_mut().insert(id, held);
+        Ok(Some(now))
     }
 
-    pub(crate) fn has_seen(&self, recorded: &Recorded) -> Result<bool> {
-        follow::knows(&self.disk, recorded.id.change)
+    pub(crate) fn let_go(&self) {
+        self.held.borrow_mut().clear();
     }
 
     pub(crate) fn mirrored(&self) -> Result<Option<Cursor>> {
-        let bytes = self.disk.read(CURSOR)?;
+        let bytes = self.disk.read(MIRRORED)?;
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Cursor))
     }
 
     pub(crate) fn set_mirrored(&self, cursor: &Cursor) -> Result<()> {
-        self.disk.replace(CURSOR, cursor.0.as_bytes())
+        self.disk.replace(MIRRORED, cursor.0.as_bytes())
     }
 
     pub(crate) fn given(&self) -> Result<Given> {
