@@ -14,7 +14,6 @@ use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
 use milestone_store::place::Place;
-use milestone_store::pointer::StoreKind;
 use milestone_store::scale::Seen;
 use milestone_store::templates::Templates;
 use milestone_store::{Error, Outcome, Project, StoreError};
@@ -31,8 +30,8 @@ pub struct Opened {
     pub project: Project,
     pub root: Root,
     pub config: Config,
-    /// What keeps it.
-    pub store: StoreKind,
+    /// Where it is kept, found out anew whenever somebody asks.
+    pub place: Place,
 }
 
 pub struct App {
@@ -237,9 +236,7 @@ pub fn open(root: Root) -> Result<Opened, Failure> {
     }
     let place = place(&root, &config);
     let project = Project::at(place.clone())?;
-    // Opening it may have followed where it has gone.
-    let store = place.kind()?;
-    Ok(Opened { project, root, config, store })
+    Ok(Opened { project, root, config, place })
 }
 
 /// Where a project is kept, as its settings say it.

@@ -7,7 +7,7 @@ use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::views::scale::{OpenWork, Scale};
 use milestone_store::scale::{Detector, Seen, carry_out, look};
 
-use crate::app::{App, place};
+use crate::app::App;
 use crate::errors::Failure;
 use crate::output;
 
@@ -21,8 +21,7 @@ pub fn look_after(app: &App) {
 /// Looks, and does what follows from it; what a person is to be told is the answer.
 fn grow(app: &App, seen: Seen) -> Result<Option<String>, Failure> {
     let opened = app.opened()?;
-    let place = place(&opened.root, &opened.config);
-    let detector = Detector::new(&place, &opened.config)?;
+    let detector = Detector::new(&opened.place, &opened.config)?;
     let everything = Scope::Graph(BTreeSet::new());
     let count = || app.read(&everything).map(|snapshot| OpenWork::of(&snapshot));
     let looked = look(&detector, seen, Timestamp::now(), count)?;
@@ -32,8 +31,7 @@ fn grow(app: &App, seen: Seen) -> Result<Option<String>, Failure> {
 /// The same look, from all open work, that changes nothing.
 pub fn explained(app: &App, snapshot: &Snapshot) -> Result<Scale, Failure> {
     let opened = app.opened()?;
-    let place = place(&opened.root, &opened.config);
-    let detector = Detector::new(&place, &opened.config)?;
+    let detector = Detector::new(&opened.place, &opened.config)?;
     let count = || Ok::<_, Failure>(OpenWork::of(snapshot));
     let looked = look(&detector, Seen::all(snapshot), Timestamp::now(), count)?;
     Ok(looked.explain(&detector))

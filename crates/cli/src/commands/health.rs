@@ -144,7 +144,7 @@ fn system(app: &App, snapshot: &Snapshot) -> Result<System, Failure> {
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let live = snapshot.claims.values().filter(|claim| claim.is_live()).count();
     Ok(System {
-        store: app.opened()?.store.word(),
+        store: app.opened()?.place.kind()?.word(),
         folder: folder.display().to_string(),
         disk_free: disk.as_ref().map(|disk| disk.f_bavail * disk.f_frsize),
         disk_total: disk.as_ref().map(|disk| disk.f_blocks * disk.f_frsize),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use milestone_domain::snapshot::Scope;
-use milestone_domain::views::storage::storage;
+use milestone_domain::views::storage::{StoreFacts, storage};
 use milestone_store::config::Config;
 use milestone_store::discover;
 use milestone_store::files::backup::{self, Manifest};
@@ -126,12 +126,12 @@ fn files(app: &App) -> Result<Files, Failure> {
 
 fn status(app: &App) -> Result<(), Failure> {
     // Before anything is read, which would finish what the journal has left.
-    let mut facts = files(app)?.facts()?;
-    facts.store = app.opened()?.store.word();
+    let opened = app.opened()?;
+    let store = opened.place.kind()?;
+    let facts = StoreFacts { store: store.word(), ..files(app)?.facts()? };
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
     mention(&snapshot);
-    let opened = app.opened()?;
-    let view = storage(&snapshot, facts, opened.config.thresholds().of(opened.store));
+    let view = storage(&snapshot, facts, opened.config.thresholds().of(store));
     app.out.show(&view, |page| render::storage::status(page, &view))
 }
 
