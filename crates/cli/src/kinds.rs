@@ -14,6 +14,7 @@ use milestone_domain::views::milestone::MilestoneView;
 use milestone_domain::views::next::Next;
 use milestone_domain::views::plan::PlanView;
 use milestone_domain::views::release::{ReleaseNotes, ReleaseReady};
+use milestone_domain::views::scale::Scale;
 use milestone_domain::views::storage::StorageStatus;
 use milestone_domain::views::task::TaskView;
 use milestone_domain::views::template::{AppliedView, TemplateView};
@@ -99,6 +100,8 @@ pub enum Kind {
     Doctor,
     /// How the project is kept, from `storage status`
     Storage,
+    /// Why it is kept where it is, from `storage explain`
+    Scale,
     /// A backup, from `storage backup` and `verify`
     Backup,
     /// What came back, from `storage restore`
@@ -170,6 +173,7 @@ impl Kind {
             Self::Edit => schema::<Edited>(),
             Self::Doctor => schema::<Examined>(),
             Self::Storage => schema::<StorageStatus>(),
+            Self::Scale => schema::<Scale>(),
             Self::Backup => schema::<BackupContents>(),
             Self::Restored => schema::<RestoredFrom>(),
             Self::Moved => schema::<MovedTo>(),
@@ -320,6 +324,10 @@ impl Printed for Examined {
 
 impl Printed for StorageStatus {
     const KIND: Kind = Kind::Storage;
+}
+
+impl Printed for Scale {
+    const KIND: Kind = Kind::Scale;
 }
 
 impl Printed for BackupContents {

@@ -23,6 +23,7 @@ pub mod pointer;
 pub mod postgres;
 mod project;
 pub mod repository;
+pub mod scale;
 #[cfg(any(test, feature = "conformance"))]
 pub mod simulation;
 mod snapshot_only;

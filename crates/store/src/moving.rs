@@ -258,7 +258,7 @@ impl Move<'_> {
         for (name, value) in settings {
             text = match value {
                 Value::Null => config::without(&text, name)?,
-                value => config::edited(&text, name, value)?,
+                value => config::edited(&text, name, value, config::Source::Project)?,
             };
         }
         disk.replace_synced(PROJECT_FILE, text.as_bytes())

@@ -60,7 +60,8 @@ impl Place {
         Files::open(self.root.clone(), self.settings.clone(), self.lock_wait)
     }
 
-    pub(crate) fn mirrors(&self, kind: StoreKind) -> bool {
+    /// Whether documents are kept current beside such a store.
+    pub fn mirrors(&self, kind: StoreKind) -> bool {
         match kind {
             StoreKind::Files => false,
             StoreKind::Sqlite => self.mirror.unwrap_or(true),

@@ -1,7 +1,7 @@
 //! SQLite: one file beside the documents, for one host.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags};
@@ -9,6 +9,7 @@ use rusqlite::{ErrorCode, OpenFlags};
 use crate::Result;
 use crate::error::StoreError;
 use crate::files::boot;
+use crate::scale;
 use crate::sql::schema::Types;
 use crate::sql::{Columns, Connection, Now, Value};
 
@@ -165,7 +166,10 @@ impl Connection for Sqlite {
     }
 
     fn begin(&self, _: i64) -> Result<()> {
-        self.batch("BEGIN IMMEDIATE")
+        let started = Instant::now();
+        let begun = self.batch("BEGIN IMMEDIATE");
+        scale::note_wait_for(&self.file, started.elapsed());
+        begun
     }
 
     fn close(&self, project: i64) -> Result<()> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use milestone_domain::snapshot::Scope;
-use milestone_domain::views::storage::storage;
+use milestone_domain::views::storage::{StoreFacts, storage};
 use milestone_store::config::Config;
 use milestone_store::discover;
 use milestone_store::files::backup::{self, Manifest};
@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::app::{App, layers, mention, place};
 use crate::errors::Failure;
+use crate::growing;
 use crate::output;
 use crate::progress::Bar;
 use crate::render;
@@ -29,6 +30,7 @@ use crate::render;
 #[command(after_help = "\
 Examples:
   milestone storage status
+  milestone storage explain
   milestone storage backup
   milestone storage verify .milestones/data/backups/milestones-20261121-101500.tar
   milestone storage restore ../milestones.tar")]
@@ -44,6 +46,15 @@ enum StorageVerb {
         after_help = "Examples:\n  milestone storage status\n  milestone storage status --json"
     )]
     Status,
+    /// Say why this project is kept where it is, and what would move it
+    ///
+    /// What was measured, against which bounds, what people asked for, and what to do next. Changes
+    /// nothing.
+    #[command(after_help = "\
+Examples:
+  milestone storage explain
+  milestone storage explain --json")]
+    Explain,
     /// Write the whole project into one file
     ///
     /// Documents, history, settings, templates and deliverables, as they are at one moment, with the
@@ -99,6 +110,7 @@ Examples:
 pub fn run(app: &App, args: StorageArgs) -> Result<(), Failure> {
     match args.verb {
         StorageVerb::Status => status(app),
+        StorageVerb::Explain => explain(app),
         StorageVerb::Backup { out } => back_up(app, out.as_deref()),
         StorageVerb::Verify { file } => verify(app, &file),
         StorageVerb::Migrate { to } => migrate(app, to),
@@ -114,11 +126,20 @@ fn files(app: &App) -> Result<Files, Failure> {
 
 fn status(app: &App) -> Result<(), Failure> {
     // Before anything is read, which would finish what the journal has left.
-    let facts = files(app)?.facts()?;
+    let opened = app.opened()?;
+    let store = opened.place.kind()?;
+    let facts = StoreFacts { store: store.word(), ..files(app)?.facts()? };
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
     mention(&snapshot);
-    let view = storage(&snapshot, facts);
+    let view = storage(&snapshot, facts, opened.config.thresholds().of(store));
     app.out.show(&view, |page| render::storage::status(page, &view))
+}
+
+fn explain(app: &App) -> Result<(), Failure> {
+    let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
+    mention(&snapshot);
+    let view = growing::explained(app, &snapshot)?;
+    app.out.show(&view, |page| render::storage_explain::explain(page, &view))
 }
 
 fn back_up(app: &App, out: Option<&Path>) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::claims;
 use super::disk::Disk;
 use crate::error::StoreError;
+use crate::scale;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -151,6 +152,10 @@ fn look_at(
     files: &mut Vec<String>,
     left_out: &mut Vec<String>,
 ) -> Result<()> {
+    // What was measured here is of this clone and this moment.
+    if place == scale::NOTE {
+        return Ok(());
+    }
     match disk.kind(place)? {
         Some(kind) if kind.is_file() && is_safe(place) => files.push(place.to_owned()),
         Some(_) => left_out.push(place.to_owned()),
