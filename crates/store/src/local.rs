@@ -360,6 +360,9 @@ impl Local {
     fn commit_mirrored(&self, change: &Change) -> Result<()> {
         let _turn = self.files.turn(0)?;
         self.files.let_go();
+        if self.files.has_seen(change.id)? {
+            return Ok(());
+        }
         let still = self.hold(change)?;
         self.database.commit(&self.of_database(change))?;
         // The change has happened. Whoever comes next writes what could not be written here.

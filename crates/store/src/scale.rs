@@ -18,7 +18,7 @@ use milestone_domain::views::storage::Bounds;
 
 use crate::pointer::StoreKind;
 
-pub use look::{Detector, Looked, Seen, carry_out, look};
+pub use look::{Detector, Looked, Seen, carry_out, look, note_failure};
 pub use note::PLACE as NOTE;
 pub(crate) use waits::note as note_wait;
 #[cfg(feature = "sqlite")]

@@ -21,7 +21,7 @@ use super::cache::{self, Cache};
 use super::claims::{self, Kept};
 use super::disk::{Stamp, fingerprint};
 use super::recent::Watched;
-use super::{Files, boot, given, history, load};
+use super::{Files, boot, follow, given, history, load};
 use crate::error::StoreError;
 use crate::pointer::{self, StoreKind};
 use crate::{Change, Cursor, Portion, Result, Source, Store as _};
@@ -189,6 +189,11 @@ impl Files {
         let now = fingerprint(held.2.as_bytes());
         self.held.borrow_mut().insert(id, held);
         Ok(Some(now))
+    }
+
+    /// Whether a change is written here already.
+    pub(crate) fn has_seen(&self, change: ChangeId) -> Result<bool> {
+        follow::knows(&self.disk, change)
     }
 
     pub(crate) fn let_go(&self) {

@@ -1,6 +1,6 @@
 //! The look that a command takes at the project's size after it has written.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use milestone_domain::command::Command;
 use milestone_domain::event::Event;
 use milestone_domain::ids::MilestoneId;
@@ -8,7 +8,7 @@ use milestone_domain::needs::needs;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::views::scale::OpenWork;
 
-use super::note::Note;
+use super::note::{Failed, Note};
 use super::{Decision, Grounds, Measured, Verdict, decide, waits};
 use crate::config::{Config, Source};
 use crate::files::disk::Disk;
@@ -149,6 +149,7 @@ pub fn carry_out(detector: &Detector<'_>, looked: &Looked) -> Result<Option<Stri
     let Looked { grounds, decision, wish_from, at, before } = looked;
     let mut note = Note::new(grounds, wish_from.word(), decision, *at);
     note.told = before.as_ref().map(|before| before.told.clone()).unwrap_or_default();
+    note.failed = before.as_ref().and_then(|before| before.failed.clone());
     let news = decision.lacks_url.as_ref().filter(|_| !note.told.iter().any(|told| told == NO_URL));
     if news.is_some() {
         note.told.push(NO_URL.to_owned());
@@ -163,6 +164,34 @@ pub fn carry_out(detector: &Detector<'_>, looked: &Looked) -> Result<Option<Stri
         )
     }))
 }
+
+impl Looked {
+    /// How much open work it was decided from.
+    pub fn work(&self) -> OpenWork {
+        let Measured { open_milestones, open_tasks, .. } = self.grounds.measured;
+        OpenWork { milestones: open_milestones, tasks: open_tasks }
+    }
+
+    /// Where the project is to go now. One that could not go there is left alone for a while.
+    pub fn move_to(&self) -> Option<StoreKind> {
+        let failed = self.before.as_ref().and_then(|before| before.failed.as_ref());
+        let lately = failed.is_some_and(|failed| self.at.duration_since(failed.at) < TRIED_AGAIN);
+        match self.decision.verdict {
+            Verdict::Move(to) if !lately => Some(to),
+            Verdict::Move(_) | Verdict::Stay => None,
+        }
+    }
+}
+
+/// Writes down that a move was tried in vain.
+pub fn note_failure(detector: &Detector<'_>, why: &str, at: Timestamp) -> Result<()> {
+    let Some(mut note) = Note::read(&detector.disk) else { return Ok(()) };
+    note.failed = Some(Failed { at, why: why.to_owned() });
+    note.write(&detector.disk)
+}
+
+/// How long a move that failed is not tried again.
+const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is remembered of having been said.
 const NO_URL: &str = "PostgreSQL needs storage.postgres_url or MILESTONE_DATABASE_URL";

@@ -30,6 +30,15 @@ pub struct Note {
     pub thresholds: Limits,
     /// What was said to a person once, and is not said again.
     pub told: Vec<String>,
+    /// A move that was tried in vain; it is tried again after a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    pub at: Timestamp,
+    pub why: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +81,7 @@ impl Note {
             },
             thresholds: Limits::of(&grounds.thresholds),
             told: Vec::new(),
+            failed: None,
         }
     }
 
