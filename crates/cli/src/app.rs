@@ -89,8 +89,7 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
 fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
     const VERBS: [&str; 10] =
         ["execute", "session", "agent", "worker", "serve", "mcp", "sync", "release", "ci", "doc"];
-    const FLAGS: [&str; 4] =
-        ["--agents", "--deployment-status", "--optimize-database", "--planner"];
+    const FLAGS: [&str; 3] = ["--agents", "--deployment-status", "--planner"];
     let word = word.to_str()?;
     let name = word.split('=').next().unwrap_or_default();
     let later = if place == 0 { &VERBS[..] } else { &FLAGS[..] };

@@ -35,7 +35,7 @@ use crate::commands::init::Made;
 use crate::commands::integrate::{Integration, Listed};
 use crate::commands::man::Pages;
 use crate::commands::schema::Schemas;
-use crate::commands::storage::{BackupContents, MovedTo, RestoredFrom};
+use crate::commands::storage::{BackupContents, MovedTo, OptimizedStore, RestoredFrom};
 use crate::commands::task_claim::Claimed;
 use crate::commands::task_set::Removed;
 use crate::commands::template::Shelf;
@@ -108,6 +108,8 @@ pub enum Kind {
     Restored,
     /// Where the project has gone, from `storage migrate`
     Moved,
+    /// How much room it takes, from `storage optimize`
+    Optimized,
     /// All settings, from `config get`
     Config,
     /// One setting, from `config get` and `set`
@@ -177,6 +179,7 @@ impl Kind {
             Self::Backup => schema::<BackupContents>(),
             Self::Restored => schema::<RestoredFrom>(),
             Self::Moved => schema::<MovedTo>(),
+            Self::Optimized => schema::<OptimizedStore>(),
             Self::Config => schema::<Vec<Setting>>(),
             Self::Setting => schema::<Setting>(),
             Self::ConfigValidation => schema::<Validated>(),
@@ -336,6 +339,10 @@ impl Printed for BackupContents {
 
 impl Printed for RestoredFrom {
     const KIND: Kind = Kind::Restored;
+}
+
+impl Printed for OptimizedStore {
+    const KIND: Kind = Kind::Optimized;
 }
 
 impl Printed for MovedTo {

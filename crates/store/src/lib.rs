@@ -2,6 +2,7 @@
 //!
 //! A store decides nothing: it reads what it is asked for, and keeps a whole change or none of it.
 
+pub mod backups;
 pub mod config;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -109,6 +110,9 @@ pub trait Store {
     /// What has the same id as something else.
     fn collisions(&self) -> Result<Vec<Collided>>;
 
+    /// Gives back the room of what is gone, and makes anew what only makes reading quick.
+    fn optimize(&self) -> Result<Optimized>;
+
     /// Hands over the whole project, of one moment: what was given away, documents, events in
     /// their order, claims.
     fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()>;
@@ -116,6 +120,13 @@ pub trait Store {
     /// Takes over portions of a project, all or nothing: a document or a claim takes the place of
     /// the one that is there, and an event that is there is passed over.
     fn import(&self, source: Source<'_>) -> Result<()>;
+}
+
+/// How much room a store took, in bytes, before and after it was tidied up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Optimized {
+    pub before: u64,
+    pub after: u64,
 }
 
 /// Part of a whole project, on its way from one store to another.

@@ -24,8 +24,8 @@ use crate::files::Files;
 use crate::files::mirror::Changed;
 use crate::sql::copy::Movable;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
-    Searched, Source, Store, Turn,
+    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Optimized, Page, Portion,
+    Reading, Result, Searched, Source, Store, Turn,
 };
 
 /// How many events are written to the mirror in one go.
@@ -111,6 +111,10 @@ impl Local {
 
     pub(crate) fn database(&self) -> &dyn Movable {
         self.database.as_ref()
+    }
+
+    pub(crate) fn mirrors(&self) -> bool {
+        self.mirrors
     }
 
     pub(crate) fn files(&self) -> &Files {
@@ -493,6 +497,14 @@ impl Store for Local {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         if self.mirrors { self.files.collisions() } else { self.database.collisions() }
+    }
+
+    fn optimize(&self) -> Result<Optimized> {
+        let _turn = self.turn(0)?;
+        let database = self.database.optimize()?;
+        let files = self.files.optimize()?;
+        let (before, after) = (database.before + files.before, database.after + files.after);
+        Ok(Optimized { before, after })
     }
 
     fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {

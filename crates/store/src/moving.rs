@@ -11,13 +11,15 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use milestone_domain::ids::{MilestoneId, Uid};
-use milestone_domain::snapshot::Scope;
+use milestone_domain::snapshot::{Given, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::backups::back_up_database;
 use crate::config::{self, PROJECT_FILE};
 use crate::error::StoreError;
 use crate::files::Files;
+use crate::files::disk::Disk;
 use crate::local::Local;
 use crate::place::{DATABASE, Place};
 use crate::pointer::{self, Left, Pointer, StoreKind};
@@ -93,6 +95,15 @@ impl Source {
         }
     }
 
+    fn back_up(&self, place: &Place) -> Result<PathBuf> {
+        let now = Timestamp::now();
+        let (backup, _) = match self {
+            Self::Files(files) => files.back_up(None, now)?,
+            Self::Database(local) => back_up_database(place, local, None, now)?,
+        };
+        Ok(backup)
+    }
+
     fn into_store(self) -> Box<dyn Store> {
         match self {
             Self::Files(files) => Box::new(files),
@@ -136,7 +147,7 @@ impl Move<'_> {
     /// Nobody writes from here on.
     fn closed(&self) -> Result<Moved> {
         (self.progress)("backing up", 0, 0);
-        let backup = self.source.files().back_up_now(Timestamp::now())?;
+        let backup = self.source.back_up(self.place)?;
         let (here, counts) = self.digest_of_source()?;
         match self.target.store {
             StoreKind::Files => self.to_files(&here, &counts)?,
@@ -278,6 +289,22 @@ impl Move<'_> {
     }
 }
 
+/// Sets tracked settings, or takes them out.
+fn set(disk: &Disk, settings: &[(&str, Value)]) -> Result<()> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let there = disk.read(PROJECT_FILE)?.unwrap_or_default();
+    let mut text = String::from_utf8_lossy(&there).into_owned();
+    for (name, value) in settings {
+        text = match value {
+            Value::Null => config::without(&text, name)?,
+            value => config::edited(&text, name, value, config::Source::Project)?,
+        };
+    }
+    disk.replace_synced(PROJECT_FILE, text.as_bytes())
+}
+
 const PAGE: &str = "\
 # Where this project is kept
 
@@ -336,7 +363,7 @@ pub fn join(place: &Place, pointer: Pointer) -> Result<Vec<String>> {
     if let Source::Database(local) = &own {
         local.mirror_all()?;
     }
-    own.files().back_up_now(Timestamp::now())?;
+    own.back_up(place)?;
     let database = place.movable(pointer)?.ok_or(StoreError::Moved)?;
     let shared = Local::shared(database, place.files(), place.mirrors(pointer.store));
     let conflicts = shared.bring_from(own.files())?;
@@ -360,6 +387,35 @@ fn own(place: &Place) -> Result<Source> {
         Some(database) => Source::Database(Local::alone(database, place.files(), true)),
         None => Source::Files(place.files()),
     })
+}
+
+/// Makes what files say the project that a shared database keeps, under another identity; whoever
+/// works in the old one is sent there.
+pub(crate) fn replace_shared(
+    place: &Place,
+    local: &Local,
+    files: &Files,
+    given: &Given,
+) -> Result<()> {
+    let disk = place.disk();
+    let _turn = local.files().turn(0)?;
+    let target = Pointer { store: StoreKind::Postgres, project: Uid(Uuid::now_v7()) };
+    let uuid = target.project.0.to_string();
+    let database = Database::make(place.postgres()?, &uuid, place.settings.clone())?;
+    database.fill(
+        &|each| {
+            each(Portion::Given(given.clone()))?;
+            files.export(each)
+        },
+        &|_| Ok(()),
+    )?;
+    local.database().close()?;
+    let left = Left { to: target, by: pointer::clone_id(&disk)? };
+    local.database().seal(&serde_json::to_string(&left).unwrap_or_default())?;
+    pointer::write(&disk, &target)?;
+    database.take_up()?;
+    local.files().set_mirrored(&Cursor(String::new()))?;
+    set(&disk, &[("storage.project", Value::from(uuid))])
 }
 
 /// Who takes in what people have changed by hand before it goes elsewhere.

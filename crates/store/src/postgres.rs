@@ -27,6 +27,15 @@ const LOCKS: i32 = 0x6d73;
 const QUEUES: i32 = 0x6d74;
 const MIGRATING: &str = "BEGIN; SELECT pg_advisory_xact_lock(28019, 0)";
 
+/// Those that grow.
+const TABLES: [&str; 5] = [
+    "milestone_document",
+    "milestone_task",
+    "milestone_edge",
+    "milestone_claim",
+    "milestone_event",
+];
+
 pub struct Postgres {
     client: RefCell<Client>,
     config: Config,
@@ -259,6 +268,22 @@ impl Connection for Postgres {
             Ok(())
         })?;
         Ok(horizon)
+    }
+
+    fn size(&self) -> Result<u64> {
+        let mut size = 0;
+        let sql = "SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c \
+             WHERE c.relkind = 'r' AND c.relname LIKE 'milestone\\_%' AND pg_table_is_visible(c.oid)";
+        self.each(sql, &[], &mut |row| {
+            size = u64::try_from(row.int(0)?).unwrap_or(0);
+            Ok(())
+        })?;
+        Ok(size)
+    }
+
+    /// Each by itself: it cannot be done within a transaction.
+    fn optimize(&self) -> Result<()> {
+        TABLES.iter().try_for_each(|table| self.batch(&format!("VACUUM (ANALYZE) {table}")))
     }
 
     fn reconnect(&self) -> Result<()> {

@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 use crate::place::Place;
 use crate::{
-    Bases, Change, Collided, Cursor, Difference, Error, EventFilter, Mending, Noticed, Page,
-    Reading, Result, Searched, Store, StoreError,
+    Bases, Change, Collided, Cursor, Difference, Error, EventFilter, Mending, Noticed, Optimized,
+    Page, Reading, Result, Searched, Store, StoreError,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -394,6 +394,11 @@ impl Project {
             let renewed = store.renew(task, credential, lease)?;
             Ok(renewed.map_or(Renewed::Lost, Renewed::Until))
         })
+    }
+
+    /// Gives back the room of what is gone.
+    pub fn optimize(&self) -> Result<Optimized> {
+        self.following(|| self.store().optimize())
     }
 
     pub fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {

@@ -26,8 +26,8 @@ use milestone_domain::snapshot::{Claim, Problem, Scope};
 use crate::error::StoreError;
 use crate::files::text;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
-    Searched, Source, Store, Turn,
+    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Optimized, Page, Portion,
+    Reading, Result, Searched, Source, Store, Turn,
 };
 
 /// How long a lost connection is sought again before that is an error.
@@ -139,6 +139,12 @@ pub trait Connection {
 
     /// Events of this transaction's number and of later ones may still come in between.
     fn horizon(&self, project: i64) -> Result<i64>;
+
+    /// How many bytes the tables take.
+    fn size(&self) -> Result<u64>;
+
+    /// Gives back the room of what is gone.
+    fn optimize(&self) -> Result<()>;
 
     /// Connects anew after the connection was lost; what had begun is gone.
     fn reconnect(&self) -> Result<()>;
@@ -389,6 +395,12 @@ impl<C: Connection> Store for Database<C> {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         Ok(Vec::new())
+    }
+
+    fn optimize(&self) -> Result<Optimized> {
+        let before = self.connection.size()?;
+        self.connection.optimize()?;
+        Ok(Optimized { before, after: self.connection.size()? })
     }
 
     fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {

@@ -208,6 +208,20 @@ impl Connection for Sqlite {
         Ok(i64::MAX)
     }
 
+    fn size(&self) -> Result<u64> {
+        let mut size = 0;
+        let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+        self.each(sql, &[], &mut |row| {
+            size = u64::try_from(row.int(0)?).unwrap_or(0);
+            Ok(())
+        })?;
+        Ok(size)
+    }
+
+    fn optimize(&self) -> Result<()> {
+        self.batch("VACUUM; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
     fn reconnect(&self) -> Result<()> {
         Ok(())
     }

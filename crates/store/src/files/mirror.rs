@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -174,11 +173,6 @@ impl Files {
     /// Makes sure that everything here is on the disk.
     pub(crate) fn sync_all(&self) -> Result<()> {
         self.disk.sync_all().map(drop)
-    }
-
-    /// Writes a backup to the usual place.
-    pub(crate) fn back_up_now(&self, now: Timestamp) -> Result<PathBuf> {
-        Ok(self.back_up(None, now)?.0)
     }
 
     /// Holds a document's text as it is now: the next change is written as one of this text, and
