@@ -45,6 +45,9 @@ pub enum StoreError {
     /// What had begun on it is gone, and may be tried again on a new one.
     #[error("no connection to {0}")]
     ConnectionLost(String),
+    /// It can be read.
+    #[error("{what} takes no writes: {message}")]
+    ReadOnly { what: String, message: String },
     #[error("the database has no project {uuid}")]
     NoSuchProject { uuid: String },
     #[error("the database's schema is {schema}; this program knows {known} at most")]
@@ -107,6 +110,7 @@ impl StoreError {
             Self::RestoreInterrupted { .. } => "restore_interrupted",
             Self::Database { .. } => "database",
             Self::ConnectionLost(_) => "connection_lost",
+            Self::ReadOnly { .. } => "read_only",
             Self::NoSuchProject { .. } => "no_such_project",
             Self::NewerSchema { .. } => "newer_schema",
             Self::ForeignSchema { .. } => "foreign_schema",
@@ -129,6 +133,7 @@ impl StoreError {
             | Self::OutcomeUnknown(_)
             | Self::ForeignOwner { .. }
             | Self::Database { .. }
+            | Self::ReadOnly { .. }
             | Self::ConnectionLost(_) => StoreErrorClass::Unreachable,
             Self::NewerSchema { .. }
             | Self::ForeignSchema { .. }
@@ -160,6 +165,10 @@ impl StoreError {
             Self::Stale | Self::Moved => "nothing was changed; try again".into(),
             Self::Database { .. } | Self::ConnectionLost(_) => {
                 "nothing was changed; see whether the server runs and lets you in, then try again"
+                    .into()
+            }
+            Self::ReadOnly { .. } => {
+                "nothing was changed; reading works: try again where or when it may be written"
                     .into()
             }
             Self::NoSuchProject { .. } => {

@@ -30,8 +30,8 @@ use crate::{
 };
 
 /// How long a lost connection is sought again before that is an error.
-const RECONNECT_MAX: Duration = Duration::from_secs(5);
-const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const RECONNECT_MAX: Duration = Duration::from_secs(5);
+pub(crate) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A value that a statement is given.
 #[derive(Debug, Clone)]
@@ -133,14 +133,19 @@ pub trait Connection {
     /// Events of this transaction's number and of later ones may still come in between.
     fn horizon(&self, project: i64) -> Result<i64>;
 
+    /// Whether the same may go well in a moment, on a new connection.
+    fn passes(&self, error: &StoreError) -> bool {
+        matches!(error, StoreError::ConnectionLost(_))
+    }
+
     /// Connects anew after the connection was lost; what had begun is gone.
     fn reconnect(&self) -> Result<()>;
 }
 
 /// A project in a database, as one process sees it.
 pub struct Database<C> {
-    connection: C,
-    project: i64,
+    pub(crate) connection: C,
+    pub(crate) project: i64,
     settings: Settings,
     /// Whether something has begun and is neither kept nor given up.
     begun: Cell<bool>,
@@ -216,25 +221,27 @@ impl<C: Connection> Database<C> {
     /// Does something, again if the connection was lost: a server that was started anew is back
     /// within seconds. What `work` does is safe to do twice.
     fn connected<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
-        let started = Instant::now();
+        let mut lost: Option<Instant> = None;
         loop {
             match work() {
-                Err(StoreError::ConnectionLost(reason)) => self.connect_again(started, reason)?,
+                Err(error) if self.connection.passes(&error) => {
+                    self.connect_again(*lost.get_or_insert_with(Instant::now), error)?;
+                }
                 result => return result,
             }
         }
     }
 
-    fn connect_again(&self, started: Instant, mut reason: String) -> Result<()> {
+    fn connect_again(&self, lost: Instant, mut error: StoreError) -> Result<()> {
         self.begun.set(false);
-        while started.elapsed() < RECONNECT_MAX {
+        while lost.elapsed() < RECONNECT_MAX {
             std::thread::sleep(RECONNECT_PAUSE);
             match self.connection.reconnect() {
-                Err(StoreError::ConnectionLost(again)) => reason = again,
+                Err(again) if self.connection.passes(&again) => error = again,
                 result => return result,
             }
         }
-        Err(StoreError::ConnectionLost(reason))
+        Err(error)
     }
 
     /// Nothing is written to a project that has moved elsewhere.
@@ -307,7 +314,11 @@ impl<C: Connection> Store for Database<C> {
         if tried > 0 && self.turns.get() == 0 {
             self.connected(|| {
                 self.begin()?;
-                self.connection.queue(self.project)
+                let queued = self.connection.queue(self.project);
+                if queued.is_err() {
+                    self.roll_back();
+                }
+                queued
             })?;
         }
         self.turns.set(self.turns.get() + 1);

@@ -169,7 +169,17 @@ impl Connection for Sqlite {
     }
 
     fn commit(&self) -> Result<()> {
-        self.batch("COMMIT")
+        let kept = self.connection.execute_batch("COMMIT");
+        kept.map_err(|error| {
+            self.roll_back();
+            match error.sqlite_error_code() {
+                // It may be whole in the log, and be found there by whoever opens it next.
+                Some(ErrorCode::SystemIoFailure) => {
+                    StoreError::OutcomeUnknown(std::io::Error::other(error.to_string()))
+                }
+                _ => self.failed(error),
+            }
+        })
     }
 
     fn roll_back(&self) {
