@@ -243,6 +243,16 @@ impl Connection for Postgres {
         self.ask(async |client| client.execute_typed(sql, &values).await)
     }
 
+    fn has_table(&self, name: &str) -> Result<bool> {
+        let mut there = 0;
+        let sql = "SELECT (to_regclass($1) IS NOT NULL)::int";
+        self.each(sql, &[name.into()], &mut |row| {
+            there = row.int(0)?;
+            Ok(())
+        })?;
+        Ok(there == 1)
+    }
+
     fn batch(&self, sql: &str) -> Result<()> {
         self.ask(async |client| client.batch_execute(sql).await)
     }

@@ -107,6 +107,8 @@ pub trait Connection {
     /// Answers how many rows it changed.
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64>;
 
+    fn has_table(&self, name: &str) -> Result<bool>;
+
     /// Several statements without parameters.
     fn batch(&self, sql: &str) -> Result<()>;
 
@@ -147,6 +149,8 @@ pub struct Database<C> {
     pub(crate) connection: C,
     pub(crate) project: i64,
     settings: Settings,
+    /// The schema of the database, where it is one that only newer programs write.
+    newer: Option<i64>,
     /// Whether something has begun and is neither kept nor given up.
     begun: Cell<bool>,
     turns: Cell<u32>,
@@ -156,37 +160,30 @@ pub struct Database<C> {
 impl<C: Connection> Database<C> {
     /// Makes a new, empty project in the database.
     pub fn make(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
-        schema::migrate(&connection)?;
-        let epoch = uuid::Uuid::now_v7().to_string();
-        let sql = "INSERT INTO milestone_project (uuid, epoch, moved_to, given) \
-                   VALUES ($1, $2, '', '{}') ON CONFLICT (uuid) DO NOTHING";
-        connection.run(sql, &[uuid.into(), epoch.into()])?;
-        Self::find(connection, uuid, settings)
+        if schema::find(&connection, uuid)?.project.is_none() {
+            schema::migrate(&connection)?;
+            let epoch = uuid::Uuid::now_v7().to_string();
+            let sql = "INSERT INTO milestone_project (uuid, epoch, moved_to, given) \
+                       VALUES ($1, $2, '', '{}') ON CONFLICT (uuid) DO NOTHING";
+            connection.run(sql, &[uuid.into(), epoch.into()])?;
+        }
+        Self::open(connection, uuid, settings)
     }
 
     /// Opens a project that is there.
     pub fn open(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
-        schema::check(&connection)?;
-        Self::find(connection, uuid, settings)
-    }
-
-    fn find(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
-        let mut project = None;
-        let sql = "SELECT id FROM milestone_project WHERE uuid = $1";
-        connection.each(sql, &[uuid.into()], &mut |row| {
-            project = Some(row.int(0)?);
-            Ok(())
-        })?;
-        let Some(project) = project else {
+        let found = schema::find(&connection, uuid)?;
+        let Some(project) = found.project else {
             return Err(StoreError::NoSuchProject { uuid: uuid.to_owned() });
         };
         Ok(Self {
             connection,
-            project,
+            project: project.id,
             settings,
+            newer: found.newer,
             begun: Cell::new(false),
             turns: Cell::new(0),
-            epoch: RefCell::new(None),
+            epoch: RefCell::new(Some(project.epoch)),
         })
     }
 
@@ -205,6 +202,9 @@ impl<C: Connection> Database<C> {
     }
 
     fn begin(&self) -> Result<()> {
+        if let Some(schema) = self.newer {
+            return Err(schema::unwritable(schema));
+        }
         if !self.begun.get() {
             self.connection.begin(self.project)?;
             self.begun.set(true);

@@ -148,6 +148,10 @@ impl Connection for Sqlite {
         Ok(changed as u64)
     }
 
+    fn has_table(&self, name: &str) -> Result<bool> {
+        self.connection.table_exists(None, name).map_err(|error| self.failed(error))
+    }
+
     fn batch(&self, sql: &str) -> Result<()> {
         self.connection.execute_batch(sql).map_err(|error| self.failed(error))
     }

@@ -301,3 +301,86 @@ fn a_server_that_is_not_there_is_named() {
     let Err(error) = Postgres::open(&url) else { panic!("nobody is there") };
     assert!(error.to_string().contains("refused"), "{error}");
 }
+
+/// Many at once, on overlapping parts: none waits for one that waits for it.
+#[test]
+fn writers_of_overlapping_parts_never_wait_for_one_another_in_a_circle() {
+    let server = Server::start(&["fsync=off", "deadlock_timeout=100ms"]);
+    drop(made(&server.url()));
+    let first = project(&server.url());
+    let ids: Vec<MilestoneId> =
+        (0..3).map(|number| planned(&first, &number.to_string(), 6)).collect();
+    let until =
+        Instant::now() + Duration::from_secs(if crate::conformance::full() { 120 } else { 8 });
+    let done: u32 = std::thread::scope(|scope| {
+        let worker = |seed: u32| {
+            let (url, ids) = (server.url(), &ids);
+            scope.spawn(move || {
+                let project = project(&url);
+                let mut dice = seed.wrapping_mul(2_654_435_761).max(1);
+                let mut done = 0;
+                while Instant::now() < until {
+                    let command = anything(ids, &mut dice);
+                    match project.execute(&command, "ada") {
+                        Ok(_) => done += 1,
+                        Err(Error::Refused(_) | Error::Store(StoreError::Stale)) => {}
+                        Err(error) => panic!("{command:?}: {error}"),
+                    }
+                }
+                done
+            })
+        };
+        let workers: Vec<_> = (1..=10).map(worker).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    });
+    assert!(done > 100, "only {done}");
+    assert_eq!(server.log().matches("deadlock detected").count(), 0, "{}", server.log());
+    assert_eq!(
+        server.psql("SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'"),
+        "0"
+    );
+}
+
+fn thrown(dice: &mut u32, sides: u32) -> u32 {
+    *dice ^= *dice << 13;
+    *dice ^= *dice >> 17;
+    *dice ^= *dice << 5;
+    *dice % sides
+}
+
+fn anything(ids: &[MilestoneId], dice: &mut u32) -> Command {
+    let mut one = || ids[thrown(dice, ids.len() as u32) as usize];
+    let (milestone, other) = (one(), one());
+    let task = TaskId::new(milestone, thrown(dice, 6) + 1);
+    let required = TaskId::new(other, thrown(dice, 6) + 1);
+    let attempt = milestone_domain::event::AttemptId(uuid::Uuid::now_v7());
+    match thrown(dice, 9) {
+        0 => note(task, "x"),
+        1 => Command::Claim { task, attempt, lease_seconds: 1 },
+        2 => move_on(task),
+        3 => {
+            let to = TaskStatus::Pending;
+            let credential = Credential::default();
+            Command::ChangeTask { task, to, reason: Some("again".into()), credential }
+        }
+        4 => {
+            let mut draft = Task::new(0, "More");
+            draft.requires = vec![milestone_domain::ids::Reference::Task(required)];
+            Command::AddTask { milestone, draft: Box::new(draft) }
+        }
+        5 => Command::RemoveTask { task },
+        6 => Command::MoveTask { task, to: other },
+        7 => {
+            let closing = Box::new(milestone_domain::command::Closing {
+                force: Some("enough".into()),
+                ..Default::default()
+            });
+            Command::Archive { milestone, closing }
+        }
+        _ => Command::ChangeMilestone {
+            milestone,
+            to: milestone_domain::status::MilestoneStatus::InProgress,
+            reason: Some("back".into()),
+        },
+    }
+}
