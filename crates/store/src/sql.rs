@@ -4,6 +4,7 @@
 //! Tasks are kept by themselves and have versions of their own, so that many may work in one
 //! milestone at once; a document without its tasks is another row.
 
+mod check;
 mod commit;
 mod events;
 mod read;
@@ -134,6 +135,11 @@ pub trait Connection {
 
     /// Events of this transaction's number and of later ones may still come in between.
     fn horizon(&self, project: i64) -> Result<i64>;
+
+    /// What is wrong with the database itself, where it can tell.
+    fn check_pages(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 
     /// Whether the same may go well in a moment, on a new connection.
     fn passes(&self, error: &StoreError) -> bool {
@@ -380,11 +386,11 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn check(&self) -> Result<Vec<Problem>> {
-        Ok(Vec::new())
+        self.connected(|| self.check_all())
     }
 
     fn mend(&self, _: Bases<'_>) -> Result<Mending> {
-        Ok(Mending::default())
+        self.connected(|| self.mend_all())
     }
 
     fn collisions(&self) -> Result<Vec<Collided>> {

@@ -1,11 +1,16 @@
 //! SQLite: one file beside the documents, for one host.
 
+mod floor;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{ErrorCode, OpenFlags};
 
+use self::floor::Access;
 use crate::Result;
 use crate::error::StoreError;
 use crate::files::boot;
@@ -34,18 +39,17 @@ impl Sqlite {
             );
             return Err(StoreError::Database { what: named(file), message });
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let opened = rusqlite::Connection::open_with_flags(file, flags);
-        let connection = opened.map_err(|error| failed(file, wait, error))?;
-        let this = Self { connection, file: file.to_owned(), wait };
+        let (file, access) = floor::access(file)?;
+        let connection =
+            floor::connect(&file, access).map_err(|error| failed(&file, wait, error))?;
+        let this = Self { connection, file, wait };
         this.connection.set_prepared_statement_cache_capacity(STATEMENTS);
         this.connection.busy_timeout(wait).map_err(|error| this.failed(error))?;
+        if access == Access::Write {
+            this.batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+        }
         this.batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; \
-             PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
+            "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
         )?;
         Ok(this)
     }
@@ -66,12 +70,21 @@ fn failed(file: &Path, wait: Duration, error: rusqlite::Error) -> StoreError {
             holder: "another process".into(),
             waited_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         },
+        Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { what: named(file), message },
+        Some(ErrorCode::CannotOpen) if is_link(&error) => {
+            StoreError::Outside { path: file.to_owned() }
+        }
         Some(ErrorCode::ConstraintViolation) => StoreError::Exists { path: file.to_owned() },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             StoreError::Corrupt { path: file.to_owned(), message }
         }
         _ => StoreError::Database { what: named(file), message },
     }
+}
+
+fn is_link(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_CANTOPEN_SYMLINK)
 }
 
 struct Row<'a, 'b> {
@@ -199,6 +212,16 @@ impl Connection for Sqlite {
 
     fn locking(&self, _: bool) -> &'static str {
         ""
+    }
+
+    fn check_pages(&self) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        self.each("PRAGMA quick_check(20)", &[], &mut |row| {
+            found.push(row.string(0)?);
+            Ok(())
+        })?;
+        found.retain(|said| said != "ok");
+        Ok(found)
     }
 
     fn horizon(&self, _: i64) -> Result<i64> {
