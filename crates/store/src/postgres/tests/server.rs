@@ -57,7 +57,7 @@ impl Server {
         server
     }
 
-    pub fn data(&self) -> PathBuf {
+    fn data(&self) -> PathBuf {
         self.home.path().join("data")
     }
 
@@ -91,6 +91,10 @@ impl Server {
         command
     }
 
+    pub fn set(&mut self, settings: &[&str]) {
+        self.settings.extend(settings.iter().map(ToString::to_string));
+    }
+
     /// Starts it again, and waits until it lets people in.
     pub fn resume(&mut self) {
         self.run();
@@ -101,7 +105,7 @@ impl Server {
         }
     }
 
-    pub fn run(&mut self) {
+    fn run(&mut self) {
         let file = self.home.path().join("log");
         let log = fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
         let mut command = self.command("postgres");
