@@ -1,6 +1,7 @@
 //! Servers of the tests' own, and what becomes of work when they are in trouble.
 
 mod protected;
+mod roles;
 mod server;
 mod trouble;
 

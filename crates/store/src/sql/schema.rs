@@ -29,7 +29,11 @@ struct Step {
     writer: u32,
 }
 
-const STEPS: &[Step] = &[Step { sql: include_str!("schema/001.sql"), reader: 1, writer: 1 }];
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("schema/001.sql"), reader: 1, writer: 1 },
+    // Views change nothing for programs.
+    Step { sql: include_str!("schema/002.sql"), reader: 1, writer: 1 },
+];
 
 /// What this program finds in a database: whether it may write there, and the project.
 pub struct Found {

@@ -155,13 +155,18 @@ impl Server {
 
     /// Somebody else at the same server.
     pub fn psql(&self, sql: &str) -> String {
-        let output = Command::new(binaries().join("psql"))
-            .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url()])
-            .output()
-            .unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{sql}: {error}");
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        self.psql_as(&self.url(), &["-c", sql]).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    pub fn psql_as(&self, url: &str, arguments: &[&str]) -> Result<String, String> {
+        let mut psql = Command::new(binaries().join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]).args(arguments).arg(url);
+        let output = psql.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        match output.status.success() {
+            true => Ok(text(&output.stdout)),
+            false => Err(text(&output.stderr)),
+        }
     }
 }
 
