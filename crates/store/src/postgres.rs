@@ -11,6 +11,8 @@ mod tls;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::{DbError, SqlState};
@@ -47,10 +49,17 @@ const QUEUES: i32 = 0x6d74;
 const MIGRATING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; \
      SELECT pg_advisory_xact_lock(28019, 0)";
 
+/// How often one looks whether anything has happened: when the server tells so, in case it did not.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+const LISTEN_PAUSE: Duration = Duration::from_secs(5);
+
 pub struct Postgres {
     link: RefCell<Option<Link>>,
     address: Address,
     answer_max: Duration,
+    /// Where one may listen, if anywhere: no pooler may stand in between.
+    listening: Option<Address>,
+    listener: RefCell<Option<Link>>,
 }
 
 impl Postgres {
@@ -66,10 +75,41 @@ impl Postgres {
                 linked => {
                     let link = linked?;
                     let link = RefCell::new(Some(link));
-                    return Ok(Self { link, address, answer_max: ANSWER_MAX });
+                    return Ok(Self {
+                        link,
+                        address,
+                        answer_max: ANSWER_MAX,
+                        listening: None,
+                        listener: RefCell::default(),
+                    });
                 }
             }
         }
+    }
+
+    /// Lets the server tell when something happens, on a connection of its own.
+    pub fn listening(self, url: &str) -> Result<Self> {
+        let listening = Some(Address::of(url, &Surroundings::of_this_process())?);
+        Ok(Self { listening, ..self })
+    }
+
+    fn listen(&self, address: &Address, project: i64) -> Result<()> {
+        let mut listener = self.listener.borrow_mut();
+        if listener.as_ref().is_some_and(|listener| !listener.is_over()) {
+            return Ok(());
+        }
+        let mut config = address.config.clone();
+        config.application_name(channel(project));
+        let (tls, name) = (address.tls.clone(), address.name.clone());
+        let link = link(&Address { config, tls, name, ..*address })?;
+        let sql = format!("LISTEN \"{}\"", channel(project));
+        let asked = link.ask(self.answer_max, async |client| client.batch_execute(&sql).await);
+        match asked {
+            Some(answer) => answer.map_err(|error| failed(&address.name, &error))?,
+            None => return Err(StoreError::ConnectionLost(address.name.clone())),
+        }
+        *listener = Some(link);
+        Ok(())
     }
 
     fn failed(&self, error: &Error) -> StoreError {
@@ -95,6 +135,21 @@ impl Postgres {
         };
         answer.map_err(|error| failed(name, &error))
     }
+}
+
+/// What those that wait are called, and what they listen to.
+fn channel(project: i64) -> String {
+    format!("milestone watch {project}")
+}
+
+/// Tells those that listen, if there are any. Telling makes writers wait for one another, in all of
+/// the server, so nobody is told in vain, and never as a part of what is being kept.
+fn tell(project: i64) -> String {
+    let channel = channel(project);
+    format!(
+        "SELECT pg_notify('{channel}', '') WHERE EXISTS \
+         (SELECT FROM pg_stat_get_activity(NULL) WHERE application_name = '{channel}')"
+    )
 }
 
 fn link(address: &Address) -> Result<Link> {
@@ -298,8 +353,38 @@ impl Connection for Postgres {
         self.batch(&format!("SELECT pg_advisory_xact_lock({QUEUES}, {project}::int)"))
     }
 
-    fn commit(&self) -> Result<()> {
-        self.batch("COMMIT")
+    fn commit(&self, project: i64) -> Result<()> {
+        let tell = tell(project);
+        self.ask(async |client| {
+            let mut kept = pin!(client.batch_execute("COMMIT"));
+            let mut told = pin!(client.batch_execute(&tell));
+            let mut is_sent = false;
+            // Both go together; what becomes of the second nobody waits for.
+            poll_fn(|context| {
+                let answer = kept.as_mut().poll(context);
+                if !is_sent {
+                    is_sent = true;
+                    let _ = told.as_mut().poll(context);
+                }
+                answer
+            })
+            .await
+        })
+    }
+
+    fn is_about_to_wait(&self, project: i64) -> Result<()> {
+        match &self.listening {
+            Some(address) => self.listen(address, project),
+            None => Ok(()),
+        }
+    }
+
+    fn wait(&self, wait: Duration) -> Result<()> {
+        match self.listener.borrow().as_ref() {
+            Some(listener) => listener.listen(wait.min(LISTEN_PAUSE)),
+            None => std::thread::sleep(wait.min(LOOK_PAUSE)),
+        }
+        Ok(())
     }
 
     fn roll_back(&self) {

@@ -122,7 +122,14 @@ pub trait Connection {
     /// Waits until it is our turn among those that have lost a race, until the end of what began.
     fn queue(&self, project: i64) -> Result<()>;
 
-    fn commit(&self) -> Result<()>;
+    /// Keeps what began, and lets those know who wait for something to happen in the project.
+    fn commit(&self, project: i64) -> Result<()>;
+
+    /// From here on, what others write to the project ends [`wait`](Self::wait).
+    fn is_about_to_wait(&self, project: i64) -> Result<()>;
+
+    /// Waits until something may have happened, for `wait` at most; it may return earlier.
+    fn wait(&self, wait: Duration) -> Result<()>;
 
     /// Leaves everything as it was before it began.
     fn roll_back(&self);
@@ -283,7 +290,7 @@ impl<C: Connection> Database<C> {
         match renewed {
             Ok(Some(claim)) => {
                 self.begun.set(false);
-                self.connection.commit().map(|()| Some(claim))
+                self.connection.commit(self.project).map(|()| Some(claim))
             }
             other => {
                 self.roll_back();
@@ -351,6 +358,21 @@ impl<C: Connection> Store for Database<C> {
 
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page> {
         self.connected(|| self.page(after, filter, limit))
+    }
+
+    fn wait(&self, after: &Cursor, wait: Duration) -> Result<()> {
+        let until = Instant::now() + wait;
+        loop {
+            let happened = self.connected(|| {
+                self.connection.is_about_to_wait(self.project)?;
+                Ok(!self.page(Some(after), &EventFilter::default(), 1)?.events.is_empty())
+            })?;
+            let left = until.saturating_duration_since(Instant::now());
+            if happened || left.is_zero() {
+                return Ok(());
+            }
+            self.connection.wait(left)?;
+        }
     }
 
     fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {

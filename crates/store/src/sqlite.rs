@@ -4,8 +4,9 @@ mod floor;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -23,10 +24,15 @@ const VERSION_MIN: i32 = 3_051_003;
 /// How many statements are kept ready.
 const STATEMENTS: usize = 64;
 
+/// How often one looks whether others have written.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
 pub struct Sqlite {
     connection: rusqlite::Connection,
     file: PathBuf,
     wait: Duration,
+    /// What others had written when it was last looked at.
+    seen: Cell<i64>,
 }
 
 impl Sqlite {
@@ -42,7 +48,7 @@ impl Sqlite {
         let (file, access) = floor::access(file)?;
         let connection =
             floor::connect(&file, access).map_err(|error| failed(&file, wait, error))?;
-        let this = Self { connection, file, wait };
+        let this = Self { connection, file, wait, seen: Cell::new(0) };
         this.connection.set_prepared_statement_cache_capacity(STATEMENTS);
         this.connection.busy_timeout(wait).map_err(|error| this.failed(error))?;
         if access == Access::Write {
@@ -52,6 +58,17 @@ impl Sqlite {
             "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
         )?;
         Ok(this)
+    }
+
+    /// Another number once another connection has written something. It stands in memory that all
+    /// of them share, so looking at it costs next to nothing.
+    fn version(&self) -> Result<i64> {
+        let mut version = 0;
+        self.each("PRAGMA data_version", &[], &mut |row| {
+            version = row.int(0)?;
+            Ok(())
+        })?;
+        Ok(version)
     }
 
     fn failed(&self, error: rusqlite::Error) -> StoreError {
@@ -185,7 +202,7 @@ impl Connection for Sqlite {
         Ok(())
     }
 
-    fn commit(&self) -> Result<()> {
+    fn commit(&self, _: i64) -> Result<()> {
         let kept = self.connection.execute_batch("COMMIT");
         kept.map_err(|error| {
             self.roll_back();
@@ -212,6 +229,23 @@ impl Connection for Sqlite {
 
     fn locking(&self, _: bool) -> &'static str {
         ""
+    }
+
+    fn is_about_to_wait(&self, _: i64) -> Result<()> {
+        self.seen.set(self.version()?);
+        Ok(())
+    }
+
+    fn wait(&self, wait: Duration) -> Result<()> {
+        let until = Instant::now() + wait;
+        while self.version()? == self.seen.get() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::sleep(left.min(LOOK_PAUSE));
+        }
+        Ok(())
     }
 
     fn check_pages(&self) -> Result<Vec<String>> {

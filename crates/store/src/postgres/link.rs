@@ -1,13 +1,15 @@
 //! One connection to a server, and what moves its bytes: every wait on it has an end.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{AsyncMessage, Client, Error};
 
 use super::address::Address;
 
@@ -19,6 +21,7 @@ pub struct Link {
     client: Option<Client>,
     moving: JoinHandle<()>,
     version: Option<u32>,
+    told: Arc<Notify>,
 }
 
 impl Link {
@@ -28,18 +31,36 @@ impl Link {
         let connecting = address.config.connect(address.tls.clone());
         let connected = runtime.block_on(within(address.connect_max, connecting));
         Ok(connected.map(|connected| {
-            let (client, connection) = connected?;
+            let (client, mut connection) = connected?;
             let version = connection.parameter("server_version").and_then(major);
+            let told = Arc::new(Notify::new());
+            let tell = told.clone();
             let moving = runtime.spawn(async move {
-                // Whoever asks next is told that the connection ended.
-                let _ = connection.await;
+                loop {
+                    match poll_fn(|context| connection.poll_message(context)).await {
+                        Some(Ok(AsyncMessage::Notification(_))) => tell.notify_one(),
+                        Some(Ok(_)) => {}
+                        // Whoever asks next is told that the connection ended.
+                        None | Some(Err(_)) => break,
+                    }
+                }
+                tell.notify_one();
             });
-            Ok(Self { runtime, client: Some(client), moving, version })
+            Ok(Self { runtime, client: Some(client), moving, version, told })
         }))
     }
 
     pub fn version(&self) -> Option<u32> {
         self.version
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.moving.is_finished()
+    }
+
+    /// Waits until the server tells us what we listen for, or the connection is over.
+    pub fn listen(&self, wait: Duration) {
+        self.runtime.block_on(within(wait, self.told.notified()));
     }
 
     /// `None` if the answer did not come in time.

@@ -4,6 +4,7 @@ mod protected;
 mod roles;
 mod server;
 mod trouble;
+mod watch;
 
 use std::time::Duration;
 

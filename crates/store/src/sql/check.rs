@@ -226,7 +226,7 @@ impl<C: Connection> Database<C> {
         match made {
             Ok(true) => {
                 self.begun.set(false);
-                self.connection.commit().map(|()| true)
+                self.connection.commit(self.project).map(|()| true)
             }
             other => {
                 self.roll_back();

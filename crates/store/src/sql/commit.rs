@@ -20,7 +20,7 @@ impl<C: Connection> Database<C> {
         match self.write(change) {
             Ok(true) => {
                 self.begun.set(false);
-                self.connection.commit()
+                self.connection.commit(self.project)
             }
             Ok(false) => {
                 self.roll_back();

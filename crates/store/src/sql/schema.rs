@@ -92,7 +92,7 @@ pub fn migrate(connection: &impl Connection) -> Result<()> {
 }
 
 fn migrate_by(connection: &impl Connection, steps: &[Step]) -> Result<()> {
-    let migrated = migrate_in_turn(connection, steps).and_then(|()| connection.commit());
+    let migrated = migrate_in_turn(connection, steps).and_then(|()| connection.batch("COMMIT"));
     if migrated.is_err() {
         connection.roll_back();
     }

@@ -17,18 +17,18 @@ use super::server::{Server, free_port};
 use super::{Postgres, made, opened, pause};
 use crate::{Error, EventFilter, Project, Store, StoreError};
 
-fn project(url: &str) -> Project {
+pub fn project(url: &str) -> Project {
     Project::new(Box::new(opened(url)), TimeZone::UTC)
 }
 
-fn planned(project: &Project, title: &str, tasks: u32) -> MilestoneId {
+pub fn planned(project: &Project, title: &str, tasks: u32) -> MilestoneId {
     let mut draft = Milestone::new(MilestoneId(0), title);
     draft.tasks = (1..=tasks).map(|number| Task::new(number, "Do")).collect();
     let outcome = project.execute(&Command::Plan { draft: Box::new(draft) }, "ada").unwrap();
     *outcome.snapshot.documents.keys().last().unwrap()
 }
 
-fn note(task: TaskId, text: &str) -> Command {
+pub fn note(task: TaskId, text: &str) -> Command {
     Command::Note { task, text: text.to_owned(), credential: Credential::default() }
 }
 

@@ -176,7 +176,7 @@ fn whoever_is_killed_while_migrating_has_not_begun() {
     other.batch(sql).unwrap();
     migrate(&other).unwrap();
     assert_eq!(counted(&other, MIGRATION), known());
-    assert!(matches!(killed.commit(), Err(StoreError::ConnectionLost(_))));
+    assert!(matches!(killed.batch("COMMIT"), Err(StoreError::ConnectionLost(_))));
 
     let killed = sqlite(folder.path());
     // Small enough a cache, and some of what is not committed stands in the file already.
