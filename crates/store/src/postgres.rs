@@ -41,7 +41,7 @@ const SILENT_MAX: Duration = Duration::from_secs(15);
 
 /// How long the server may take for one answer. It gives up waiting for others much earlier, so one
 /// that takes longer has stopped.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+const ANSWER_MAX: Duration = Duration::from_mins(1);
 
 /// What the locks of this program are told by from those of others.
 const LOCKS: i32 = 0x6d73;
@@ -187,8 +187,8 @@ fn is_lost(error: &Error) -> bool {
     let cause = source.and_then(|cause| cause.downcast_ref::<std::io::Error>());
     // Certificates that do not convince come as such errors, too.
     let protected = |cause: &std::io::Error| {
-        let inner = cause.get_ref();
-        inner.is_some_and(|inner| inner.is::<rustls::Error>())
+        let inner = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        inner.is_some()
             || cause.kind() == std::io::ErrorKind::InvalidData
             || cause.kind() == std::io::ErrorKind::InvalidInput
     };

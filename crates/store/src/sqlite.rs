@@ -47,7 +47,7 @@ impl Sqlite {
         }
         let (file, access) = floor::access(file)?;
         let connection =
-            floor::connect(&file, access).map_err(|error| failed(&file, wait, error))?;
+            floor::connect(&file, access).map_err(|error| failed(&file, wait, &error))?;
         let this = Self { connection, file, wait, seen: Cell::new(0) };
         this.connection.set_prepared_statement_cache_capacity(STATEMENTS);
         this.connection.busy_timeout(wait).map_err(|error| this.failed(error))?;
@@ -71,7 +71,7 @@ impl Sqlite {
         Ok(version)
     }
 
-    fn failed(&self, error: rusqlite::Error) -> StoreError {
+    fn failed(&self, error: &rusqlite::Error) -> StoreError {
         failed(&self.file, self.wait, error)
     }
 }
@@ -80,7 +80,7 @@ fn named(file: &Path) -> String {
     file.display().to_string()
 }
 
-fn failed(file: &Path, wait: Duration, error: rusqlite::Error) -> StoreError {
+fn failed(file: &Path, wait: Duration, error: &rusqlite::Error) -> StoreError {
     let message = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy {
@@ -88,7 +88,7 @@ fn failed(file: &Path, wait: Duration, error: rusqlite::Error) -> StoreError {
             waited_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         },
         Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { what: named(file), message },
-        Some(ErrorCode::CannotOpen) if is_link(&error) => {
+        Some(ErrorCode::CannotOpen) if is_link(error) => {
             StoreError::Outside { path: file.to_owned() }
         }
         Some(ErrorCode::ConstraintViolation) => StoreError::Exists { path: file.to_owned() },
@@ -111,7 +111,7 @@ struct Row<'a, 'b> {
 
 impl Row<'_, '_> {
     fn value(&self, column: usize) -> Result<ValueRef<'_>> {
-        self.row.get_ref(column).map_err(|error| self.of.failed(error))
+        self.row.get_ref(column).map_err(|error| self.of.failed(&error))
     }
 
     fn unlike(&self, column: usize) -> StoreError {
@@ -162,7 +162,7 @@ impl Connection for Sqlite {
         values: &[Value<'_>],
         row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
     ) -> Result<()> {
-        let failed = |error| self.failed(error);
+        let failed = |error| self.failed(&error);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(failed)?;
         while let Some(found) = rows.next().map_err(failed)? {
@@ -172,18 +172,18 @@ impl Connection for Sqlite {
     }
 
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let failed = |error| self.failed(error);
+        let failed = |error| self.failed(&error);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let changed = statement.execute(rusqlite::params_from_iter(values)).map_err(failed)?;
         Ok(changed as u64)
     }
 
     fn has_table(&self, name: &str) -> Result<bool> {
-        self.connection.table_exists(None, name).map_err(|error| self.failed(error))
+        self.connection.table_exists(None, name).map_err(|error| self.failed(&error))
     }
 
     fn batch(&self, sql: &str) -> Result<()> {
-        self.connection.execute_batch(sql).map_err(|error| self.failed(error))
+        self.connection.execute_batch(sql).map_err(|error| self.failed(&error))
     }
 
     fn insert(&self, into: &str, rows: &[Vec<Value<'_>>], then: &str) -> Result<()> {
@@ -211,7 +211,7 @@ impl Connection for Sqlite {
                 Some(ErrorCode::SystemIoFailure) => {
                     StoreError::OutcomeUnknown(std::io::Error::other(error.to_string()))
                 }
-                _ => self.failed(error),
+                _ => self.failed(&error),
             }
         })
     }

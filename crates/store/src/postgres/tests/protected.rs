@@ -1,6 +1,7 @@
 //! Encrypted connections to a real server, and passwords that stay out of messages (S8).
 
 use std::error::Error as _;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -154,7 +155,7 @@ fn all_of(error: &StoreError) -> String {
     let mut said = format!("{error} {error:?} {error:#?} {}", error.next());
     let mut source = error.source();
     while let Some(cause) = source {
-        said.push_str(&format!(" {cause} {cause:?}"));
+        let _ = write!(said, " {cause} {cause:?}");
         source = cause.source();
     }
     said

@@ -48,7 +48,7 @@ fn a_team_sees_and_writes_its_own_projects_only() {
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/postgres-roles.sql");
     for _ in 0..2 {
-        server.psql_as(&server.url(), &["-f", script]).unwrap();
+        Server::psql_as(&server.url(), &["-f", script]).unwrap();
     }
     server.psql(&format!(
         "CREATE ROLE team_a NOLOGIN; CREATE ROLE ada LOGIN PASSWORD '{PASSWORD}' IN ROLE team_a; \
@@ -70,7 +70,7 @@ fn a_team_sees_and_writes_its_own_projects_only() {
 
 fn cannot_reach(server: &Server, url: &str, other: &str) {
     let id = server.psql(&format!("SELECT id FROM milestone_project WHERE uuid = '{other}'"));
-    let ask = |sql: &str| server.psql_as(url, &["-c", sql]);
+    let ask = |sql: &str| Server::psql_as(url, &["-c", sql]);
     let tables = server.psql(
         "SELECT tablename FROM pg_tables WHERE tablename LIKE 'milestone\\_%' \
          AND tablename NOT IN ('milestone_migration', 'milestone_member')",

@@ -100,7 +100,7 @@ impl Server {
         self.run();
         let started = Instant::now();
         while !self.is_ready() {
-            assert!(started.elapsed() < Duration::from_secs(60), "{}", self.log());
+            assert!(started.elapsed() < Duration::from_mins(1), "{}", self.log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -155,10 +155,10 @@ impl Server {
 
     /// Somebody else at the same server.
     pub fn psql(&self, sql: &str) -> String {
-        self.psql_as(&self.url(), &["-c", sql]).unwrap_or_else(|error| panic!("{sql}: {error}"))
+        Self::psql_as(&self.url(), &["-c", sql]).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    pub fn psql_as(&self, url: &str, arguments: &[&str]) -> Result<String, String> {
+    pub fn psql_as(url: &str, arguments: &[&str]) -> Result<String, String> {
         let mut psql = Command::new(binaries().join("psql"));
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]).args(arguments).arg(url);
         let output = psql.output().unwrap();

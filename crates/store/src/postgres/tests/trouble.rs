@@ -64,7 +64,7 @@ fn nothing_acknowledged_is_lost_or_doubled_when_the_server_is_killed() {
                 let mut said = Vec::new();
                 while !over.load(Ordering::Relaxed) {
                     let text = format!("{number}-{}", said.len());
-                    let task = TaskId::new(id, said.len() as u32 % 4 + 1);
+                    let task = TaskId::new(id, u32::try_from(said.len() % 4).unwrap() + 1);
                     project.execute(&note(task, &text), "ada").unwrap();
                     if said.len() % 10 == 9 {
                         planned(&project, &text, 1);
@@ -349,7 +349,7 @@ fn thrown(dice: &mut u32, sides: u32) -> u32 {
 }
 
 fn anything(ids: &[MilestoneId], dice: &mut u32) -> Command {
-    let mut one = || ids[thrown(dice, ids.len() as u32) as usize];
+    let mut one = || ids[thrown(dice, 3) as usize];
     let (milestone, other) = (one(), one());
     let task = TaskId::new(milestone, thrown(dice, 6) + 1);
     let required = TaskId::new(other, thrown(dice, 6) + 1);

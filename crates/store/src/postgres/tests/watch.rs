@@ -31,7 +31,7 @@ fn idle(store: Box<dyn Store>) -> u128 {
     let (started, before) = (Instant::now(), cpu());
     waiting.wait(&after, &EventFilter::default(), 10, time).unwrap();
     assert!(started.elapsed() >= time);
-    (cpu() - before).as_micros() * 1000 / time.as_micros()
+    cpu().saturating_sub(before).as_micros() * 1000 / time.as_micros()
 }
 
 /// How long it took until somebody who waits has seen what somebody else did.
