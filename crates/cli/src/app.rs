@@ -13,7 +13,7 @@ use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
-use milestone_store::files::Files;
+use milestone_store::place::{DatabaseUrl, Place};
 use milestone_store::templates::Templates;
 use milestone_store::{Error, Outcome, Project, StoreError};
 
@@ -211,11 +211,22 @@ pub fn open(root: Root) -> Result<Opened, Failure> {
     for warning in &config.warnings {
         crate::output::warn(warning);
     }
-    let settings = config.settings();
-    let zone = settings.zone.clone();
-    let files = Files::open(root.folder(), settings, config.lock_wait());
-    let project = Project::new(Box::new(files), zone);
+    let project = Project::at(place(&root, &config))?;
     Ok(Opened { project, root, config })
+}
+
+/// Where a project is kept, as its settings say it.
+pub fn place(root: &Root, config: &Config) -> Place {
+    let url = env::var("MILESTONE_DATABASE_URL").ok().filter(|url| !url.is_empty());
+    Place {
+        root: root.folder(),
+        settings: config.settings(),
+        lock_wait: config.lock_wait(),
+        postgres: url.map(DatabaseUrl),
+        shared: config.project(),
+        pinned: config.is_pinned(),
+        mirror: None,
+    }
 }
 
 /// Whoever reopens a task hardly thinks of the approval that falls with it.

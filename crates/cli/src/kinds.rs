@@ -34,7 +34,7 @@ use crate::commands::init::Made;
 use crate::commands::integrate::{Integration, Listed};
 use crate::commands::man::Pages;
 use crate::commands::schema::Schemas;
-use crate::commands::storage::{BackupContents, RestoredFrom};
+use crate::commands::storage::{BackupContents, MovedTo, RestoredFrom};
 use crate::commands::task_claim::Claimed;
 use crate::commands::task_set::Removed;
 use crate::commands::template::Shelf;
@@ -103,6 +103,8 @@ pub enum Kind {
     Backup,
     /// What came back, from `storage restore`
     Restored,
+    /// Where the project has gone, from `storage migrate`
+    Moved,
     /// All settings, from `config get`
     Config,
     /// One setting, from `config get` and `set`
@@ -170,6 +172,7 @@ impl Kind {
             Self::Storage => schema::<StorageStatus>(),
             Self::Backup => schema::<BackupContents>(),
             Self::Restored => schema::<RestoredFrom>(),
+            Self::Moved => schema::<MovedTo>(),
             Self::Config => schema::<Vec<Setting>>(),
             Self::Setting => schema::<Setting>(),
             Self::ConfigValidation => schema::<Validated>(),
@@ -325,6 +328,10 @@ impl Printed for BackupContents {
 
 impl Printed for RestoredFrom {
     const KIND: Kind = Kind::Restored;
+}
+
+impl Printed for MovedTo {
+    const KIND: Kind = Kind::Moved;
 }
 
 impl Printed for Vec<Setting> {

@@ -11,6 +11,7 @@ mod identity;
 mod integration;
 mod kinds;
 mod output;
+mod progress;
 mod render;
 mod target;
 mod trust;

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use milestone_domain::calendar::Calendar;
+use milestone_domain::ids::Uid;
 use milestone_domain::limits;
 use milestone_domain::settings::Settings;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::yaml;
@@ -93,6 +95,12 @@ pub const KEYS: &[Key] = &[
         about: "how long a command waits while another one writes",
         default: "10s",
         check: |value| duration(value).map(drop),
+    },
+    Key {
+        name: "storage.project",
+        about: "which project of a shared PostgreSQL database this is; written by a move",
+        default: "",
+        check: |value| project(value).map(drop),
     },
     Key {
         name: "scale_override",
@@ -239,6 +247,16 @@ impl Config {
         }
     }
 
+    /// The project of a PostgreSQL database that everybody shares who has this repository.
+    pub fn project(&self) -> Option<Uid> {
+        project(self.raw("storage.project")).unwrap_or_default()
+    }
+
+    /// Whether somebody has said where the project is to be kept.
+    pub fn is_pinned(&self) -> bool {
+        scale(self.raw("scale_override")).is_ok_and(|kept| kept != "auto")
+    }
+
     pub fn lock_wait(&self) -> Duration {
         duration(self.raw("storage.lock_wait")).unwrap_or(Duration::from_secs(10))
     }
@@ -286,6 +304,33 @@ pub fn edited(text: &str, name: &str, value: &Value) -> Result<String, StoreErro
     yaml::edit(text, &[yaml::Edit::set(steps, value.clone())]).map_err(|error| {
         StoreError::Unfaithful { file: PROJECT_FILE.into(), message: error.to_string() }
     })
+}
+
+/// Takes one key out of the text of a settings file, and leaves the rest of it as it is.
+pub fn without(text: &str, name: &str) -> Result<String, StoreError> {
+    let steps: Vec<yaml::Step> = name.split('.').map(yaml::Step::key).collect();
+    if yaml::locate(text, &steps).is_none() {
+        return Ok(text.to_owned());
+    }
+    let tree = yaml::to_value(text).unwrap_or_default();
+    let group = steps.len() - 1;
+    let alone = name.split('.').take(group).fold(Some(&tree), |tree, key| tree?.get(key));
+    let alone = group > 0 && alone.and_then(Value::as_object).is_some_and(|map| map.len() == 1);
+    // A group goes with the last that was in it.
+    let path = if alone { steps[..group].to_vec() } else { steps };
+    yaml::edit(text, &[yaml::Edit::Remove { path }]).map_err(|error| StoreError::Unfaithful {
+        file: PROJECT_FILE.into(),
+        message: error.to_string(),
+    })
+}
+
+fn project(value: &Value) -> Result<Option<Uid>, String> {
+    match text(value).as_str() {
+        "" | "null" => Ok(None),
+        text => Uuid::try_parse(text).map(|id| Some(Uid(id))).map_err(|_| {
+            "it is the id that `milestone storage migrate postgres` has written".into()
+        }),
+    }
 }
 
 fn says_nothing(text: &str) -> bool {

@@ -283,6 +283,9 @@ pub(crate) mod tests {
     use super::*;
     use crate::files::{Files, make};
     use crate::memory::Memory;
+    use crate::moving::move_to;
+    use crate::place::Place;
+    use crate::pointer::StoreKind;
     use crate::postgres::Postgres;
     use crate::sql::Database;
     use crate::sqlite::Sqlite;
@@ -369,6 +372,41 @@ pub(crate) mod tests {
         Box::new(bench)
     }
 
+    /// A project that has moved into SQLite, and the documents beside it.
+    struct Mirrored(tempfile::TempDir);
+
+    impl Mirrored {
+        fn place(&self) -> Place {
+            Place {
+                root: self.0.path().to_owned(),
+                settings: Settings::default(),
+                lock_wait: Duration::from_secs(20),
+                postgres: None,
+                shared: None,
+                pinned: false,
+                mirror: None,
+            }
+        }
+    }
+
+    impl Bench for Mirrored {
+        fn open(&self) -> Box<dyn Store> {
+            self.place().open().unwrap()
+        }
+
+        fn pass(&self, time: Duration) {
+            std::thread::sleep(time);
+        }
+    }
+
+    fn mirrored() -> Box<dyn Bench> {
+        let bench = Mirrored(tempfile::tempdir().unwrap());
+        make(bench.0.path(), false).unwrap();
+        move_to(&bench.place(), StoreKind::Sqlite, &|_, _, _| ()).unwrap();
+        Box::new(bench)
+    }
+
+    crate::conformance!(mirrored, mirrored);
     crate::conformance!(sqlite, in_sqlite);
     crate::conformance!(postgres, in_postgres);
     crate::conformance!(memory, in_memory);

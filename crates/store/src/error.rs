@@ -56,6 +56,12 @@ pub enum StoreError {
     ForeignSchema { message: String },
     #[error("a row of {table} cannot be read: {message}")]
     BadRow { table: &'static str, message: String },
+    #[error("this project is kept in PostgreSQL, and no URL says where that is")]
+    NoUrl,
+    #[error("the project has left the database for {store} in another clone of it")]
+    LeftForClone { store: &'static str },
+    #[error("the copy is not the same as the project: {what} differs")]
+    CopyDiffers { what: String },
     /// The project is kept elsewhere by now; whoever opens it again finds it there.
     #[error("the project has moved to another store")]
     Moved,
@@ -116,6 +122,9 @@ impl StoreError {
             Self::ForeignSchema { .. } => "foreign_schema",
             Self::BadRow { .. } => "bad_row",
             Self::Moved => "moved",
+            Self::NoUrl => "no_database_url",
+            Self::LeftForClone { .. } => "left_for_clone",
+            Self::CopyDiffers { .. } => "copy_differs",
         }
     }
 
@@ -134,8 +143,11 @@ impl StoreError {
             | Self::ForeignOwner { .. }
             | Self::Database { .. }
             | Self::ReadOnly { .. }
+            | Self::NoUrl
+            | Self::LeftForClone { .. }
             | Self::ConnectionLost(_) => StoreErrorClass::Unreachable,
-            Self::NewerSchema { .. }
+            Self::CopyDiffers { .. }
+            | Self::NewerSchema { .. }
             | Self::ForeignSchema { .. }
             | Self::BadRow { .. }
             | Self::Unreadable { .. }
@@ -170,6 +182,15 @@ impl StoreError {
             Self::ReadOnly { .. } => {
                 "nothing was changed; reading works: try again where or when it may be written"
                     .into()
+            }
+            Self::NoUrl => "say where it is: `export MILESTONE_DATABASE_URL=postgres://…`, or \
+                 `milestone config set storage.postgres_url URL`"
+                .into(),
+            Self::LeftForClone { .. } => {
+                "pull from git what that clone has pushed; this one then works in its files".into()
+            }
+            Self::CopyDiffers { .. } => {
+                "nothing was moved; see what is wrong: `milestone doctor`".into()
             }
             Self::NoSuchProject { .. } => {
                 "see where this project is kept: `milestone storage status`".into()

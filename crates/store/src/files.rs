@@ -17,6 +17,7 @@ mod layout;
 mod load;
 mod lock;
 mod meant;
+pub(crate) mod mirror;
 mod numbers;
 mod recent;
 mod record;
@@ -45,8 +46,8 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::planted;
 use crate::{
-    Bases, Change, Collided, Cursor, Difference, EventFilter, Mending, Noticed, Page, Reading,
-    Result, Searched, Store, Turn,
+    Bases, Change, Collided, Cursor, Difference, EventFilter, Mending, Noticed, Page, Portion,
+    Reading, Result, Searched, Source, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -85,6 +86,10 @@ pub struct Files {
     /// Documents that were last read with something wrong about them: they are never accepted as
     /// they are, so that the next command names it again.
     troubled: RefCell<BTreeSet<MilestoneId>>,
+    /// Documents whose history was last seen to have grown without this program.
+    foreign: RefCell<BTreeSet<MilestoneId>>,
+    /// What is kept here is a projection of a database, which has the claims.
+    mirrors: bool,
 }
 
 impl Files {
@@ -99,6 +104,8 @@ impl Files {
             watched: RefCell::default(),
             exact: RefCell::default(),
             troubled: RefCell::default(),
+            foreign: RefCell::default(),
+            mirrors: false,
         }
     }
 
@@ -162,6 +169,8 @@ impl Files {
     }
 
     fn read_scope(&self, scope: &Scope) -> Result<Reading> {
+        self.check_place()?;
+        self.foreign.borrow_mut().clear();
         let mut reading = Reading::default();
         let snapshot = &mut reading.snapshot;
         snapshot.settings = self.settings.clone();
@@ -251,6 +260,9 @@ impl Files {
             self.troubled.borrow_mut().insert(id);
         } else {
             self.troubled.borrow_mut().remove(&id);
+        }
+        if loaded.foreign {
+            self.foreign.borrow_mut().insert(id);
         }
         reading.noticed.extend(loaded.noticed.iter().cloned());
         reading.snapshot.problems.extend(loaded.problems.iter().cloned());
@@ -520,7 +532,7 @@ impl Store for Files {
             self.disk.make_folder("data")?;
             let lock = Lock::acquire(&self.disk, self.lock_wait)?;
             self.turn.replace(Some(lock));
-            if let Err(error) = self.recovered() {
+            if let Err(error) = self.check_place().and_then(|()| self.recovered()) {
                 self.turn.replace(None);
                 return Err(error);
             }
@@ -667,5 +679,14 @@ impl Store for Files {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         doctor::collisions(&self.disk)
+    }
+
+    fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
+        let _turn = self.turn(0)?;
+        self.export_all(each)
+    }
+
+    fn import(&self, source: Source<'_>) -> Result<()> {
+        self.import_all(source)
     }
 }

@@ -9,17 +9,23 @@ pub mod discover;
 mod error;
 pub mod files;
 pub mod init;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod local;
 pub mod memory;
 pub mod merge;
+pub mod moving;
+pub mod place;
 pub mod planted;
 #[cfg(all(test, feature = "planted-bugs"))]
 mod planted_tests;
+pub mod pointer;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod project;
 pub mod repository;
 #[cfg(any(test, feature = "conformance"))]
 pub mod simulation;
+mod snapshot_only;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod sql;
 #[cfg(feature = "sqlite")]
@@ -39,7 +45,7 @@ use milestone_domain::ids::{MilestoneId, TaskId, Uid};
 use milestone_domain::needs::rests_on;
 use milestone_domain::past::Trail;
 use milestone_domain::search::{Found, Query};
-use milestone_domain::snapshot::{Claim, Part, Problem, Scope, Snapshot, Versions};
+use milestone_domain::snapshot::{Claim, Given, Part, Problem, Scope, Snapshot, Versions};
 use milestone_domain::status::TaskStatus;
 
 pub use error::{Error, StoreError, StoreErrorClass};
@@ -109,7 +115,35 @@ pub trait Store {
 
     /// What has the same id as something else.
     fn collisions(&self) -> Result<Vec<Collided>>;
+
+    /// Hands over the whole project, of one moment: what was given away, documents, events in
+    /// their order, claims.
+    fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()>;
+
+    /// Takes over portions of a project, all or nothing: a document or a claim takes the place of
+    /// the one that is there, and an event that is there is passed over.
+    fn import(&self, source: Source<'_>) -> Result<()>;
 }
+
+/// Part of a whole project, on its way from one store to another.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Portion {
+    Given(Given),
+    Document {
+        milestone: Box<Milestone>,
+        /// As people edit it, comments and all, where a text of it is kept.
+        text: Option<String>,
+    },
+    Event(Recorded),
+    Claim {
+        claim: Claim,
+        /// What is left of its lease.
+        left: Duration,
+    },
+}
+
+/// Hands portions over one by one.
+pub type Source<'a> = &'a dyn Fn(&mut dyn FnMut(Portion) -> Result<()>) -> Result<()>;
 
 /// Gives the text with which both sides of a merge began, where it is known, by the file's place.
 pub type Bases<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -22,8 +22,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Bases, Change, ClaimChange, Collided, Cursor, EventFilter, Mending, Noticed, Page, Reading,
-    Result, Searched, Store, Turn,
+    Bases, Change, ClaimChange, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion,
+    Reading, Result, Searched, Source, Store, Turn,
 };
 
 /// One handle on a project in memory; a clone is another handle on the same one, as another
@@ -344,5 +344,49 @@ impl Store for Memory {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         Ok(Vec::new())
+    }
+
+    fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
+        let kept = self.kept();
+        let now = self.clock.millis();
+        for document in kept.documents.values() {
+            let milestone = Box::new(document.milestone.clone());
+            each(Portion::Document { milestone, text: None })?;
+        }
+        kept.events.iter().cloned().try_for_each(|event| each(Portion::Event(event)))?;
+        kept.claims.values().try_for_each(|held| {
+            let left = Duration::from_millis(held.deadline.saturating_sub(now));
+            each(Portion::Claim { claim: held.judged(now), left })
+        })
+    }
+
+    fn import(&self, source: Source<'_>) -> Result<()> {
+        let mut portions = Vec::new();
+        source(&mut |portion| {
+            portions.push(portion);
+            Ok(())
+        })?;
+        let mut kept = self.kept();
+        let now = self.clock.millis();
+        for portion in portions {
+            match portion {
+                // Nothing is ever put back into memory.
+                Portion::Given(_) => {}
+                Portion::Document { milestone, .. } => kept.put(milestone.id, &milestone),
+                Portion::Event(recorded) => {
+                    if !kept.events.iter().any(|event| event.id == recorded.id) {
+                        kept.set_condition(&recorded);
+                        kept.changes.insert(recorded.id.change);
+                        kept.events.push(recorded);
+                    }
+                }
+                Portion::Claim { claim, left } => {
+                    let deadline = now.saturating_add(millis(left));
+                    kept.claims.insert(claim.task, Held { claim, deadline });
+                }
+            }
+        }
+        kept.graph += 1;
+        Ok(())
     }
 }

@@ -93,6 +93,20 @@ impl Postgres {
         Ok(Self { listening, ..self })
     }
 
+    /// Begins to write. What an administrator has set for sessions does not change what a
+    /// transaction means here.
+    fn start(&self, then: &str) -> Result<()> {
+        let wait = LOCK_WAIT_MAX.as_millis();
+        let started = self.batch(&format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {wait}; {then}"
+        ));
+        if started.is_err() {
+            // It may have begun all the same, and would begin no more.
+            self.roll_back();
+        }
+        started
+    }
+
     fn listen(&self, address: &Address, project: i64) -> Result<()> {
         let mut listener = self.listener.borrow_mut();
         if listener.as_ref().is_some_and(|listener| !listener.is_over()) {
@@ -332,21 +346,22 @@ impl Connection for Postgres {
         Ok(())
     }
 
-    /// Whoever moves the project elsewhere waits for all that have begun. What an administrator has
-    /// set for sessions does not change what a transaction means here.
+    /// Whoever moves the project elsewhere waits for all that have begun.
     fn begin(&self, project: i64) -> Result<()> {
-        let begun = self.batch(&format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {}; \
-             SET LOCAL idle_in_transaction_session_timeout = {}; \
+        self.start(&format!(
+            "SET LOCAL idle_in_transaction_session_timeout = {}; \
              SELECT pg_advisory_xact_lock_shared({LOCKS}, {project}::int)",
-            LOCK_WAIT_MAX.as_millis(),
             SILENT_MAX.as_millis(),
-        ));
-        if begun.is_err() {
-            // It may have begun all the same, and would begin no more.
-            self.roll_back();
-        }
-        begun
+        ))
+    }
+
+    /// Silent for as long as it takes to copy the project elsewhere.
+    fn close(&self, project: i64) -> Result<()> {
+        self.start(&format!("SELECT pg_advisory_xact_lock({LOCKS}, {project}::int)"))
+    }
+
+    fn begin_reading(&self) -> Result<()> {
+        self.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     }
 
     fn queue(&self, project: i64) -> Result<()> {

@@ -1,7 +1,9 @@
 //! The only door to a project: every command of every front end goes through here.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -22,9 +24,10 @@ use milestone_domain::snapshot::{Claim, Part, Problem, ProblemKind, Scope, Snaps
 use milestone_domain::status::MilestoneStatus;
 use uuid::Uuid;
 
+use crate::place::Place;
 use crate::{
     Bases, Change, Collided, Cursor, Difference, Error, EventFilter, Mending, Noticed, Page,
-    Reading, Result, Searched, Store, StoreError, Turn,
+    Reading, Result, Searched, Store, StoreError,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -37,12 +40,17 @@ const BEING_SAVED_PAUSE: Duration = Duration::from_millis(40);
 /// How often edits that come in while edits are taken in are looked for again.
 const TAKE_IN_ROUNDS_MAX: u32 = 8;
 
+/// How often a project that moves is followed by one command.
+const MOVES_MAX: u32 = 4;
+
 /// How many new documents one change takes in: few enough for a record of the journal.
 const ADOPTED_TOGETHER_MAX: usize = 256;
 
 /// A project, whatever keeps it.
 pub struct Project {
-    store: Box<dyn Store>,
+    /// Replaced when the project moves elsewhere.
+    store: RefCell<Rc<dyn Store>>,
+    place: Option<Place>,
     zone: TimeZone,
 }
 
@@ -63,8 +71,41 @@ pub enum Renewed {
 }
 
 impl Project {
+    /// A project in this very store.
     pub fn new(store: Box<dyn Store>, zone: TimeZone) -> Self {
-        Self { store, zone }
+        Self { store: RefCell::new(store.into()), place: None, zone }
+    }
+
+    /// The project of a folder, wherever it is kept, and wherever it moves.
+    pub fn at(place: Place) -> Result<Self> {
+        let zone = place.settings.zone.clone();
+        let store = match place.open() {
+            Err(StoreError::Moved) => place.settle().and_then(|()| place.open()),
+            opened => opened,
+        };
+        Ok(Self { store: RefCell::new(store?.into()), place: Some(place), zone })
+    }
+
+    fn store(&self) -> Rc<dyn Store> {
+        Rc::clone(&self.store.borrow())
+    }
+
+    /// Does something again where the project is now, if it has moved.
+    fn following<T, E: AsStoreError>(
+        &self,
+        work: impl Fn() -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        for _ in 0..MOVES_MAX {
+            match work() {
+                Err(error) if matches!(error.store_error(), Some(StoreError::Moved)) => {
+                    let Some(place) = &self.place else { return Err(error) };
+                    let opened = place.settle().and_then(|()| place.open()).map_err(E::from)?;
+                    self.store.replace(opened.into());
+                }
+                done => return done,
+            }
+        }
+        work()
     }
 
     pub fn context(&self, actor: &str) -> Context {
@@ -89,49 +130,36 @@ impl Project {
 
     /// Reads, after taking in what people changed without the program.
     pub fn read(&self, scope: &Scope, actor: &str) -> Result<Snapshot> {
-        let is_being_saved = |error: &StoreError| is_being_saved(error);
-        self.at_rest(scope, || self.read_once(scope, actor), is_being_saved)
+        self.at_rest(scope, || self.read_once(scope, actor))
     }
 
     /// Waits while a document is being saved. Nothing is held meanwhile that others wait for.
-    fn at_rest<T, E>(
+    fn at_rest<T, E: AsStoreError>(
         &self,
         scope: &Scope,
         work: impl Fn() -> std::result::Result<T, E>,
-        is_being_saved: impl Fn(&E) -> bool,
     ) -> std::result::Result<T, E> {
         let started = Instant::now();
         let goes_on = || started.elapsed() < BEING_SAVED_MAX;
         loop {
-            match work() {
-                Err(error) if is_being_saved(&error) && goes_on() => {}
+            match self.following(&work) {
+                Err(error) if error.store_error().is_some_and(is_being_saved) && goes_on() => {}
                 done => return done,
             }
             std::thread::sleep(BEING_SAVED_PAUSE);
-            while goes_on()
-                && self.store.read(scope).is_err_and(|error| self::is_being_saved(&error))
-            {
+            while goes_on() && self.store().read(scope).is_err_and(|error| is_being_saved(&error)) {
                 std::thread::sleep(BEING_SAVED_PAUSE);
             }
         }
     }
 
-    fn rested<T>(
-        &self,
-        scope: &Scope,
-        work: impl Fn() -> std::result::Result<T, Error>,
-    ) -> std::result::Result<T, Error> {
-        let is_being_saved =
-            |error: &Error| matches!(error, Error::Store(error) if is_being_saved(error));
-        self.at_rest(scope, work, is_being_saved)
-    }
-
     fn read_once(&self, scope: &Scope, actor: &str) -> Result<Snapshot> {
-        let reading = self.store.read(scope)?;
+        let reading = self.store().read(scope)?;
         if reading.noticed.is_empty() {
             return Ok(reading.snapshot);
         }
-        match self.store.turn(0) {
+        let store = self.store();
+        match store.turn(0) {
             Ok(_turn) => self.settled(scope, actor, Some(reading)),
             // Where nothing can be written, what people changed can still be read.
             Err(StoreError::Io { .. }) => {
@@ -150,7 +178,7 @@ impl Project {
         for _ in 0..TAKE_IN_ROUNDS_MAX {
             let mut reading = match begin.take() {
                 Some(reading) => reading,
-                None => self.store.read(scope)?,
+                None => self.store().read(scope)?,
             };
             reading.noticed.retain(|noticed| !refused.iter().any(|(known, _)| known == noticed));
             if reading.noticed.is_empty() {
@@ -175,7 +203,7 @@ impl Project {
                 }
             }
         }
-        let reading = self.store.read(scope)?;
+        let reading = self.store().read(scope)?;
         Ok(self.foreseen(reading.snapshot, &reading.noticed, actor))
     }
 
@@ -216,7 +244,7 @@ impl Project {
             all.touched.extend(change.touched);
             all.reads.insert(Part::Milestone(noticed.milestone), noticed.version.clone());
         }
-        match self.store.commit(&all) {
+        match self.store().commit(&all) {
             Ok(()) => Ok(true),
             Err(StoreError::Stale | StoreError::Unfaithful { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -225,15 +253,15 @@ impl Project {
 
     fn take_in(&self, noticed: &Noticed, actor: &str) -> std::result::Result<(), Error> {
         let context = self.context(actor);
-        let Some(command) = taking_in(noticed) else { return Ok(self.store.accept(noticed)?) };
-        let reading = self.store.read(&needs(&command))?;
+        let Some(command) = taking_in(noticed) else { return Ok(self.store().accept(noticed)?) };
+        let reading = self.store().read(&needs(&command))?;
         // Edited again since it was noticed: the next look sees it as it is.
         if !reading.noticed.iter().any(|now| now == noticed) {
             return Ok(());
         }
         let events = decide(&reading.snapshot, &command, &context)?;
         let change = Change::new(&reading.snapshot, context.change, events);
-        self.store.commit(&Change { late: noticed.late.clone(), ..change })?;
+        self.store().commit(&Change { late: noticed.late.clone(), ..change })?;
         Ok(())
     }
 
@@ -255,15 +283,17 @@ impl Project {
         snapshot
     }
 
-    /// This process's turn to write, for who looks before deciding what to do.
-    pub fn turn(&self) -> Result<Box<dyn Turn + '_>> {
-        self.store.turn(0)
+    /// Does something in this process's turn to write, for who looks before deciding what to do.
+    pub fn in_turn<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+        let store = self.store();
+        let _turn = store.turn(0)?;
+        Ok(work())
     }
 
     /// Reads what the command needs, decides, and keeps what was decided.
     pub fn execute(&self, command: &Command, actor: &str) -> std::result::Result<Outcome, Error> {
         let context = self.context(actor);
-        self.rested(&needs(command), || self.carry_out(command, &context, None))
+        self.at_rest(&needs(command), || self.carry_out(command, &context, None))
     }
 
     /// The same, under an identity that the caller keeps.
@@ -272,12 +302,12 @@ impl Project {
         command: &Command,
         context: &Context,
     ) -> std::result::Result<Outcome, Error> {
-        self.carry_out(command, context, None)
+        self.following(|| self.carry_out(command, context, None))
     }
 
     /// The text of a document as an editor should open it.
     pub fn text(&self, milestone: MilestoneId) -> Result<Option<String>> {
-        self.store.text(milestone)
+        self.following(|| self.store().text(milestone))
     }
 
     /// The same, with the text that a person wrote for the document in an editor, beginning with
@@ -292,7 +322,7 @@ impl Project {
         actor: &str,
     ) -> std::result::Result<Outcome, Error> {
         let scope = Scope::Milestone(milestone);
-        self.rested(&scope, || self.execute_text_once(milestone, base, text, said, actor))
+        self.at_rest(&scope, || self.execute_text_once(milestone, base, text, said, actor))
     }
 
     fn execute_text_once(
@@ -303,9 +333,10 @@ impl Project {
         said: &Milestone,
         actor: &str,
     ) -> std::result::Result<Outcome, Error> {
-        let _turn = self.store.turn(0)?;
+        let store = self.store();
+        let _turn = store.turn(0)?;
         let snapshot = self.read_once(&Scope::Milestone(milestone), actor)?;
-        if self.store.text(milestone)?.is_some_and(|now| now != base) {
+        if store.text(milestone)?.is_some_and(|now| now != base) {
             return Err(StoreError::Stale.into());
         }
         let unknown = || Refusal::Unknown { node: Node::Milestone(milestone), nearest: None };
@@ -321,9 +352,10 @@ impl Project {
         context: &Context,
         text: Option<(MilestoneId, &str)>,
     ) -> std::result::Result<Outcome, Error> {
+        let store = self.store();
         for round in 0..TRIES_MAX {
             // Given up before every pause: who made this stale may be a person who is saving.
-            let turn = self.store.turn(round)?;
+            let turn = store.turn(round)?;
             let snapshot = self.read_once(&needs(command), &context.actor)?;
             let events = decide(&snapshot, command, context)?;
             if events.is_empty() && text.is_none() {
@@ -337,7 +369,7 @@ impl Project {
                     change.documents.entry(id).or_insert_with(|| same.clone());
                 }
             }
-            match self.store.commit(&change) {
+            match store.commit(&change) {
                 // What somebody saved in the same instant is for the next reading: it may not be
                 // whole yet, and this change is kept whatever becomes of that.
                 Ok(()) => {
@@ -356,16 +388,20 @@ impl Project {
     }
 
     pub fn renew(&self, task: TaskId, credential: Credential, lease: Duration) -> Result<Renewed> {
-        let _turn = self.store.turn(0)?;
-        Ok(self.store.renew(task, credential, lease)?.map_or(Renewed::Lost, Renewed::Until))
+        self.following(|| {
+            let store = self.store();
+            let _turn = store.turn(0)?;
+            let renewed = store.renew(task, credential, lease)?;
+            Ok(renewed.map_or(Renewed::Lost, Renewed::Until))
+        })
     }
 
     pub fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
-        self.store.history(id)
+        self.following(|| self.store().history(id))
     }
 
     pub fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>> {
-        self.store.trails(ids)
+        self.following(|| self.store().trails(ids))
     }
 
     pub fn events(
@@ -374,13 +410,13 @@ impl Project {
         filter: &EventFilter,
         limit: usize,
     ) -> Result<Page> {
-        self.store.events(after, filter, limit)
+        self.following(|| self.store().events(after, filter, limit))
     }
 
     /// Finds milestones and tasks by their words, after taking in what people changed without the
     /// program.
     pub fn search(&self, query: &Query, actor: &str) -> Result<Searched> {
-        let searched = self.store.search(query);
+        let searched = self.following(|| self.store().search(query));
         let changed: BTreeSet<MilestoneId> = match searched {
             Ok(searched) if searched.noticed.is_empty() => return Ok(searched),
             Ok(searched) => searched.noticed.iter().map(|noticed| noticed.milestone).collect(),
@@ -390,7 +426,7 @@ impl Project {
         // What a rule refuses stays in its text, named, and is found as it was accepted.
         let problems = self.read(&Scope::Graph(changed), actor)?.problems;
         let scope = Scope::Graph(BTreeSet::new());
-        let searched = self.at_rest(&scope, || self.store.search(query), is_being_saved)?;
+        let searched = self.at_rest(&scope, || self.store().search(query))?;
         Ok(Searched { problems, ..searched })
     }
 
@@ -412,7 +448,7 @@ impl Project {
             }
             // What does not concern the filter is not looked at again.
             after = page.next;
-            self.store.wait(&after, left)?;
+            self.following(|| self.store().wait(&after, left))?;
         }
     }
 
@@ -422,7 +458,7 @@ impl Project {
         let snapshot = self.read(&Scope::All, actor)?;
         let mut problems = graph_problems(&snapshot);
         problems.extend(snapshot.problems);
-        for problem in self.store.check()? {
+        for problem in self.store().check()? {
             if !problems.contains(&problem) {
                 problems.push(problem);
             }
@@ -432,8 +468,9 @@ impl Project {
 
     /// Mends what can safely be mended, and says what was done. Doing it again does nothing.
     pub fn mend(&self, bases: Bases<'_>, actor: &str) -> std::result::Result<Mending, Error> {
-        let _turn = self.store.turn(0)?;
-        let mut mending = self.store.mend(bases)?;
+        let store = self.store();
+        let _turn = store.turn(0)?;
+        let mut mending = store.mend(bases)?;
         let done = &mut mending.done;
         let snapshot = self.read(&Scope::All, actor)?;
         for problem in &snapshot.problems {
@@ -456,7 +493,7 @@ impl Project {
         let mut done = Vec::new();
         let mut renumbered = BTreeSet::new();
         loop {
-            let next = self.store.collisions()?.into_iter().next();
+            let next = self.store().collisions()?.into_iter().next();
             match next.filter(|collided| renumbered.insert(collided.uid)) {
                 Some(collided) => done.push(self.renumber(collided, actor)?),
                 None => return Ok(done),
@@ -471,7 +508,7 @@ impl Project {
         let mut change = Change::new(snapshot, context, Vec::new());
         change.reads.clear();
         change.documents.insert(id, document.clone());
-        self.store.commit(&change)?;
+        self.store().commit(&change)?;
         Ok(Some(format!("{id}: its document is written again, from its history")))
     }
 
@@ -544,6 +581,26 @@ fn graph_problems(snapshot: &Snapshot) -> Vec<Problem> {
         problems.push(problem(id, message, "leave out one of these requirements".into()));
     }
     problems
+}
+
+/// An error that may be one of a store.
+trait AsStoreError: From<StoreError> {
+    fn store_error(&self) -> Option<&StoreError>;
+}
+
+impl AsStoreError for StoreError {
+    fn store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
+
+impl AsStoreError for Error {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Refused(_) => None,
+        }
+    }
 }
 
 fn is_being_saved(error: &StoreError) -> bool {

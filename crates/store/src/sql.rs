@@ -6,6 +6,7 @@
 
 mod check;
 mod commit;
+pub mod copy;
 mod events;
 mod read;
 pub mod schema;
@@ -26,8 +27,8 @@ use milestone_domain::snapshot::{Claim, Problem, Scope};
 use crate::error::StoreError;
 use crate::files::text;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Reading, Result,
-    Searched, Store, Turn,
+    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
+    Searched, Source, Store, Turn,
 };
 
 /// How long a lost connection is sought again before that is an error.
@@ -119,6 +120,12 @@ pub trait Connection {
     /// Begins to write. From here until the end of it, nobody moves the project elsewhere.
     fn begin(&self, project: i64) -> Result<()>;
 
+    /// The same, once all who have begun are done; nobody begins until the end of it.
+    fn close(&self, project: i64) -> Result<()>;
+
+    /// Begins to read what is of one moment.
+    fn begin_reading(&self) -> Result<()>;
+
     /// Waits until it is our turn among those that have lost a race, until the end of what began.
     fn queue(&self, project: i64) -> Result<()>;
 
@@ -200,6 +207,10 @@ impl<C: Connection> Database<C> {
         })
     }
 
+    pub(crate) fn connection(&self) -> &C {
+        &self.connection
+    }
+
     fn one<T>(
         &self,
         sql: &str,
@@ -215,14 +226,16 @@ impl<C: Connection> Database<C> {
     }
 
     fn begin(&self) -> Result<()> {
-        if let Some(schema) = self.newer {
-            return Err(schema::unwritable(schema));
-        }
+        self.check_writable()?;
         if !self.begun.get() {
             self.connection.begin(self.project)?;
             self.begun.set(true);
         }
         Ok(())
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        self.newer.map_or(Ok(()), |schema| Err(schema::unwritable(schema)))
     }
 
     fn roll_back(&self) {
@@ -364,6 +377,8 @@ impl<C: Connection> Store for Database<C> {
         let until = Instant::now() + wait;
         loop {
             let happened = self.connected(|| {
+                // Nothing more happens in a project that has moved elsewhere.
+                self.check_seal()?;
                 self.connection.is_about_to_wait(self.project)?;
                 Ok(!self.page(Some(after), &EventFilter::default(), 1)?.events.is_empty())
             })?;
@@ -417,5 +432,13 @@ impl<C: Connection> Store for Database<C> {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         Ok(Vec::new())
+    }
+
+    fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
+        self.export_once(each)
+    }
+
+    fn import(&self, source: Source<'_>) -> Result<()> {
+        self.connected(|| self.import_once(source))
     }
 }

@@ -50,7 +50,7 @@ impl Sqlite {
             floor::connect(&file, access).map_err(|error| failed(&file, wait, &error))?;
         let this = Self { connection, file, wait, seen: Cell::new(0) };
         this.connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        this.connection.busy_timeout(wait).map_err(|error| this.failed(error))?;
+        this.connection.busy_timeout(wait).map_err(|error| this.failed(&error))?;
         if access == Access::Write {
             this.batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
         }
@@ -69,6 +69,11 @@ impl Sqlite {
             Ok(())
         })?;
         Ok(version)
+    }
+
+    /// Puts everything into the one file, so that it can be moved.
+    pub(crate) fn into_one_file(&self) -> Result<()> {
+        self.batch("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
     fn failed(&self, error: &rusqlite::Error) -> StoreError {
@@ -162,7 +167,7 @@ impl Connection for Sqlite {
         values: &[Value<'_>],
         row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
     ) -> Result<()> {
-        let failed = |error| self.failed(&error);
+        let failed = |error: rusqlite::Error| self.failed(&error);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(failed)?;
         while let Some(found) = rows.next().map_err(failed)? {
@@ -172,7 +177,7 @@ impl Connection for Sqlite {
     }
 
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let failed = |error| self.failed(&error);
+        let failed = |error: rusqlite::Error| self.failed(&error);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let changed = statement.execute(rusqlite::params_from_iter(values)).map_err(failed)?;
         Ok(changed as u64)
@@ -195,6 +200,14 @@ impl Connection for Sqlite {
 
     fn begin(&self, _: i64) -> Result<()> {
         self.batch("BEGIN IMMEDIATE")
+    }
+
+    fn close(&self, project: i64) -> Result<()> {
+        self.begin(project)
+    }
+
+    fn begin_reading(&self) -> Result<()> {
+        self.batch("BEGIN")
     }
 
     /// There is one writer at a time, and that is whoever has begun.

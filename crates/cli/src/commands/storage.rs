@@ -13,12 +13,15 @@ use milestone_store::config::Config;
 use milestone_store::discover;
 use milestone_store::files::backup::{self, Manifest};
 use milestone_store::files::{Files, restore};
+use milestone_store::moving;
+use milestone_store::pointer::StoreKind;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::{App, layers, mention};
+use crate::app::{App, layers, mention, place};
 use crate::errors::Failure;
 use crate::output;
+use crate::progress::Bar;
 use crate::render;
 
 /// See where this project is kept, back it up, and put a backup back
@@ -61,6 +64,21 @@ Examples:
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Move the project to another store
+    ///
+    /// Everything goes along: documents with their comments, history, claims with what is left of
+    /// their leases. Whoever works in the project goes on working: their next command finds it where
+    /// it is. The store that is left stays as it was, and says where the project has gone.
+    #[command(after_help = "\
+Examples:
+  milestone storage migrate sqlite
+  milestone storage migrate postgres
+  milestone storage migrate files")]
+    Migrate {
+        /// Where to: files, sqlite or postgres
+        #[arg(value_name = "STORE", value_parser = store_kind)]
+        to: StoreKind,
+    },
     /// Put a backup back
     ///
     /// The backup is looked at as a whole first. Then it takes the place of what is there in one
@@ -83,6 +101,7 @@ pub fn run(app: &App, args: StorageArgs) -> Result<(), Failure> {
         StorageVerb::Status => status(app),
         StorageVerb::Backup { out } => back_up(app, out.as_deref()),
         StorageVerb::Verify { file } => verify(app, &file),
+        StorageVerb::Migrate { to } => migrate(app, to),
         StorageVerb::Restore { file, yes } => put_back(app, &file, yes),
     }
 }
@@ -116,6 +135,54 @@ fn back_up(app: &App, out: Option<&Path>) -> Result<(), Failure> {
 fn verify(app: &App, file: &Path) -> Result<(), Failure> {
     let manifest = backup::read(file, |_, _| Ok(()))?;
     said(app, file, &manifest, "Whole: ")
+}
+
+fn store_kind(word: &str) -> Result<StoreKind, String> {
+    let kinds = [StoreKind::Files, StoreKind::Sqlite, StoreKind::Postgres];
+    let kind = kinds.into_iter().find(|kind| kind.word() == word);
+    kind.ok_or_else(|| "there are files, sqlite and postgres".into())
+}
+
+/// What a move came to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct MovedTo {
+    /// Whether it had to be moved.
+    moved: bool,
+    from: StoreKind,
+    to: StoreKind,
+    milestones: u64,
+    events: u64,
+    /// Where everything is as it was before.
+    backup: Option<String>,
+}
+
+fn migrate(app: &App, to: StoreKind) -> Result<(), Failure> {
+    // What people are saving at this moment comes to rest first, and is taken in.
+    mention(&app.read(&Scope::All)?);
+    let opened = app.opened()?;
+    let place = place(&opened.root, &opened.config);
+    let bar = Bar::new();
+    let moved = moving::move_to(&place, to, &|doing, done, of| bar.show(doing, done, of));
+    bar.end();
+    let moved = moved?;
+    let said = MovedTo {
+        moved: moved.is_some(),
+        from: moved.as_ref().map_or(to, |moved| moved.from),
+        to,
+        milestones: moved.as_ref().map_or(0, |moved| moved.milestones),
+        events: moved.as_ref().map_or(0, |moved| moved.events),
+        backup: moved.as_ref().map(|moved| moved.backup.display().to_string()),
+    };
+    app.out.done(&said, to.word(), |page| {
+        match &said.backup {
+            None => page.say("It is kept in ").say(to.word()).say(" already.").end(),
+            Some(backup) => {
+                page.say("Moved from ").say(said.from.word()).say(" to ").say(to.word());
+                page.say(": ").say(said.milestones).say(" milestones, ").say(said.events);
+                page.say(" events. As it was before: ").say(backup).end()
+            }
+        };
+    })
 }
 
 /// What a backup holds.

@@ -164,12 +164,20 @@ fn take_next(
     attempt: AttemptId,
     lease: u64,
 ) -> Result<Granted, Failure> {
+    // Everybody who looks finds the same task best, so one looks and takes in one turn; otherwise
+    // many workers mostly lose to one another.
+    app.opened()?.project.in_turn(|| take_best(app, args, attempt, lease))?
+}
+
+fn take_best(
+    app: &App,
+    args: &ClaimArgs,
+    attempt: AttemptId,
+    lease: u64,
+) -> Result<Granted, Failure> {
     let milestone = args.milestone.map(|target| target.milestone(app)).transpose()?;
     let asked = Asked { milestone, worker: Some(app.actor()), limit: CANDIDATES };
     let mut others = 0;
-    // Everybody who looks finds the same task best, so one looks and takes in one turn; otherwise
-    // many workers mostly lose to one another.
-    let _turn = app.opened()?.project.turn()?;
     for _ in 0..ROUNDS {
         let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
         let candidates = next(&snapshot, asked, app.today()?).ready;

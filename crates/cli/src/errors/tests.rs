@@ -95,6 +95,19 @@ fn store_errors() -> Vec<StoreError> {
         StoreError::BadBackup { path: path(), message: "it is cut off or damaged".into() },
         StoreError::Exists { path: path() },
         StoreError::RestoreInterrupted { aside: "/project/.milestones.before-restore-1".into() },
+        StoreError::Database {
+            what: "PostgreSQL at db:5432/work".into(),
+            message: "permission denied".into(),
+        },
+        StoreError::ConnectionLost("PostgreSQL at db:5432/work: connection refused".into()),
+        StoreError::NoSuchProject { uuid: "019a9e3c-0000-7000-8000-000000000000".into() },
+        StoreError::NewerSchema { schema: 9, known: 1 },
+        StoreError::ForeignSchema { message: "step 1 is not the one of this program".into() },
+        StoreError::BadRow { table: "milestone_task", message: "no title".into() },
+        StoreError::Moved,
+        StoreError::NoUrl,
+        StoreError::LeftForClone { store: "files" },
+        StoreError::CopyDiffers { what: "milestone-007".into() },
     ]
 }
 
@@ -180,7 +193,7 @@ fn the_samples_are_all_there_is() {
     let refused = codes(refusals.iter().map(known_refusal).collect());
     assert_eq!(refused.len(), 27);
     let store = codes(store_errors().iter().map(known_store_error).collect());
-    assert_eq!(store.len(), 16);
+    assert_eq!(store.len(), 26);
 }
 
 fn known_refusal(refusal: &Refusal) -> &'static str {
@@ -232,6 +245,16 @@ fn known_store_error(error: &StoreError) -> &'static str {
         | StoreError::ForeignOwner { .. }
         | StoreError::BadBackup { .. }
         | StoreError::Exists { .. }
-        | StoreError::RestoreInterrupted { .. } => error.code(),
+        | StoreError::RestoreInterrupted { .. }
+        | StoreError::Database { .. }
+        | StoreError::ConnectionLost(_)
+        | StoreError::NoSuchProject { .. }
+        | StoreError::NewerSchema { .. }
+        | StoreError::ForeignSchema { .. }
+        | StoreError::BadRow { .. }
+        | StoreError::Moved
+        | StoreError::NoUrl
+        | StoreError::LeftForClone { .. }
+        | StoreError::CopyDiffers { .. } => error.code(),
     }
 }

@@ -14,7 +14,7 @@ use super::sealed::{seal, unseal};
 use crate::error::StoreError;
 
 /// Another program's memory, or that of another form, is not read.
-const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 4\n").as_bytes();
+const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 5\n").as_bytes();
 
 pub const FOLDER: &str = "data/accepted";
 

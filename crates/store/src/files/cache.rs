@@ -30,7 +30,7 @@ pub struct Made {
 
 pub const OUTLINES: Made = Made {
     place: "temp/outlines",
-    form: concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 4\n").as_bytes(),
+    form: concat!("milestone outlines ", env!("CARGO_PKG_VERSION"), " 5\n").as_bytes(),
     of_events: false,
 };
 
@@ -38,6 +38,13 @@ pub const SEARCHABLE: Made = Made {
     place: "temp/search",
     form: concat!("milestone search ", env!("CARGO_PKG_VERSION"), " 2\n").as_bytes(),
     of_events: true,
+};
+
+/// Which documents beside a database are what the program wrote.
+pub const SEEN: Made = Made {
+    place: "temp/seen",
+    form: concat!("milestone seen ", env!("CARGO_PKG_VERSION"), " 1\n").as_bytes(),
+    of_events: false,
 };
 
 /// A file written twice within this time may show the same stamp both times.

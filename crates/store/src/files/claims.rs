@@ -31,14 +31,19 @@ impl Kept {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Milliseconds until the lease is over.
+    pub fn left(&self, now: &BootTime) -> u64 {
+        if self.boot == now.boot { self.deadline_ms.saturating_sub(now.millis) } else { 0 }
+    }
+
     pub fn judged(&self, now: &BootTime) -> Claim {
-        let left = (self.boot == now.boot).then(|| self.deadline_ms.saturating_sub(now.millis));
+        let left = self.left(now);
         Claim {
             task: self.task,
             attempt: self.attempt,
             fence: self.fence,
             actor: self.actor.clone(),
-            seconds_left: left.filter(|left| *left > 0).map(|left| left.div_ceil(1000)),
+            seconds_left: (left > 0).then(|| left.div_ceil(1000)),
             resources: self.resources.clone(),
         }
     }

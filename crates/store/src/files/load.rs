@@ -40,6 +40,8 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// Read from the document alone, in the state that the history ends in: a cache may keep it.
     pub clean: bool,
+    /// Its history has grown without this program: by a pull or a merge.
+    pub foreign: bool,
 }
 
 impl Loaded {
@@ -78,19 +80,34 @@ fn shut(disk: &Disk, id: MilestoneId, error: &StoreError) -> Loaded {
 /// A document of which only the outline is wanted: what it says, and the fingerprint of its text.
 /// Nothing where that must be read and judged as a whole.
 pub fn outline(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<Outlined>> {
+    let Some((accepted, found)) = as_accepted(disk, id, watched)? else { return Ok(None) };
+    let outline = accepted.outline().filter(|outline| outline.archived == found.archived);
+    Ok(outline.map(|outline| Outlined { outline, text: accepted.text }))
+}
+
+/// Whether a document and its history are what was accepted of them, and nothing waits to be taken
+/// in.
+pub fn is_as_accepted(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Option<String>> {
+    let known = as_accepted(disk, id, watched)?.filter(|(accepted, _)| accepted.exact);
+    Ok(known.map(|(accepted, _)| accepted.text))
+}
+
+fn as_accepted(
+    disk: &Disk,
+    id: MilestoneId,
+    watched: &Watched,
+) -> Result<Option<(Accepted, Found)>> {
     let stream = Stream::Milestone(id);
     let Some(accepted) = Accepted::read(disk, stream)? else { return Ok(None) };
-    let Some(outline) = accepted.outline() else { return Ok(None) };
     let Some(found) = find(disk, id)? else { return Ok(None) };
     let known = accepted.text == found.fingerprint && !found.both;
     if !known
-        || outline.archived != found.archived
         || accepted.segments != history::sizes(disk, stream)?
         || !late_saves(disk, id, watched)?.is_empty()
     {
         return Ok(None);
     }
-    Ok(Some(Outlined { outline, text: accepted.text }))
+    Ok(Some((accepted, found)))
 }
 
 pub struct Outlined {
@@ -117,14 +134,19 @@ fn load_readable(disk: &Disk, id: MilestoneId, watched: &Watched) -> Result<Opti
         let text = Some(found.fingerprint);
         let clean = problems.is_empty();
         let milestone = Some(said.milestone);
-        return Ok(Some(Loaded { milestone, text, noticed: Vec::new(), problems, clean }));
+        return Ok(Some(Loaded { milestone, text, problems, clean, ..Loaded::default() }));
     }
     // Waiting for it is the caller's business, who may hold what others wait for.
     let is_ours = accepted.as_ref().is_some_and(|accepted| accepted.text == found.fingerprint);
     if !is_ours && !is_settled(disk, &found, !segments.is_empty())? {
         return Err(StoreError::BeingSaved { milestone: id });
     }
-    compare(disk, id, &found, late).map(Some)
+    let foreign = match &accepted {
+        Some(accepted) => accepted.segments != segments,
+        None => !segments.is_empty(),
+    };
+    let loaded = compare(disk, id, &found, late)?;
+    Ok(Some(Loaded { foreign, ..loaded }))
 }
 
 /// A document's file, as it was read.

@@ -47,7 +47,9 @@ impl Files {
             };
             self.add_events(change, stream, memory, &mut record, &mut followed)?;
         }
-        record.writes.extend(self.claim_writes(change)?);
+        if !self.mirrors {
+            record.writes.extend(self.claim_writes(change)?);
+        }
         if !followed.is_empty() {
             let lines = followed.into_values().collect();
             record.appends.push(follow::append(&self.disk, lines)?);
@@ -55,7 +57,7 @@ impl Files {
         Ok((record, memories))
     }
 
-    fn memory(&self, stream: Stream) -> Result<Memory> {
+    pub(super) fn memory(&self, stream: Stream) -> Result<Memory> {
         let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
         Ok(Memory { stream, accepted, uid: None })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use milestone_domain::command::Credential;
 use milestone_domain::document::{Milestone, Task};
-use milestone_domain::event::{AttemptId, Event, Stream};
+use milestone_domain::event::{AttemptId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::snapshot::{Claim, ConditionSetBy, Outline, Part, TaskOutline};
 
@@ -47,7 +47,7 @@ impl<C: Connection> Database<C> {
             self.write_document(change, *id, document)?;
         }
         self.write_claims(change)?;
-        self.write_conditions(change)?;
+        change.events.iter().try_for_each(|recorded| self.write_condition(recorded))?;
         for (name, counts) in
             [("graph", change.changes_graph()), ("resources", change.takes_resources())]
         {
@@ -55,7 +55,7 @@ impl<C: Connection> Database<C> {
                 self.count(name)?;
             }
         }
-        self.write_events(change)?;
+        self.insert_events(&change.events, "")?;
         Ok(true)
     }
 
@@ -160,7 +160,7 @@ impl<C: Connection> Database<C> {
         })
     }
 
-    fn count(&self, name: &str) -> Result<()> {
+    pub(super) fn count(&self, name: &str) -> Result<()> {
         let sql = format!(
             "INSERT INTO milestone_counter (project, name, value) VALUES ({}, $1, 1) \
              ON CONFLICT (project, name) DO UPDATE SET value = milestone_counter.value + 1",
@@ -185,7 +185,7 @@ impl<C: Connection> Database<C> {
         }
         let tasks = document.tasks.iter().filter(|task| touched.tasks.contains(&task.id.number));
         let rows: Vec<_> = tasks.map(|task| self.task_row(document, task)).collect();
-        self.connection.insert(TASK_COLUMNS, &rows, TASK_AGAIN)?;
+        self.insert_tasks(&rows)?;
         for number in &touched.removed {
             let sql = format!(
                 "DELETE FROM milestone_task WHERE project = {} AND milestone = {} AND number = {number}",
@@ -205,7 +205,11 @@ impl<C: Connection> Database<C> {
         Ok(())
     }
 
-    fn insert_document(
+    pub(super) fn insert_tasks(&self, rows: &[Vec<Value<'_>>]) -> Result<()> {
+        self.connection.insert(TASK_COLUMNS, rows, TASK_AGAIN)
+    }
+
+    pub(super) fn insert_document(
         &self,
         id: MilestoneId,
         document: &Milestone,
@@ -221,7 +225,7 @@ impl<C: Connection> Database<C> {
         }
     }
 
-    fn update_document(
+    pub(super) fn update_document(
         &self,
         id: MilestoneId,
         document: &Milestone,
@@ -240,7 +244,7 @@ impl<C: Connection> Database<C> {
         self.connection.run(&sql, &values).map(drop)
     }
 
-    fn task_row(&self, document: &Milestone, task: &Task) -> Vec<Value<'static>> {
+    pub(super) fn task_row(&self, document: &Milestone, task: &Task) -> Vec<Value<'static>> {
         vec![
             Value::Int(self.project),
             document.id.0.into(),
@@ -278,41 +282,39 @@ impl<C: Connection> Database<C> {
     }
 
     fn write_claims(&self, change: &Change) -> Result<()> {
-        let now = self.connection.now();
         for change in change.claims() {
             match change {
                 ClaimChange::Ended { task } => {
                     let sql = format!("DELETE FROM milestone_claim WHERE {}", self.is_task(task));
                     self.connection.run(&sql, &[])?;
                 }
-                ClaimChange::Granted { claim, lease } => {
-                    let sql = format!(
-                        "INSERT INTO milestone_claim (project, milestone, task, attempt, fence, \
-                         actor, boot, deadline, resources) VALUES ({}, {}, {}, $1, {}, $2, $3, \
-                         {} + {}, $4) ON CONFLICT (project, milestone, task) DO UPDATE SET \
-                         attempt = excluded.attempt, fence = excluded.fence, \
-                         actor = excluded.actor, boot = excluded.boot, \
-                         deadline = excluded.deadline, resources = excluded.resources",
-                        self.project,
-                        claim.task.milestone.0,
-                        claim.task.number,
-                        claim.fence,
-                        now.millis,
-                        millis(lease),
-                    );
-                    let attempt = claim.attempt.0.to_string();
-                    let resources = json(&claim.resources);
-                    let values = [
-                        attempt.into(),
-                        claim.actor.into(),
-                        now.boot.as_str().into(),
-                        resources.into(),
-                    ];
-                    self.connection.run(&sql, &values)?;
-                }
+                ClaimChange::Granted { claim, lease } => self.grant(&claim, lease)?,
             }
         }
         Ok(())
+    }
+
+    pub(super) fn grant(&self, claim: &Claim, lease: Duration) -> Result<()> {
+        let now = self.connection.now();
+        let sql = format!(
+            "INSERT INTO milestone_claim (project, milestone, task, attempt, fence, actor, boot, \
+             deadline, resources) VALUES ({}, {}, {}, $1, {}, $2, $3, {} + {}, $4) \
+             ON CONFLICT (project, milestone, task) DO UPDATE SET attempt = excluded.attempt, \
+             fence = excluded.fence, actor = excluded.actor, boot = excluded.boot, \
+             deadline = excluded.deadline, resources = excluded.resources",
+            self.project,
+            claim.task.milestone.0,
+            claim.task.number,
+            claim.fence,
+            now.millis,
+            millis(lease),
+        );
+        let attempt = claim.attempt.0.to_string();
+        // As it is, empty or not: it is read as a list again.
+        let resources = serde_json::to_string(&claim.resources).unwrap_or_default();
+        let actor = claim.actor.as_str();
+        let values = [attempt.into(), actor.into(), now.boot.as_str().into(), resources.into()];
+        self.connection.run(&sql, &values).map(drop)
     }
 
     fn is_task(&self, task: TaskId) -> String {
@@ -320,58 +322,51 @@ impl<C: Connection> Database<C> {
         format!("project = {} AND milestone = {milestone} AND task = {number}", self.project)
     }
 
-    fn write_conditions(&self, change: &Change) -> Result<()> {
-        for recorded in &change.events {
-            match &recorded.event {
-                Event::ConditionSet { name, .. } => {
-                    let by = ConditionSetBy { by: recorded.by.clone(), at: recorded.at };
-                    let sql = format!(
-                        "INSERT INTO milestone_condition (project, name, set_by) \
-                         VALUES ({}, $1, $2) \
-                         ON CONFLICT (project, name) DO UPDATE SET set_by = excluded.set_by",
-                        self.project
-                    );
-                    self.connection.run(&sql, &[name.as_str().into(), json(&by).into()])?;
-                }
-                Event::ConditionCleared { name, .. } => {
-                    let sql = format!(
-                        "DELETE FROM milestone_condition WHERE project = {} AND name = $1",
-                        self.project
-                    );
-                    self.connection.run(&sql, &[name.as_str().into()])?;
-                }
-                _ => {}
+    pub(super) fn write_condition(&self, recorded: &Recorded) -> Result<()> {
+        let project = self.project;
+        match &recorded.event {
+            Event::ConditionSet { name, .. } => {
+                let by = ConditionSetBy { by: recorded.by.clone(), at: recorded.at };
+                let sql = format!(
+                    "INSERT INTO milestone_condition (project, name, set_by) \
+                     VALUES ({project}, $1, $2) \
+                     ON CONFLICT (project, name) DO UPDATE SET set_by = excluded.set_by"
+                );
+                self.connection.run(&sql, &[name.as_str().into(), json(&by).into()]).map(drop)
             }
+            Event::ConditionCleared { name, .. } => {
+                let sql = format!(
+                    "DELETE FROM milestone_condition WHERE project = {project} AND name = $1"
+                );
+                self.connection.run(&sql, &[name.as_str().into()]).map(drop)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    fn write_events(&self, change: &Change) -> Result<()> {
-        let rows = change.events.iter().map(|recorded| {
-            let milestone = match recorded.stream {
-                Stream::Milestone(id) => id.0,
-                Stream::Project => 0,
-            };
-            let body = serde_json::to_value(recorded).unwrap_or_default();
-            let kind = body["kind"].as_str().unwrap_or_default().to_owned();
-            vec![
-                Value::Int(self.project),
-                recorded.id.change.0.to_string().into(),
-                u32::from(recorded.id.index).into(),
-                milestone.into(),
-                recorded.event.task().unwrap_or(0).into(),
-                recorded.at.to_string().into(),
-                recorded.by.clone().into(),
-                kind.into(),
-                body.to_string().into(),
-            ]
-        });
-        let rows: Vec<_> = rows.collect();
-        self.connection.insert(
-            "milestone_event (project, change, position, milestone, task, at, actor, kind, body)",
-            &rows,
-            "",
-        )
+    pub(super) fn insert_events(&self, events: &[Recorded], then: &str) -> Result<()> {
+        let rows: Vec<_> = events.iter().map(|recorded| self.event_row(recorded)).collect();
+        self.connection.insert(EVENT_COLUMNS, &rows, then)
+    }
+
+    fn event_row(&self, recorded: &Recorded) -> Vec<Value<'static>> {
+        let milestone = match recorded.stream {
+            Stream::Milestone(id) => id.0,
+            Stream::Project => 0,
+        };
+        let body = serde_json::to_value(recorded).unwrap_or_default();
+        let kind = body["kind"].as_str().unwrap_or_default().to_owned();
+        vec![
+            Value::Int(self.project),
+            recorded.id.change.0.to_string().into(),
+            u32::from(recorded.id.index).into(),
+            milestone.into(),
+            recorded.event.task().unwrap_or(0).into(),
+            recorded.at.to_string().into(),
+            recorded.by.clone().into(),
+            kind.into(),
+            body.to_string().into(),
+        ]
     }
 
     /// Moves a claim's deadline, if the credential is its own.
@@ -431,6 +426,9 @@ impl<C: Connection> Database<C> {
 
 const DOCUMENT_COLUMNS: &str = "milestone_document (project, id, version, archived, title, status, \
      priority, assignee, due, provides, tasks, document, outline, text)";
+
+const EVENT_COLUMNS: &str = "milestone_event (project, change, position, milestone, task, at, \
+     actor, kind, body)";
 
 const TASK_COLUMNS: &str = "milestone_task (project, milestone, number, version, archived, title, \
      status, priority, assignee, due, document, outline)";

@@ -42,6 +42,8 @@ struct Found {
     graph: i64,
     resources: i64,
     now: i64,
+    /// The project is kept elsewhere.
+    moved: bool,
     /// Something was kept in a form that this program does not read.
     other_form: bool,
 }
@@ -61,6 +63,7 @@ struct FoundTask {
 }
 
 impl<C: Connection> Database<C> {
+    /// Everything of which the scope is, unless the project is kept elsewhere.
     pub(super) fn read_scope(&self, scope: &Scope) -> Result<Snapshot> {
         match scope {
             Scope::Milestone(id) => {
@@ -87,6 +90,18 @@ impl<C: Connection> Database<C> {
         }
     }
 
+    /// The documents of which the numbers lie between these two.
+    pub(super) fn between(&self, first: u32, last: u32) -> Result<Snapshot> {
+        self.select(&Wanted {
+            documents: format!("id BETWEEN {first} AND {last}"),
+            tasks: format!("milestone BETWEEN {first} AND {last}"),
+            bodies: BTreeSet::new(),
+            all_bodies: true,
+            versions: false,
+            archived: false,
+        })
+    }
+
     fn select(&self, wanted: &Wanted) -> Result<Snapshot> {
         let mut found = self.found(wanted)?;
         if found.other_form {
@@ -97,6 +112,9 @@ impl<C: Connection> Database<C> {
                 all_bodies: true,
                 ..*wanted
             })?;
+        }
+        if found.moved && !self.begun.get() {
+            return Err(StoreError::Moved);
         }
         let mut snapshot = self.put_together(found, wanted);
         snapshot.settings = self.settings.clone();
@@ -268,7 +286,8 @@ impl Found {
         let highest = Some(MilestoneId(number(row.int(2)?))).filter(|id| id.0 > 0);
         self.snapshot.given = parsed("milestone_project", row.text(4)?)?;
         self.snapshot.highest = highest.max(self.snapshot.given.milestone);
-        if row.text(5)?.is_empty() { Ok(()) } else { Err(StoreError::Moved) }
+        self.moved = !row.text(5)?.is_empty();
+        Ok(())
     }
 
     /// What is left of it follows once it is known what time it is: the deadline until then.

@@ -1,0 +1,394 @@
+//! Moving a project from one store to another, under the hands of those who work in it.
+//!
+//! The store that is left is sealed in itself: every commit checks the seal in its own critical
+//! section. Before the seal, a copy is nobody's; after it, whoever comes next finishes the move.
+
+mod digest;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use milestone_domain::ids::{MilestoneId, Uid};
+use milestone_domain::snapshot::Scope;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::config::{self, PROJECT_FILE};
+use crate::error::StoreError;
+use crate::files::Files;
+use crate::local::Local;
+use crate::place::{DATABASE, Place};
+use crate::pointer::{self, Left, Pointer, StoreKind};
+use crate::sql::Database;
+use crate::sql::copy::Movable;
+use crate::sqlite::Sqlite;
+use crate::{Cursor, EventFilter, Portion, Project, Result, Store};
+use digest::Digest;
+
+/// Says to whoever looks at the documents where the truth is.
+pub const STORE_PAGE: &str = "STORE.md";
+
+/// A move, as it goes on: what is being done, and how much of what there is to do is done.
+pub type Progress<'a> = &'a dyn Fn(&'static str, u64, u64);
+
+/// What a move came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moved {
+    pub from: StoreKind,
+    pub to: StoreKind,
+    /// Where everything is as it was before.
+    pub backup: PathBuf,
+    pub milestones: u64,
+    pub events: u64,
+}
+
+/// Moves the project, or does nothing where it is there already.
+pub fn move_to(place: &Place, to: StoreKind, progress: Progress<'_>) -> Result<Option<Moved>> {
+    place.settle()?;
+    let disk = place.disk();
+    let now = pointer::read(&disk)?;
+    let from = now.map_or(StoreKind::Files, |pointer| pointer.store);
+    if from == to {
+        return Ok(None);
+    }
+    let target = match (to, place.shared) {
+        // Somebody else has moved it there: this clone joins, and never moves over it.
+        (StoreKind::Postgres, Some(shared)) => {
+            join(place, Pointer { store: to, project: shared })?;
+            return Ok(None);
+        }
+        _ => Pointer { store: to, project: Uid(Uuid::now_v7()) },
+    };
+    let source = match now {
+        Some(pointer) if from != StoreKind::Files => Source::Database(place.local(pointer)?),
+        _ => Source::Files(place.files()),
+    };
+    Move { place, source, from, target, progress }.carry_out().map(Some)
+}
+
+/// What is left.
+enum Source {
+    Files(Files),
+    Database(Local),
+}
+
+impl Source {
+    fn files(&self) -> &Files {
+        match self {
+            Self::Files(files) => files,
+            Self::Database(local) => local.files(),
+        }
+    }
+
+    fn store(&self) -> &dyn Store {
+        match self {
+            Self::Files(files) => files,
+            Self::Database(local) => local,
+        }
+    }
+
+    fn into_store(self) -> Box<dyn Store> {
+        match self {
+            Self::Files(files) => Box::new(files),
+            Self::Database(local) => Box::new(local),
+        }
+    }
+
+    /// Says in the store itself where the project has gone; files are left by the pointer.
+    fn seal(&self, left: &Left) -> Result<()> {
+        match self {
+            Self::Files(_) => Ok(()),
+            Self::Database(local) => {
+                local.database().seal(&serde_json::to_string(left).unwrap_or_default())
+            }
+        }
+    }
+}
+
+struct Move<'a> {
+    place: &'a Place,
+    source: Source,
+    from: StoreKind,
+    target: Pointer,
+    progress: Progress<'a>,
+}
+
+impl Move<'_> {
+    fn carry_out(self) -> Result<Moved> {
+        let _turn = self.source.files().turn(0)?;
+        let Source::Database(local) = &self.source else { return self.closed() };
+        // What people have changed in the documents beside it goes along.
+        local.read(&Scope::All)?;
+        local.database().close()?;
+        let done = local.mirror_all().and_then(|()| self.closed());
+        if done.is_err() {
+            local.database().open_again();
+        }
+        done
+    }
+
+    /// Nobody writes from here on.
+    fn closed(&self) -> Result<Moved> {
+        (self.progress)("backing up", 0, 0);
+        let backup = self.source.files().back_up_now(Timestamp::now())?;
+        let (here, counts) = self.digest_of_source()?;
+        match self.target.store {
+            StoreKind::Files => self.to_files(&here, &counts)?,
+            StoreKind::Sqlite => self.to_sqlite(&here, &counts)?,
+            StoreKind::Postgres => self.to_postgres(&here, &counts)?,
+        }
+        self.write_settings()?;
+        let Counts { milestones, events } = counts;
+        Ok(Moved { from: self.from, to: self.target.store, backup, milestones, events })
+    }
+
+    fn digest_of_source(&self) -> Result<(Digest, Counts)> {
+        let (mut digest, mut counts) = (Digest::default(), Counts::default());
+        self.source.store().export(&mut |portion| {
+            counts.count(&portion);
+            digest.add(&portion);
+            Ok(())
+        })?;
+        Ok((digest, counts))
+    }
+
+    /// The source again, with its progress told.
+    fn copy(&self, all: &Counts, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
+        let mut done = Counts::default();
+        let of = all.milestones + all.events;
+        self.source.store().export(&mut |portion| {
+            done.count(&portion);
+            (self.progress)("copying", done.milestones + done.events, of);
+            each(portion)
+        })
+    }
+
+    fn to_files(&self, here: &Digest, counts: &Counts) -> Result<()> {
+        self.source.files().import(&|each| self.copy(counts, each))?;
+        (self.progress)("comparing", 0, 0);
+        here.compare(&digest_of(self.source.files())?)?;
+        self.source.files().sync_all()?;
+        self.switch(None)
+    }
+
+    fn to_sqlite(&self, here: &Digest, counts: &Counts) -> Result<()> {
+        let file = self.place.root.join(DATABASE);
+        let new = file.with_extension("db.new");
+        remove_database(&new)?;
+        let uuid = self.target.project.0.to_string();
+        let settings = self.place.settings.clone();
+        let sqlite = Sqlite::open(&new, self.place.lock_wait)?;
+        let database = Database::make(sqlite, &uuid, settings)?;
+        self.fill(&database, here, counts)?;
+        database.connection().into_one_file()?;
+        drop(database);
+        keep_aside(&file)?;
+        rename(&new, &file)?;
+        let database = self.place.movable(self.target)?.ok_or(StoreError::Moved)?;
+        self.set_mirrored(database.as_ref())?;
+        self.switch(Some(database.as_ref()))
+    }
+
+    fn to_postgres(&self, here: &Digest, counts: &Counts) -> Result<()> {
+        let uuid = self.target.project.0.to_string();
+        let settings = self.place.settings.clone();
+        let database = Database::make(self.place.postgres()?, &uuid, settings)?;
+        self.fill(&database, here, counts)?;
+        self.set_mirrored(&database)?;
+        self.switch(Some(&database))
+    }
+
+    fn fill(&self, database: &dyn Movable, here: &Digest, counts: &Counts) -> Result<()> {
+        database.fill(&|each| self.copy(counts, each), &|there| {
+            (self.progress)("comparing", 0, 0);
+            here.compare(&digest_of(there)?)
+        })
+    }
+
+    /// The documents that stand here are those of the copy.
+    fn set_mirrored(&self, database: &dyn Store) -> Result<()> {
+        self.source.files().set_mirrored(&end_of(database)?)
+    }
+
+    /// From one store to the other, in one step: the seal, or where files are left, the pointer.
+    fn switch(&self, to: Option<&dyn Movable>) -> Result<()> {
+        let disk = self.place.disk();
+        self.source.seal(&Left { to: self.target, by: pointer::clone_id(&disk)? })?;
+        pointer::write(&disk, &self.target)?;
+        to.map_or(Ok(()), Movable::take_up)
+    }
+
+    /// What others who have this repository must know, and what was asked for.
+    fn write_settings(&self) -> Result<()> {
+        let shared = match self.target.store {
+            StoreKind::Postgres => Value::from(self.target.project.0.to_string()),
+            StoreKind::Files | StoreKind::Sqlite => Value::Null,
+        };
+        let mut settings = Vec::new();
+        if !shared.is_null() || self.from == StoreKind::Postgres {
+            settings.push(("storage.project", shared));
+        }
+        if self.target.store < self.from || self.place.pinned {
+            // Whoever asked for less does not want to be moved up again, and one wish takes the
+            // place of another.
+            settings.push(("scale_override", Value::from(self.target.store.word())));
+        }
+        self.set(&settings)?;
+        self.write_page()
+    }
+
+    fn set(&self, settings: &[(&str, Value)]) -> Result<()> {
+        if settings.is_empty() {
+            return Ok(());
+        }
+        let disk = self.place.disk();
+        let there = disk.read(PROJECT_FILE)?.unwrap_or_default();
+        let mut text = String::from_utf8_lossy(&there).into_owned();
+        for (name, value) in settings {
+            text = match value {
+                Value::Null => config::without(&text, name)?,
+                value => config::edited(&text, name, value)?,
+            };
+        }
+        disk.replace_synced(PROJECT_FILE, text.as_bytes())
+    }
+
+    fn write_page(&self) -> Result<()> {
+        let disk = self.place.disk();
+        let to = self.target.store;
+        if to == StoreKind::Files || self.place.mirrors(to) {
+            return if disk.stamp(STORE_PAGE)?.is_some() {
+                disk.remove(STORE_PAGE)
+            } else {
+                Ok(())
+            };
+        }
+        disk.replace_synced(STORE_PAGE, PAGE.as_bytes())
+    }
+}
+
+const PAGE: &str = "\
+# Where this project is kept
+
+Written by milestone. The truth is in a database; the documents in `active/` and `completed/` are how
+the project stood when it moved there. Edits of them do not count.
+
+- To see the project: `milestone list`, with `MILESTONE_DATABASE_URL` set.
+- To keep the documents current: `milestone config set storage.mirror on`.
+- To move back into files: `milestone storage migrate files`.
+";
+
+#[derive(Default)]
+struct Counts {
+    milestones: u64,
+    events: u64,
+}
+
+impl Counts {
+    fn count(&mut self, portion: &Portion) {
+        match portion {
+            Portion::Document { .. } => self.milestones += 1,
+            Portion::Event(_) => self.events += 1,
+            Portion::Given(_) | Portion::Claim { .. } => {}
+        }
+    }
+}
+
+fn digest_of(store: &dyn Store) -> Result<Digest> {
+    let mut digest = Digest::default();
+    store.export(&mut |portion| {
+        digest.add(&portion);
+        Ok(())
+    })?;
+    Ok(digest)
+}
+
+/// The place after everything that has happened.
+fn end_of(store: &dyn Store) -> Result<Cursor> {
+    let nothing = EventFilter { milestone: Some(MilestoneId(u32::MAX)), task: None };
+    Ok(store.events(None, &nothing, 1)?.next)
+}
+
+/// Makes this clone work in the database that others have moved the project to. What it has and
+/// the database lacks goes there; answers where the two do not agree.
+pub fn join(place: &Place, pointer: Pointer) -> Result<Vec<String>> {
+    let disk = place.disk();
+    let zone = place.settings.zone.clone();
+    // What people have changed by hand is theirs, and goes along.
+    Project::new(own(place)?.into_store(), zone).read(&Scope::All, JOINED_BY)?;
+    let own = own(place)?;
+    let _turn = own.files().turn(0)?;
+    // Somebody who had the turn before may have joined already.
+    if pointer::read(&disk)?.is_some_and(|now| now == pointer) {
+        return Ok(Vec::new());
+    }
+    if let Source::Database(local) = &own {
+        local.mirror_all()?;
+    }
+    own.files().back_up_now(Timestamp::now())?;
+    let database = place.movable(pointer)?.ok_or(StoreError::Moved)?;
+    let shared = Local::shared(database, place.files(), place.mirrors(pointer.store));
+    let conflicts = shared.bring_from(own.files())?;
+    shared.bring_claims(own.store())?;
+    own.files().set_mirrored(&end_of(shared.database())?)?;
+    if let Source::Database(local) = &own {
+        local.database().close()?;
+    }
+    own.seal(&Left { to: pointer, by: pointer::clone_id(&disk)? })?;
+    pointer::write(&disk, &pointer)?;
+    Ok(conflicts)
+}
+
+/// What this clone has kept the project in by itself; its documents are the whole of it.
+fn own(place: &Place) -> Result<Source> {
+    let database = match pointer::read(&place.disk())? {
+        Some(now) => place.movable(now)?,
+        None => None,
+    };
+    Ok(match database {
+        Some(database) => Source::Database(Local::alone(database, place.files(), true)),
+        None => Source::Files(place.files()),
+    })
+}
+
+/// Who takes in what stands in the files of a clone that joins.
+const JOINED_BY: &str = "milestone";
+
+fn remove_database(file: &Path) -> Result<()> {
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        let part = PathBuf::from(format!("{}{ending}", file.display()));
+        match fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io("remove", &part)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// An earlier database of this project, sealed since, stays beside the new one.
+fn keep_aside(file: &Path) -> Result<()> {
+    let aside = file.with_extension("db.old");
+    if !file.exists() {
+        return Ok(());
+    }
+    remove_database(&aside)?;
+    for ending in ["-wal", "-shm", ""] {
+        let part = PathBuf::from(format!("{}{ending}", file.display()));
+        if part.exists() {
+            rename(&part, &PathBuf::from(format!("{}{ending}", aside.display())))?;
+        }
+    }
+    Ok(())
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(StoreError::io("move", from))?;
+    let folder = to.parent().unwrap_or(to);
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(StoreError::io("save", folder))
+}
