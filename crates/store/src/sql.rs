@@ -352,7 +352,11 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn commit(&self, change: &Change) -> Result<()> {
-        self.connected(|| self.commit_once(change))
+        match self.connected(|| self.commit_once(change)) {
+            // An earlier try, on a connection that was lost, may have come through after all.
+            Err(StoreError::Exists { .. }) if self.connected(|| self.knows(change))? => Ok(()),
+            committed => committed,
+        }
     }
 
     /// Nobody edits what is in a database by hand.

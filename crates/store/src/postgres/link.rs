@@ -91,3 +91,16 @@ fn major(version: &str) -> Option<u32> {
     let digits = version.split(|letter: char| !letter.is_ascii_digit()).next()?;
     digits.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::major;
+
+    #[test]
+    fn a_servers_version_is_told_by_its_first_number() {
+        assert_eq!(major("15.8 (Debian 15.8-0+deb12u1)"), Some(15));
+        assert_eq!(major("9.6.24"), Some(9));
+        assert_eq!(major("17beta1"), Some(17));
+        assert_eq!(major("unknown"), None);
+    }
+}

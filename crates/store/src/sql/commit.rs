@@ -60,7 +60,7 @@ impl<C: Connection> Database<C> {
     }
 
     /// Whether an earlier try of the same change was kept.
-    fn knows(&self, change: &Change) -> Result<bool> {
+    pub(super) fn knows(&self, change: &Change) -> Result<bool> {
         let sql = format!(
             "SELECT 1 FROM milestone_event WHERE project = {} AND change = $1 LIMIT 1",
             self.project

@@ -384,3 +384,33 @@ fn anything(ids: &[MilestoneId], dice: &mut u32) -> Command {
         },
     }
 }
+
+#[test]
+fn a_change_whose_first_try_came_through_late_is_kept_once() {
+    let server = Server::start(&["fsync=off"]);
+    let made = made(&server.url());
+    let ada = project(&server.url());
+    let task = TaskId::new(planned(&ada, "Authentication", 1), 1);
+    let context = ada.context("ada");
+    // What the server still does for a connection that is lost already.
+    let first = Postgres::open(&server.url()).unwrap();
+    crate::sql::Connection::begin(&first, made.project).unwrap();
+    let insert = format!(
+        "INSERT INTO milestone_event (project, change, position, milestone, task, at, actor, kind, \
+         body) VALUES ({}, '{}', 0, 1, 1, '', 'ada', 'task_noted', '{{}}')",
+        made.project, context.change.0
+    );
+    crate::sql::Connection::batch(&first, &insert).unwrap();
+    std::thread::scope(|scope| {
+        let again = scope
+            .spawn(|| project(&server.url()).execute_as(&note(task, "once"), &context).map(drop));
+        pause(500);
+        crate::sql::Connection::batch(&first, "COMMIT").unwrap();
+        again.join().unwrap().unwrap();
+    });
+    let count = server.psql(&format!(
+        "SELECT count(*) FROM milestone_event WHERE change = '{}'",
+        context.change.0
+    ));
+    assert_eq!(count, "1");
+}
