@@ -84,6 +84,14 @@ pub trait Store {
     /// Events in the order in which this store saw them, since it was there to see them.
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page>;
 
+    /// Waits until something may have happened after `after`, for `wait` at most. It may return
+    /// earlier: whoever waits looks, and waits again.
+    fn wait(&self, _: &Cursor, wait: Duration) -> Result<()> {
+        const LOOK_PAUSE: Duration = Duration::from_millis(100);
+        std::thread::sleep(wait.min(LOOK_PAUSE));
+        Ok(())
+    }
+
     /// All that ever happened to a milestone, wherever it happened, in the order of its history.
     fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>>;
 

@@ -451,6 +451,10 @@ impl Store for Local {
         self.database.events(after, filter, limit)
     }
 
+    fn wait(&self, after: &Cursor, wait: Duration) -> Result<()> {
+        self.database.wait(after, wait)
+    }
+
     fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
         self.database.history(id)
     }

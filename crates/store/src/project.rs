@@ -443,14 +443,17 @@ impl Project {
         limit: usize,
         wait: Duration,
     ) -> Result<Page> {
-        const PAUSE: Duration = Duration::from_millis(100);
-        let started = Instant::now();
+        let until = Instant::now() + wait;
+        let mut after = after.clone();
         loop {
-            let page = self.events(Some(after), filter, limit)?;
-            if !page.events.is_empty() || started.elapsed() >= wait {
+            let page = self.events(Some(&after), filter, limit)?;
+            let left = until.saturating_duration_since(Instant::now());
+            if !page.events.is_empty() || left.is_zero() {
                 return Ok(page);
             }
-            std::thread::sleep(PAUSE.min(wait));
+            // What does not concern the filter is not looked at again.
+            after = page.next;
+            self.following(|| self.store().wait(&after, left))?;
         }
     }
 

@@ -43,6 +43,7 @@ pub trait Movable: Store {
 
 impl<C: Connection> Movable for Database<C> {
     fn close(&self) -> Result<()> {
+        self.check_writable()?;
         self.connection.close(self.project)?;
         self.begun.set(true);
         self.check_seal()
@@ -51,7 +52,7 @@ impl<C: Connection> Movable for Database<C> {
     fn seal(&self, moved_to: &str) -> Result<()> {
         self.set_seal(moved_to)?;
         self.begun.set(false);
-        self.connection.commit()
+        self.connection.commit(self.project)
     }
 
     fn open_again(&self) {
@@ -69,7 +70,7 @@ impl<C: Connection> Movable for Database<C> {
         match filled.and_then(|()| check(self)) {
             Ok(()) => {
                 self.begun.set(false);
-                self.connection.commit()
+                self.connection.commit(self.project)
             }
             Err(error) => {
                 self.roll_back();
@@ -98,7 +99,7 @@ impl<C: Connection> Database<C> {
         match self.check_seal().and_then(|()| self.take_all(source)) {
             Ok(()) => {
                 self.begun.set(false);
-                self.connection.commit()
+                self.connection.commit(self.project)
             }
             Err(error) => {
                 self.roll_back();
