@@ -245,6 +245,7 @@ pub fn place(root: &Root, config: &Config) -> Place {
         settings: config.settings(),
         lock_wait: config.lock_wait(),
         postgres: config.postgres_url().cloned(),
+        listen: config.postgres_listen_url().cloned(),
         shared: config.project(),
         pinned: config.is_pinned(),
         mirror: config.mirror(),

@@ -43,7 +43,7 @@ pub(crate) fn back_up_database(
         local.mirror_all()?;
         return local.files().back_up_of(local.files(), held, to, now);
     }
-    let unpacked = Unpacked::new(place);
+    let unpacked = Unpacked::new(place)?;
     make(&unpacked.root, false)?;
     let documents = unpacked.files(place);
     documents.import(&|each| local.export(each))?;
@@ -81,11 +81,9 @@ fn put_back_shared(
     now: Timestamp,
 ) -> Result<Restored> {
     let local = place.local(pointer)?;
-    let unpacked = Unpacked::new(place);
-    let folder = unpacked.root.parent().unwrap_or(&unpacked.root).to_owned();
-    fs::create_dir_all(&folder).map_err(StoreError::io("make", &folder))?;
-    let Restored { manifest, .. } =
-        restore::restore(&Root { project: folder }, from, place.lock_wait, now)?;
+    let unpacked = Unpacked::new(place)?;
+    let aside = Root { project: unpacked.folder.clone() };
+    let Restored { manifest, .. } = restore::restore(&aside, from, place.lock_wait, now)?;
     let (before, _) = back_up_database(place, &local, None, now)?;
     let claims_ended = held(&local)?.len();
     let source = unpacked.files(place);
@@ -123,9 +121,10 @@ struct Unpacked {
 }
 
 impl Unpacked {
-    fn new(place: &Place) -> Self {
+    fn new(place: &Place) -> Result<Self> {
         let folder = place.root.join(format!("{UNPACKED}{}", Uuid::now_v7()));
-        Self { root: folder.join(crate::discover::FOLDER), folder }
+        fs::create_dir_all(&folder).map_err(StoreError::io("make", &folder))?;
+        Ok(Self { root: folder.join(crate::discover::FOLDER), folder })
     }
 
     fn files(&self, place: &Place) -> Files {

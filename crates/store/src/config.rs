@@ -27,6 +27,9 @@ pub use secret::{masked, masked_in};
 /// The tracked settings of a project, below its folder.
 pub const PROJECT_FILE: &str = "config/milestone-config.yaml";
 
+/// Which project of a PostgreSQL database all share who have the repository.
+pub const SHARED: &str = "storage.project";
+
 /// Which layer a value was found in; a later one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -114,7 +117,7 @@ pub const KEYS: &[Key] = &[
         check: |value| duration(value).map(drop),
     },
     Key {
-        name: "storage.project",
+        name: SHARED,
         about: "which project of a shared PostgreSQL database this is; written by a move",
         default: "none",
         check: |value| project(value).map(drop),
@@ -340,7 +343,7 @@ impl Config {
 
     /// The project of a PostgreSQL database that everybody shares who has this repository.
     pub fn project(&self) -> Option<Uid> {
-        project(self.raw("storage.project")).unwrap_or_default()
+        project(self.raw(SHARED)).unwrap_or_default()
     }
 
     /// Whether somebody has said where the project is to be kept.
@@ -456,6 +459,13 @@ pub fn edited(text: &str, name: &str, value: &Value, source: Source) -> Result<S
         };
         StoreError::Unfaithful { file: file.into(), message: masked_in(&error.to_string()) }
     })
+}
+
+/// What the text of a project's settings says about that.
+pub fn shared(text: &str) -> Option<Uid> {
+    let tree = yaml::read_lenient::<Map<String, Value>>(text).ok()?.value;
+    project(leaves(tree).into_iter().find(|(name, _)| name == SHARED).as_ref().map(|(_, v)| v)?)
+        .ok()?
 }
 
 /// Takes one key out of the text of a settings file, and leaves the rest of it as it is.

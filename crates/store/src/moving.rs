@@ -248,7 +248,7 @@ impl Move<'_> {
         };
         let mut settings = Vec::new();
         if !shared.is_null() || self.from == StoreKind::Postgres {
-            settings.push(("storage.project", shared));
+            settings.push((config::SHARED, shared));
         }
         if self.target.store < self.from || self.place.pinned {
             // Whoever asked for less does not want to be moved up again, and one wish takes the
@@ -415,7 +415,7 @@ pub(crate) fn replace_shared(
     pointer::write(&disk, &target)?;
     database.take_up()?;
     local.files().set_mirrored(&Cursor(String::new()))?;
-    set(&disk, &[("storage.project", Value::from(uuid))])
+    set(&disk, &[(config::SHARED, Value::from(uuid))])
 }
 
 /// Who takes in what people have changed by hand before it goes elsewhere.

@@ -276,6 +276,7 @@ fn looks(folder: &tempfile::TempDir, config: &Config, seen: Seen) -> (Looked, Op
         settings: config.settings(),
         lock_wait: config.lock_wait(),
         postgres: config.postgres_url().cloned(),
+        listen: None,
         shared: None,
         pinned: config.is_pinned(),
         mirror: config.mirror(),

@@ -67,6 +67,7 @@ pub fn place(root: &Path) -> Place {
         settings: Settings { zone: TimeZone::UTC, ..Settings::default() },
         lock_wait: Duration::from_secs(30),
         postgres: None,
+        listen: None,
         shared: None,
         pinned: false,
         mirror: None,
