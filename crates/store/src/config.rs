@@ -442,7 +442,7 @@ pub fn edited(text: &str, name: &str, value: &Value, source: Source) -> Result<S
     let key = check(name, value)?;
     if key.is_personal() && source == Source::Project {
         let setting = name.to_owned();
-        return Err(StoreError::Configuration { setting, message: SHARED.into() });
+        return Err(StoreError::Configuration { setting, message: MAY_BE_SECRET.into() });
     }
     let steps: Vec<yaml::Step> = name.split('.').map(yaml::Step::key).collect();
     if says_nothing(text) {
@@ -464,8 +464,8 @@ pub fn edited(text: &str, name: &str, value: &Value, source: Source) -> Result<S
 /// What the text of a project's settings says about that.
 pub fn shared(text: &str) -> Option<Uid> {
     let tree = yaml::read_lenient::<Map<String, Value>>(text).ok()?.value;
-    project(leaves(tree).into_iter().find(|(name, _)| name == SHARED).as_ref().map(|(_, v)| v)?)
-        .ok()?
+    let (_, value) = leaves(tree).into_iter().find(|(name, _)| name == SHARED)?;
+    project(&value).ok()?
 }
 
 /// Takes one key out of the text of a settings file, and leaves the rest of it as it is.
@@ -495,7 +495,7 @@ fn project(value: &Value) -> Result<Option<Uid>, String> {
     }
 }
 
-const SHARED: &str = "it may hold a password, and the project's file is shared";
+const MAY_BE_SECRET: &str = "it may hold a password, and the project's file is shared";
 
 fn says_nothing(text: &str) -> bool {
     text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
