@@ -476,7 +476,7 @@ pub fn without(text: &str, name: &str) -> Result<String, StoreError> {
     }
     let tree = yaml::to_value(text).unwrap_or_default();
     let group = steps.len() - 1;
-    let alone = name.split('.').take(group).fold(Some(&tree), |tree, key| tree?.get(key));
+    let alone = name.split('.').take(group).try_fold(&tree, |tree, key| tree.get(key));
     let alone = group > 0 && alone.and_then(Value::as_object).is_some_and(|map| map.len() == 1);
     // A group goes with the last that was in it.
     let path = if alone { steps[..group].to_vec() } else { steps };

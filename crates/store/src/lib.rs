@@ -374,8 +374,8 @@ impl Change {
         self.events.iter().any(|recorded| {
             let Stream::Milestone(milestone) = recorded.stream else { return false };
             let begun = match &recorded.event {
-                Event::TaskClaimed { task, .. } => task.number,
-                Event::TaskStatusChanged { task, to: TaskStatus::InProgress, .. } => task.number,
+                Event::TaskClaimed { task, .. }
+                | Event::TaskStatusChanged { task, to: TaskStatus::InProgress, .. } => task.number,
                 _ => return false,
             };
             let task = self.documents.get(&milestone).and_then(|m| m.task(begun));

@@ -169,7 +169,7 @@ impl Local {
         }
         let events = files.told(id, document.uid)?.1;
         let known =
-            self.known(EventFilter { milestone: Some(id), task: None }, Stream::Milestone(id))?;
+            self.known(&EventFilter { milestone: Some(id), task: None }, Stream::Milestone(id))?;
         let (both, new): (Vec<_>, Vec<_>) =
             events.into_iter().partition(|recorded| known.contains(&recorded.id));
         if new.is_empty() {
@@ -294,7 +294,7 @@ impl Local {
 
     fn absorb_project(&self) -> Result<bool> {
         let told = self.files.told_of_project()?;
-        let known = self.known(EventFilter::default(), Stream::Project)?;
+        let known = self.known(&EventFilter::default(), Stream::Project)?;
         let events: Vec<Recorded> =
             told.into_iter().filter(|recorded| !known.contains(&recorded.id)).collect();
         let any = !events.is_empty();
@@ -305,8 +305,8 @@ impl Local {
         Ok(any)
     }
 
-    fn known(&self, filter: EventFilter, stream: Stream) -> Result<BTreeSet<EventId>> {
-        let page = self.database.events(None, &filter, usize::MAX)?;
+    fn known(&self, filter: &EventFilter, stream: Stream) -> Result<BTreeSet<EventId>> {
+        let page = self.database.events(None, filter, usize::MAX)?;
         let own = page.events.into_iter().filter(|recorded| recorded.stream == stream);
         Ok(own.map(|recorded| recorded.id).collect())
     }
@@ -318,7 +318,7 @@ impl Local {
         let uid = kept.as_ref().and_then(|document| document.uid);
         let (told, events) = self.files.told(id, uid)?;
         let filter = EventFilter { milestone: Some(id), task: None };
-        let known = self.known(filter, Stream::Milestone(id))?;
+        let known = self.known(&filter, Stream::Milestone(id))?;
         let new: Vec<Recorded> =
             events.into_iter().filter(|recorded| !known.contains(&recorded.id)).collect();
         let Some(told) = told.filter(|_| !new.is_empty()) else { return Ok(false) };

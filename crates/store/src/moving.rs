@@ -208,7 +208,7 @@ impl Move<'_> {
         let sqlite = Sqlite::open(file, self.place.lock_wait)?;
         let database = Database::make(sqlite, &uuid, self.place.settings.clone())?;
         self.fill(&database, here, counts)?;
-        database.connection().into_one_file()
+        database.connection().fold_up()
     }
 
     fn to_postgres(&self, here: &Digest, counts: &Counts) -> Result<()> {

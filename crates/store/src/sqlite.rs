@@ -73,7 +73,7 @@ impl Sqlite {
     }
 
     /// Puts everything into the one file, so that it can be moved.
-    pub(crate) fn into_one_file(&self) -> Result<()> {
+    pub(crate) fn fold_up(&self) -> Result<()> {
         self.batch("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 

@@ -264,7 +264,7 @@ impl<'a, C: Connection> Importing<'a, C> {
     fn take(&mut self, portion: Portion) -> Result<()> {
         match portion {
             Portion::Given(given) => self.database.add_given(&given),
-            Portion::Document { milestone, text } => self.take_document(&milestone, text),
+            Portion::Document { milestone, text } => self.take_document(&milestone, text.as_ref()),
             Portion::Event(recorded) => {
                 self.database.write_condition(&recorded)?;
                 self.events.push(recorded);
@@ -274,14 +274,14 @@ impl<'a, C: Connection> Importing<'a, C> {
         }
     }
 
-    fn take_document(&mut self, document: &Milestone, text: Option<String>) -> Result<()> {
+    fn take_document(&mut self, document: &Milestone, text: Option<&String>) -> Result<()> {
         let (database, id) = (self.database, document.id);
         if self.there.contains(&id) {
-            database.update_document(id, document, text.as_ref())?;
+            database.update_document(id, document, text)?;
             let kept: Vec<u32> = document.tasks.iter().map(|task| task.id.number).collect();
             database.remove_tasks_but(id, &kept)?;
         } else {
-            database.insert_document(id, document, text.as_ref())?;
+            database.insert_document(id, document, text)?;
             self.there.insert(id);
         }
         let rows = document.tasks.iter().map(|task| database.task_row(document, task));
