@@ -247,7 +247,7 @@ pub fn place(root: &Root, config: &Config) -> Place {
         postgres: config.postgres_url().cloned(),
         listen: config.postgres_listen_url().cloned(),
         shared: config.project(),
-        pinned: config.is_pinned(),
+        wished: config.wished(),
         mirror: config.mirror(),
     }
 }

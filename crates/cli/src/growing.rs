@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::views::scale::{OpenWork, Scale};
 use milestone_store::moving;
-use milestone_store::place::Place;
 use milestone_store::pointer::StoreKind;
 use milestone_store::scale::{Detector, Looked, Seen, carry_out, look, note_failure};
 
@@ -45,9 +44,7 @@ fn moved(
 ) -> Result<Option<String>, Failure> {
     let why = &looked.decision.why;
     let bar = Bar::new();
-    // What was wished for stays written as it was.
-    let place = Place { pinned: false, ..opened.place.clone() };
-    let moved = moving::move_to(&place, to, &|doing, done, of| bar.show(doing, done, of));
+    let moved = moving::move_to(&opened.place, to, &|doing, done, of| bar.show(doing, done, of));
     bar.end();
     match moved {
         // Another command has moved it meanwhile, and has said so.

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::place::DatabaseUrl;
+use crate::pointer::StoreKind;
 use crate::scale::{Thresholds, Wish};
 use crate::yaml;
 
@@ -346,9 +347,9 @@ impl Config {
         project(self.raw(SHARED)).unwrap_or_default()
     }
 
-    /// Whether somebody has said where the project is to be kept.
-    pub fn is_pinned(&self) -> bool {
-        self.wish() != Wish::Auto
+    /// Where somebody has said that the project is to be kept.
+    pub fn wished(&self) -> Option<StoreKind> {
+        self.wish().store(self.postgres_url().is_some())
     }
 
     pub fn lock_wait(&self) -> Duration {
@@ -445,12 +446,13 @@ pub fn edited(text: &str, name: &str, value: &Value, source: Source) -> Result<S
         return Err(StoreError::Configuration { setting, message: MAY_BE_SECRET.into() });
     }
     let steps: Vec<yaml::Step> = name.split('.').map(yaml::Step::key).collect();
-    if says_nothing(text) {
+    if says_nothing(text) || is_to_be_appended(text, name) {
         let mut tree = value.clone();
         for step in name.rsplit('.') {
             tree = Value::Object(Map::from_iter([(step.to_owned(), tree)]));
         }
-        return Ok(format!("{text}{}", yaml::write(&tree, None)));
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        return Ok(format!("{text}{end}{}", yaml::write(&tree, None)));
     }
     yaml::edit(text, &[yaml::Edit::set(steps, value.clone())]).map_err(|error| {
         let file = match source {
@@ -459,6 +461,15 @@ pub fn edited(text: &str, name: &str, value: &Value, source: Source) -> Result<S
         };
         StoreError::Unfaithful { file: file.into(), message: masked_in(&error.to_string()) }
     })
+}
+
+/// People append settings to the file, and the last of several counts. No edit is sure of which one
+/// is meant, so one more is appended; a group would take the place of the whole group.
+fn is_to_be_appended(text: &str, name: &str) -> bool {
+    let Ok(read) = yaml::read_lenient::<Map<String, Value>>(text) else { return false };
+    let (group, _) = name.split_once('.').unwrap_or((name, ""));
+    let alone = group == name || !read.value.contains_key(group);
+    !read.repeated.is_empty() && alone
 }
 
 /// What the text of a project's settings says about that.

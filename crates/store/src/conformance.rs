@@ -384,7 +384,7 @@ pub(crate) mod tests {
                 postgres: None,
                 listen: None,
                 shared: None,
-                pinned: false,
+                wished: None,
                 mirror: None,
             }
         }

@@ -148,13 +148,18 @@ impl Move<'_> {
     fn closed(&self) -> Result<Moved> {
         (self.progress)("backing up", 0, 0);
         let backup = self.source.back_up(self.place)?;
+        let settings = self.settings()?;
         let (here, counts) = self.digest_of_source()?;
         match self.target.store {
             StoreKind::Files => self.to_files(&here, &counts)?,
             StoreKind::Sqlite => self.to_sqlite(&here, &counts)?,
             StoreKind::Postgres => self.to_postgres(&here, &counts)?,
         }
-        self.write_settings()?;
+        // It has moved. What cannot be written now is named by whoever misses it.
+        if let Some(text) = settings {
+            self.place.disk().replace_synced(PROJECT_FILE, text.as_bytes())?;
+        }
+        self.write_page()?;
         let Counts { milestones, events } = counts;
         Ok(Moved { from: self.from, to: self.target.store, backup, milestones, events })
     }
@@ -240,39 +245,21 @@ impl Move<'_> {
         to.map_or(Ok(()), Movable::take_up)
     }
 
-    /// What others who have this repository must know, and what was asked for.
-    fn write_settings(&self) -> Result<()> {
-        let shared = match self.target.store {
+    /// The tracked settings as they are to be: what others who have this repository must know, and
+    /// what was asked for. None where they say so already.
+    fn settings(&self) -> Result<Option<String>> {
+        let (to, now) = (self.target.store, self.place.wished);
+        let shared = match to {
             StoreKind::Postgres => Value::from(self.target.project.0.to_string()),
             StoreKind::Files | StoreKind::Sqlite => Value::Null,
         };
-        let mut settings = Vec::new();
-        if !shared.is_null() || self.from == StoreKind::Postgres {
-            settings.push((config::SHARED, shared));
+        let mut settings = vec![(config::SHARED, shared)];
+        // Whoever asked for less does not want to be moved up again, and one wish takes the place
+        // of another.
+        if now != Some(to) && (to < self.from || now.is_some()) {
+            settings.push(("scale_override", Value::from(to.word())));
         }
-        if self.target.store < self.from || self.place.pinned {
-            // Whoever asked for less does not want to be moved up again, and one wish takes the
-            // place of another.
-            settings.push(("scale_override", Value::from(self.target.store.word())));
-        }
-        self.set(&settings)?;
-        self.write_page()
-    }
-
-    fn set(&self, settings: &[(&str, Value)]) -> Result<()> {
-        if settings.is_empty() {
-            return Ok(());
-        }
-        let disk = self.place.disk();
-        let there = disk.read(PROJECT_FILE)?.unwrap_or_default();
-        let mut text = String::from_utf8_lossy(&there).into_owned();
-        for (name, value) in settings {
-            text = match value {
-                Value::Null => config::without(&text, name)?,
-                value => config::edited(&text, name, value, config::Source::Project)?,
-            };
-        }
-        disk.replace_synced(PROJECT_FILE, text.as_bytes())
+        changed_settings(&self.place.disk(), &settings)
     }
 
     fn write_page(&self) -> Result<()> {
@@ -289,20 +276,18 @@ impl Move<'_> {
     }
 }
 
-/// Sets tracked settings, or takes them out.
-fn set(disk: &Disk, settings: &[(&str, Value)]) -> Result<()> {
-    if settings.is_empty() {
-        return Ok(());
-    }
+/// The tracked settings with these set, or taken out; none if that changes nothing.
+fn changed_settings(disk: &Disk, settings: &[(&str, Value)]) -> Result<Option<String>> {
     let there = disk.read(PROJECT_FILE)?.unwrap_or_default();
-    let mut text = String::from_utf8_lossy(&there).into_owned();
+    let there = String::from_utf8_lossy(&there).into_owned();
+    let mut text = there.clone();
     for (name, value) in settings {
         text = match value {
             Value::Null => config::without(&text, name)?,
             value => config::edited(&text, name, value, config::Source::Project)?,
         };
     }
-    disk.replace_synced(PROJECT_FILE, text.as_bytes())
+    Ok(Some(text).filter(|text| *text != there))
 }
 
 const PAGE: &str = "\
@@ -415,7 +400,10 @@ pub(crate) fn replace_shared(
     pointer::write(&disk, &target)?;
     database.take_up()?;
     local.files().set_mirrored(&Cursor(String::new()))?;
-    set(&disk, &[(config::SHARED, Value::from(uuid))])
+    match changed_settings(&disk, &[(config::SHARED, Value::from(uuid))])? {
+        Some(text) => disk.replace_synced(PROJECT_FILE, text.as_bytes()),
+        None => Ok(()),
+    }
 }
 
 /// Who takes in what people have changed by hand before it goes elsewhere.

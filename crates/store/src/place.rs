@@ -47,8 +47,8 @@ pub struct Place {
     pub listen: Option<DatabaseUrl>,
     /// The project of a PostgreSQL database that everybody shares who has this repository.
     pub shared: Option<Uid>,
-    /// Whether somebody has said where the project is to be kept.
-    pub pinned: bool,
+    /// Where somebody has said that the project is to be kept.
+    pub wished: Option<StoreKind>,
     /// Whether documents are kept current beside a database; where nobody says so, beside SQLite.
     pub mirror: Option<bool>,
 }

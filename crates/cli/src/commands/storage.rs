@@ -26,7 +26,7 @@ use crate::growing;
 use crate::output;
 use crate::progress::Bar;
 use crate::render;
-use crate::render::words::bytes;
+use crate::render::words::{bytes, count};
 
 /// See where this project is kept, back it up, and put a backup back
 #[derive(Debug, Args)]
@@ -231,9 +231,12 @@ fn migrate(app: &App, to: StoreKind) -> Result<(), Failure> {
         match &said.backup {
             None => page.say("It is kept in ").say(to.word()).say(" already.").end(),
             Some(backup) => {
+                let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+                let milestones = count(number(said.milestones), "milestone");
+                let events = count(number(said.events), "event");
                 page.say("Moved from ").say(said.from.word()).say(" to ").say(to.word());
-                page.say(": ").say(said.milestones).say(" milestones, ").say(said.events);
-                page.say(" events. As it was before: ").say(backup).end()
+                page.say(": ").say(milestones).say(", ").say(events).say(".").end();
+                page.say("As it was before: ").say(backup).end()
             }
         };
     })

@@ -321,6 +321,9 @@ fn work_that_is_closed_and_filed_away() -> Judged {
     all.ok("update --release-ready=v1");
     all.refused("task start 1.1");
     let file = all.project.home().join("backup.tar").display().to_string();
+    all.ok("storage optimize");
+    all.ok("storage migrate sqlite");
+    all.ok("storage migrate files");
     all.ok(&format!("storage backup --out {file}"));
     all.ok(&format!("storage verify {file}"));
     all.refused(&format!("storage restore {file}"));

@@ -219,7 +219,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
         ),
         ("/milestone/update --agents", "`--agents` is not built yet"),
         ("/milestone/update milestone-001 --deployment-status", "`--deployment-status`"),
-        ("/milestone/update --optimize-database", "`--optimize-database`"),
     ] {
         let refused = reader.tries(line);
         assert_eq!(refused.code, 2, "{line}: {refused:?}");

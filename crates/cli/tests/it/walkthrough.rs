@@ -31,6 +31,9 @@ fn run(command: &str, folder: &Path) -> String {
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .envs([("GIT_AUTHOR_NAME", "ada"), ("GIT_AUTHOR_EMAIL", "ada@example.invalid")])
         .envs([("GIT_COMMITTER_NAME", "ada"), ("GIT_COMMITTER_EMAIL", "ada@example.invalid")])
+        .envs(
+            std::env::var("MILESTONE_TEST_DATABASE_URL").map(|url| ("MILESTONE_DATABASE_URL", url)),
+        )
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -133,6 +136,16 @@ fn check(name: &str) {
 #[test]
 fn a_first_day_goes_as_the_page_says() {
     check("docs/first-day.md");
+}
+
+#[test]
+fn a_team_works_as_the_page_says() {
+    check("docs/team.md");
+}
+
+#[test]
+fn storing_goes_as_the_page_says() {
+    check("docs/storage.md");
 }
 
 #[test]

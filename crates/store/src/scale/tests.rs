@@ -278,7 +278,7 @@ fn looks(folder: &tempfile::TempDir, config: &Config, seen: Seen) -> (Looked, Op
         postgres: config.postgres_url().cloned(),
         listen: None,
         shared: None,
-        pinned: config.is_pinned(),
+        wished: config.wished(),
         mirror: config.mirror(),
     };
     let detector = Detector::new(&place, config).unwrap();

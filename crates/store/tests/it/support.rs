@@ -69,7 +69,7 @@ pub fn place(root: &Path) -> Place {
         postgres: None,
         listen: None,
         shared: None,
-        pinned: false,
+        wished: None,
         mirror: None,
     }
 }
