@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use crate::change::FieldChange;
 use crate::dependencies::{Dependencies, Plan};
 use crate::ids::{MilestoneId, Node, TaskId};
+use crate::needs::touches_edges;
 use crate::readiness::{Board, Readiness, Reason, overlap};
 use crate::snapshot::{Outline, Snapshot, TaskOutline};
 use crate::status::{MilestoneStatus, Priority, TaskStatus};
@@ -82,6 +84,30 @@ impl Rank {
     }
 }
 
+/// How far the ranks that were kept are from those that would be found now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ranking {
+    /// How many changes may have moved some of them since all were looked at.
+    pub moved: u64,
+    /// The day of that look, as [`day`] says it.
+    pub on: i64,
+    /// About how many milestones there are.
+    pub milestones: u64,
+}
+
+/// Of how many milestones one may move before all are looked at again. So the look costs each
+/// change that makes it necessary the same, however large the project is.
+const MILESTONES_A_MOVE: u64 = 50;
+
+impl Ranking {
+    /// Whether it is time to look at everything again: once a day, because dates come nearer, and
+    /// when enough has moved.
+    pub fn is_worn(&self, today: Date) -> bool {
+        let moved = self.moved > 0 && self.moved * MILESTONES_A_MOVE >= self.milestones;
+        self.milestones > 0 && (moved || self.on < day(today))
+    }
+}
+
 /// A date as a number that grows with it.
 pub fn day(date: Date) -> i64 {
     i64::from(date.year()) * 10_000 + i64::from(date.month()) * 100 + i64::from(date.day())
@@ -97,6 +123,14 @@ pub fn ranks(snapshot: &Snapshot, today: Date) -> BTreeMap<TaskId, Rank> {
         (id, Rank::of(plan.as_ref(), id, (outline, task), pressing.get(&id).copied()))
     };
     tasks.map(rank).collect()
+}
+
+/// Whether a change of a document's fields may move a rank.
+pub fn moves_ranks(change: &FieldChange) -> bool {
+    const KEYS: [&str; 6] = ["priority", "due", "start", "estimate", "duration", "buffer"];
+    let steps = change.path.steps();
+    let ranked = steps.iter().any(|step| KEYS.contains(&step.as_str()));
+    ranked || touches_edges(change)
 }
 
 /// Whether anybody can be offered a task as it stands: all else may change without it.

@@ -232,6 +232,16 @@ impl Connection for Postgres {
         if exclusively { " FOR UPDATE" } else { " FOR SHARE" }
     }
 
+    fn skipping(&self) -> &'static str {
+        " FOR UPDATE SKIP LOCKED"
+    }
+
+    /// A lock that is only ever tried, and apart from all rows: rows of offers are written last of
+    /// all, and one that is held from the first look on would make two wait for each other.
+    fn apart(&self) -> &'static str {
+        " WHERE pg_try_advisory_xact_lock(28021, ((milestone * 65599 + number) % 2147483647)::int)"
+    }
+
     /// The first transaction of this project that is not over: whatever else goes on in the
     /// server, an idle transaction of somebody else included, holds no follower back.
     fn horizon(&self, project: i64) -> Result<i64> {

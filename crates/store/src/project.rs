@@ -1,5 +1,7 @@
 //! The only door to a project: every command of every front end goes through here.
 
+mod claiming;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use milestone_domain::dependencies::Dependencies;
 use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::event::{ChangeId, Recorded};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
-use milestone_domain::needs::needs;
+use milestone_domain::needs::{needs, rests_on};
 use milestone_domain::past::Trail;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::search::Query;
@@ -60,6 +62,13 @@ pub enum Renewed {
     Until(Claim),
     /// The claim is another's now, or nobody's.
     Lost,
+}
+
+impl Outcome {
+    fn of(change: Change, mut snapshot: Snapshot) -> Self {
+        change.documents.into_values().for_each(|document| snapshot.insert(document));
+        Self { events: change.events, snapshot }
+    }
 }
 
 impl Project {
@@ -214,6 +223,7 @@ impl Project {
             all.events.extend(change.events);
             all.documents.extend(change.documents);
             all.touched.extend(change.touched);
+            all.wakes.extend(change.wakes);
             all.reads.insert(Part::Milestone(noticed.milestone), noticed.version.clone());
         }
         match self.store.commit(&all) {
@@ -325,6 +335,11 @@ impl Project {
             // Given up before every pause: who made this stale may be a person who is saving.
             let turn = self.store.turn(round)?;
             let snapshot = self.read_once(&needs(command), &context.actor)?;
+            if round == 0 && takes_resources(command, &snapshot) {
+                // Whoever begins on files queues before reading: of those who do not, each makes
+                // all the others look again.
+                continue;
+            }
             let events = decide(&snapshot, command, context)?;
             if events.is_empty() && text.is_none() {
                 return Ok(Outcome { events, snapshot });
@@ -340,11 +355,7 @@ impl Project {
             match self.store.commit(&change) {
                 // What somebody saved in the same instant is for the next reading: it may not be
                 // whole yet, and this change is kept whatever becomes of that.
-                Ok(()) => {
-                    let mut snapshot = snapshot;
-                    change.documents.into_values().for_each(|document| snapshot.insert(document));
-                    return Ok(Outcome { events: change.events, snapshot });
-                }
+                Ok(()) => return Ok(Outcome::of(change, snapshot)),
                 Err(StoreError::Stale) => {
                     drop(turn);
                     pause(round, context.change);
@@ -541,6 +552,12 @@ fn graph_problems(snapshot: &Snapshot) -> Vec<Problem> {
         problems.push(problem(id, message, "leave out one of these requirements".into()));
     }
     problems
+}
+
+/// Whether a command rests on what others work on, in a store that counts that.
+fn takes_resources(command: &Command, snapshot: &Snapshot) -> bool {
+    snapshot.versions.contains_key(&Part::Resources)
+        && rests_on(command, snapshot).contains_key(&Part::Resources)
 }
 
 fn is_being_saved(error: &StoreError) -> bool {

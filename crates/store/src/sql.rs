@@ -6,6 +6,7 @@
 
 mod commit;
 mod events;
+mod offers;
 mod read;
 pub mod schema;
 
@@ -25,8 +26,8 @@ use milestone_domain::snapshot::{Claim, Problem, Scope};
 use crate::error::StoreError;
 use crate::files::text;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Reading, Result,
-    Searched, Store, Turn,
+    Bases, Candidate, Change, ClaimFilter, Collided, Cursor, EventFilter, Looked, Mending, Noticed,
+    Page, Reading, Result, Searched, Store, Turn,
 };
 
 /// How long a lost connection is sought again before that is an error.
@@ -130,6 +131,13 @@ pub trait Connection {
     /// them, until the end of what began.
     fn locking(&self, exclusively: bool) -> &'static str;
 
+    /// What a query ends with whose rows are left out if somebody else holds them.
+    fn skipping(&self) -> &'static str;
+
+    /// A condition on rows with a milestone and a number that holds for one transaction at a time:
+    /// whoever comes second gets other rows, and nobody waits. Nothing where writers take turns.
+    fn apart(&self) -> &'static str;
+
     /// Events of this transaction's number and of later ones may still come in between.
     fn horizon(&self, project: i64) -> Result<i64>;
 
@@ -205,6 +213,12 @@ impl<C: Connection> Database<C> {
             self.begun.set(true);
         }
         Ok(())
+    }
+
+    /// Keeps what began.
+    fn keep(&self) -> Result<()> {
+        self.begun.set(false);
+        self.connection.commit()
     }
 
     fn roll_back(&self) {
@@ -304,7 +318,7 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn turn(&self, tried: u32) -> Result<Box<dyn Turn + '_>> {
-        if tried > 0 && self.turns.get() == 0 {
+        if tried > 0 {
             self.connected(|| {
                 self.begin()?;
                 self.connection.queue(self.project)
@@ -321,6 +335,14 @@ impl<C: Connection> Store for Database<C> {
     /// Nobody edits what is in a database by hand.
     fn accept(&self, _: &Noticed) -> Result<()> {
         Ok(())
+    }
+
+    fn candidates(&self, n: usize, filter: &ClaimFilter) -> Result<Option<Vec<Candidate>>> {
+        self.connected(|| self.offered(n, filter)).map(Some)
+    }
+
+    fn withdraw(&self, looked: &[Looked]) -> Result<()> {
+        self.connected(|| self.withdraw_all(looked))
     }
 
     fn renew(

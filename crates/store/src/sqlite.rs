@@ -187,6 +187,14 @@ impl Connection for Sqlite {
         ""
     }
 
+    fn skipping(&self) -> &'static str {
+        ""
+    }
+
+    fn apart(&self) -> &'static str {
+        ""
+    }
+
     fn horizon(&self, _: i64) -> Result<i64> {
         Ok(i64::MAX)
     }

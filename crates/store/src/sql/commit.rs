@@ -18,10 +18,7 @@ impl<C: Connection> Database<C> {
     pub(super) fn commit_once(&self, change: &Change) -> Result<()> {
         self.begin()?;
         match self.write(change) {
-            Ok(true) => {
-                self.begun.set(false);
-                self.connection.commit()
-            }
+            Ok(true) => self.keep(),
             Ok(false) => {
                 self.roll_back();
                 Ok(())
@@ -56,6 +53,7 @@ impl<C: Connection> Database<C> {
             }
         }
         self.write_events(change)?;
+        self.write_offers(change)?;
         Ok(true)
     }
 
@@ -160,7 +158,7 @@ impl<C: Connection> Database<C> {
         })
     }
 
-    fn count(&self, name: &str) -> Result<()> {
+    pub(super) fn count(&self, name: &str) -> Result<()> {
         let sql = format!(
             "INSERT INTO milestone_counter (project, name, value) VALUES ({}, $1, 1) \
              ON CONFLICT (project, name) DO UPDATE SET value = milestone_counter.value + 1",
@@ -265,23 +263,65 @@ impl<C: Connection> Database<C> {
             .tasks
             .iter()
             .flat_map(|task| task.requires.iter().map(|reference| (task.id.number, reference)));
+        let waiting = document.tasks.iter().filter(|task| !task.conditions.is_empty());
+        let conditions = waiting.map(|task| (task.id.number, 0, 0));
+        let has_own = !document.dependencies.conditions.is_empty();
+        let conditions = conditions.chain(has_own.then_some((0, 0, 0)));
         let edges: BTreeSet<(u32, u32, u32)> = own
             .chain(tasks)
             .map(|(number, reference)| match reference.node(id) {
                 Node::Milestone(on) => (number, on.0, 0),
                 Node::Task(on) => (number, on.milestone.0, on.number),
             })
+            .chain(conditions)
             .collect();
         let row = |(task, milestone, number): (u32, u32, u32)| {
             let numbers = [id.0, task, milestone, number, open];
             std::iter::once(Value::Int(project)).chain(numbers.map(Value::from)).collect()
         };
+        let on: BTreeSet<(u32, u32)> = edges.iter().map(|(_, on, task)| (*on, *task)).collect();
         let rows: Vec<Vec<Value<'_>>> = edges.into_iter().map(row).collect();
         self.connection.insert(
             "milestone_edge (project, milestone, task, on_milestone, on_task, open)",
             &rows,
             "",
-        )
+        )?;
+        self.meet(&on)
+    }
+
+    /// Whoever completes something wakes those who wait for it: one who only begins to wait must
+    /// not pass by unseen, so one of the two waits for the other to be kept.
+    fn meet(&self, on: &BTreeSet<(u32, u32)>) -> Result<()> {
+        if on.contains(&(0, 0)) {
+            self.count("conditions")?;
+        }
+        let locking = self.connection.locking(false);
+        if locking.is_empty() {
+            return Ok(());
+        }
+        let project = self.project;
+        let (milestones, tasks): (Vec<_>, Vec<_>) =
+            on.iter().copied().filter(|(on, _)| *on > 0).partition(|(_, task)| *task == 0);
+        let named = |(milestone, task): &(u32, u32)| format!("({milestone}, {task})");
+        if !milestones.is_empty() {
+            let ids = milestones.iter().map(|(on, _)| on.to_string()).collect::<Vec<_>>();
+            let sql = format!(
+                "SELECT id FROM milestone_document WHERE project = {project} AND id IN ({}) \
+                 ORDER BY id{locking}",
+                ids.join(", ")
+            );
+            self.connection.each(&sql, &[], &mut |_| Ok(()))?;
+        }
+        if !tasks.is_empty() {
+            let names = tasks.iter().map(named).collect::<Vec<_>>();
+            let sql = format!(
+                "SELECT number FROM milestone_task WHERE project = {project} \
+                 AND (milestone, number) IN (VALUES {}) ORDER BY milestone, number{locking}",
+                names.join(", ")
+            );
+            self.connection.each(&sql, &[], &mut |_| Ok(()))?;
+        }
+        Ok(())
     }
 
     fn write_claims(&self, change: &Change) -> Result<()> {
