@@ -77,13 +77,18 @@ impl Project {
     }
 
     pub fn context(&self, actor: &str) -> Context {
+        Self::context_in(&self.zone, actor)
+    }
+
+    /// The same where there is no project yet.
+    pub fn context_in(zone: &TimeZone, actor: &str) -> Context {
         let now = Timestamp::now();
         Context {
             change: ChangeId(Uuid::now_v7()),
             actor: actor.to_owned(),
             // People read these in documents; what came first is told by ids, not by fractions.
             now: now.round(jiff::Unit::Second).unwrap_or(now),
-            today: now.to_zoned(self.zone.clone()).date(),
+            today: now.to_zoned(zone.clone()).date(),
         }
     }
 
