@@ -233,7 +233,7 @@ impl Connection for Postgres {
     }
 
     fn skipping(&self) -> &'static str {
-        " FOR UPDATE SKIP LOCKED"
+        " FOR UPDATE OF o SKIP LOCKED"
     }
 
     /// A lock that is only ever tried, and apart from all rows: rows of offers are written last of

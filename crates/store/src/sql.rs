@@ -131,7 +131,7 @@ pub trait Connection {
     /// them, until the end of what began.
     fn locking(&self, exclusively: bool) -> &'static str;
 
-    /// What a query ends with whose rows are left out if somebody else holds them.
+    /// What a query ends with whose rows of `o` are left out if somebody else holds them.
     fn skipping(&self) -> &'static str;
 
     /// A condition on rows with a milestone and a number that holds for one transaction at a time:

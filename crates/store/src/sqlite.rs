@@ -15,6 +15,9 @@ use crate::sql::{Columns, Connection, Now, Value};
 /// Older ones can damage a database that two connections write to.
 const VERSION_MIN: i32 = 3_051_003;
 
+/// What stands for the moment in a statement.
+const NOW: &str = "$now";
+
 /// How many statements are kept ready.
 const STATEMENTS: usize = 64;
 
@@ -48,6 +51,25 @@ impl Sqlite {
              PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
         )?;
         Ok(this)
+    }
+
+    /// A statement that was prepared before if it was ever run: the moment is a value like others.
+    fn ready(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> rusqlite::Result<rusqlite::CachedStatement<'_>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for (place, value) in (1..).zip(values) {
+            if let Some(index) = statement.parameter_index(&format!("${place}"))? {
+                statement.raw_bind_parameter(index, value)?;
+            }
+        }
+        if let Some(index) = statement.parameter_index(NOW)? {
+            let millis = i64::try_from(boot::now().millis).unwrap_or(i64::MAX);
+            statement.raw_bind_parameter(index, millis)?;
+        }
+        Ok(statement)
     }
 
     fn failed(&self, error: rusqlite::Error) -> StoreError {
@@ -133,8 +155,8 @@ impl Connection for Sqlite {
         row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
     ) -> Result<()> {
         let failed = |error| self.failed(error);
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(failed)?;
+        let mut statement = self.ready(sql, values).map_err(failed)?;
+        let mut rows = statement.raw_query();
         while let Some(found) = rows.next().map_err(failed)? {
             row(&Row { row: found, of: self })?;
         }
@@ -143,8 +165,8 @@ impl Connection for Sqlite {
 
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         let failed = |error| self.failed(error);
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-        let changed = statement.execute(rusqlite::params_from_iter(values)).map_err(failed)?;
+        let mut statement = self.ready(sql, values).map_err(failed)?;
+        let changed = statement.raw_execute().map_err(failed)?;
         Ok(changed as u64)
     }
 
@@ -180,7 +202,7 @@ impl Connection for Sqlite {
 
     fn now(&self) -> Now {
         let now = boot::now();
-        Now { boot: now.boot, millis: now.millis.to_string() }
+        Now { boot: now.boot, millis: NOW.into() }
     }
 
     fn locking(&self, _: bool) -> &'static str {

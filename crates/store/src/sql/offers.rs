@@ -29,10 +29,11 @@ const ROWS_TOGETHER: usize = 1000;
 /// What is offered by its own state, and by whom it can be taken.
 const LANE: &str = "CASE WHEN open = 1 THEN '@' || assignee ELSE '' END";
 
-/// How the offers stand, beside the best of them.
+/// How the offers stand.
 #[derive(Default)]
-struct Answer {
-    candidates: Vec<Candidate>,
+struct Standing {
+    /// Where something is offered that may be taken.
+    lanes: Vec<String>,
     /// A day has come on which something was to be looked at again.
     due: bool,
     ranking: Ranking,
@@ -40,144 +41,134 @@ struct Answer {
 
 impl<C: Connection> Database<C> {
     pub(super) fn offered(&self, n: usize, filter: &ClaimFilter) -> Result<Vec<Candidate>> {
-        let mut answer = self.answer(n, filter)?;
-        if answer.ranking.is_worn(filter.today) {
+        if self.turns.get() > 0 {
+            self.begin()?;
+        }
+        let mut standing = self.standing(filter)?;
+        if standing.ranking.is_worn(filter.today) {
             // What has begun has changed nothing yet, and must not keep others waiting so long.
             self.roll_back();
-            self.look_at_all(&answer.ranking, filter.today)?;
-            answer = self.answer(n, filter)?;
+            self.look_at_all(&standing.ranking, filter.today)?;
+            return self.offered(n, filter);
         }
-        if answer.due {
+        if standing.due {
             self.wake_of_today(filter.today)?;
-            answer = self.answer(n, filter)?;
+            standing = self.standing(filter)?;
         }
-        Ok(answer.candidates)
-    }
-
-    /// In a turn, nobody else is offered the same ones until the turn ends. Where all of the best
-    /// are being looked at by others, those are better than nothing.
-    fn answer(&self, n: usize, filter: &ClaimFilter) -> Result<Answer> {
         let apart = self.connection.apart();
         if self.turns.get() == 0 || apart.is_empty() {
-            if self.turns.get() > 0 {
-                self.begin()?;
-            }
-            return self.ask(&self.best(filter, n), filter);
+            return self.best(&standing.lanes, filter, n, "");
         }
-        self.begin()?;
-        let best = self.best(filter, SPREAD);
-        let answer =
-            self.ask(&format!("SELECT * FROM ({best}) AS nearest{apart} LIMIT {n}"), filter)?;
-        match answer.candidates.is_empty() {
-            true => self.ask(&best, filter),
-            false => Ok(answer),
-        }
+        // In a turn, nobody else is offered the same ones until the turn ends. Where all of the
+        // best are being looked at by others, those are better than nothing.
+        let own = self.best(&standing.lanes, filter, SPREAD, &format!("{apart} LIMIT {n}"))?;
+        if own.is_empty() { self.best(&standing.lanes, filter, n, "") } else { Ok(own) }
     }
 
-    fn ask(&self, best: &str, filter: &ClaimFilter) -> Result<Answer> {
+    /// There are few lanes, so they are found by going from each to the next. One of a path is
+    /// open while nobody works on that path.
+    fn standing(&self, filter: &ClaimFilter) -> Result<Standing> {
         let project = self.project;
+        let now = self.connection.now();
         let count = |name: &str| {
             format!(
                 "COALESCE((SELECT value FROM milestone_counter \
                  WHERE project = {project} AND name = '{name}'), 0)"
             )
         };
+        let lanes = match filter.worker {
+            Some(_) => "lane IN ('@', '@' || $2)",
+            None => "substr(lane, 1, 1) = '@'",
+        };
         let sql = format!(
-            "SELECT {ranks}, {ranked}, {ranked_on}, \
+            "SELECT {ranks} - {ranked}, {ranked_on}, \
                (SELECT COUNT(*) FROM (SELECT 1 FROM milestone_offer WHERE project = {project} \
                  AND day > 0 AND day <= {today} LIMIT 1) AS due), \
                COALESCE((SELECT MAX(id) FROM milestone_document WHERE project = {project}), 0), \
-               '' AS rank \
-             UNION ALL SELECT milestone, number, woken, resources, -1, rank FROM ({best}) AS best",
+               '' AS lane \
+             UNION ALL SELECT 0, 0, 0, -1, lane FROM (WITH RECURSIVE lanes(lane) AS ( \
+                 SELECT MIN(lane) FROM milestone_offer WHERE project = {project} AND lane > '' \
+                 UNION ALL SELECT (SELECT MIN(lane) FROM milestone_offer \
+                   WHERE project = {project} AND lane > '' AND lane > lanes.lane) \
+                 FROM lanes WHERE lanes.lane IS NOT NULL) \
+               SELECT lane FROM lanes WHERE lane IS NOT NULL) AS found \
+             WHERE (substr(lane, 1, 1) = '#' AND NOT EXISTS (SELECT 1 FROM milestone_holding AS h \
+                 LEFT JOIN milestone_claim AS c ON c.project = {project} \
+                   AND c.milestone = h.milestone AND c.task = h.task \
+                 WHERE h.project = {project} AND h.path = substr(lane, 2) \
+                   AND (c.task IS NULL OR (c.boot = $1 AND c.deadline > {now})))) \
+               OR {lanes}",
             ranks = count("ranks"),
             ranked = count("ranked"),
             ranked_on = count("ranked_on"),
             today = day(filter.today),
+            now = now.millis,
         );
-        let worker = filter.worker.as_deref().map(Value::from);
-        let boot = self.connection.now().boot;
-        let mut values = vec![Value::from(boot.as_str())];
-        values.extend(worker);
-        let mut answer = Answer::default();
-        let mut ranked: Vec<(String, Candidate)> = Vec::new();
+        let mut values = vec![Value::from(now.boot.as_str())];
+        values.extend(filter.worker.as_deref().map(Value::from));
+        let mut standing = Standing::default();
         self.connection.each(&sql, &values, &mut |row| {
-            let milestones = row.int(4)?;
-            if milestones >= 0 {
-                let (moved, known) = (row.int(0)?, row.int(1)?);
-                let (on, moved) = (row.int(2)?, moved.abs_diff(known));
-                answer.ranking = Ranking { moved, on, milestones: milestones.unsigned_abs() };
-                answer.due = row.int(3)? > 0;
+            let milestones = row.int(3)?;
+            if milestones < 0 {
+                standing.lanes.push(row.string(4)?);
                 return Ok(());
             }
+            let (moved, on) = (row.int(0)?.unsigned_abs(), row.int(1)?);
+            standing.ranking = Ranking { moved, on, milestones: milestones.unsigned_abs() };
+            standing.due = row.int(2)? > 0;
+            Ok(())
+        })?;
+        Ok(standing)
+    }
+
+    /// The best of these lanes, and of what claims leave that are over. `then` chooses among them.
+    fn best(
+        &self,
+        lanes: &[String],
+        filter: &ClaimFilter,
+        n: usize,
+        then: &str,
+    ) -> Result<Vec<Candidate>> {
+        let project = self.project;
+        let now = self.connection.now();
+        let mut values = vec![Value::from(now.boot.as_str())];
+        values.extend(filter.worker.as_deref().map(Value::from));
+        let mut own = match filter.worker {
+            Some(_) => " AND o.assignee IN ('', $2)".to_owned(),
+            None => String::new(),
+        };
+        if let Some(MilestoneId(id)) = filter.milestone {
+            own.push_str(&format!(" AND o.milestone = {id}"));
+        }
+        let columns = "o.milestone, o.number, o.woken, o.resources, o.rank";
+        let mut all = format!(
+            "SELECT {columns} FROM milestone_claim AS c JOIN milestone_offer AS o \
+             ON o.project = {project} AND o.milestone = c.milestone AND o.number = c.task \
+             WHERE c.project = {project} AND NOT (c.boot = $1 AND c.deadline > {}) \
+               AND o.day = 0{own}",
+            now.millis
+        );
+        for (lane, place) in lanes.iter().zip(values.len() + 1..) {
+            all.push_str(&format!(
+                " UNION ALL SELECT * FROM (SELECT {columns} FROM milestone_offer AS o \
+                 WHERE o.project = {project} AND o.lane = ${place} AND o.lane > ''{own} \
+                 ORDER BY o.rank LIMIT {n}) AS lane{place}"
+            ));
+            values.push(lane.as_str().into());
+        }
+        let sql = format!(
+            "SELECT * FROM (SELECT * FROM ({all}) AS every ORDER BY rank LIMIT {n}) AS best{then}"
+        );
+        let mut ranked: Vec<(String, Candidate)> = Vec::new();
+        self.connection.each(&sql, &values, &mut |row| {
             let task = TaskId::new(MilestoneId(number(row.int(0)?)), number(row.int(1)?));
             let candidate =
                 Candidate { task, woken: row.int(2)?, takes_resources: row.int(3)? == 1 };
-            ranked.push((row.string(5)?, candidate));
+            ranked.push((row.string(4)?, candidate));
             Ok(())
         })?;
         ranked.sort();
-        answer.candidates = ranked.into_iter().map(|(_, candidate)| candidate).collect();
-        Ok(answer)
-    }
-
-    /// The best of every lane in which there is anything for the worker, and what a claim that is
-    /// over leaves. There are few lanes, so they are found by going from each to the next.
-    fn best(&self, filter: &ClaimFilter, n: usize) -> String {
-        let project = self.project;
-        let now = self.connection.now();
-        // The first value of the statement is always the boot.
-        let live = format!("c.boot = $1 AND c.deadline > {}", now.millis);
-        let columns = "o.milestone, o.number, o.woken, o.resources, o.rank";
-        let claim_of = |of: &str| {
-            format!("c.project = {project} AND c.milestone = {of}.milestone AND c.task = {of}.task")
-        };
-        let free = |lane: &str| {
-            format!(
-                "NOT EXISTS (SELECT 1 FROM milestone_holding AS h LEFT JOIN milestone_claim AS c \
-                 ON {} WHERE h.project = {project} AND h.path = substr({lane}, 2) \
-                 AND (c.task IS NULL OR ({live})))",
-                claim_of("h")
-            )
-        };
-        let (lanes, own) = match filter.worker {
-            Some(_) => ("l.lane IN ('@', '@' || $2)", " AND o.assignee IN ('', $2)"),
-            None => ("substr(l.lane, 1, 1) = '@'", ""),
-        };
-        let lapsed = format!(
-            "SELECT {columns} FROM milestone_claim AS c JOIN milestone_offer AS o \
-             ON o.project = {project} AND o.milestone = c.milestone AND o.number = c.task \
-             WHERE c.project = {project} AND NOT ({live}) AND o.day = 0{own}"
-        );
-        let offered = match filter.milestone {
-            Some(MilestoneId(id)) => {
-                let lanes = lanes.replace("l.lane", "o.lane");
-                let lapsed = format!("{lapsed} AND o.milestone = {id}");
-                return format!(
-                    "SELECT * FROM ({lapsed} UNION ALL SELECT {columns} FROM milestone_offer AS o \
-                     WHERE o.project = {project} AND o.milestone = {id} AND o.lane > ''{own} \
-                       AND ({lanes} OR (substr(o.lane, 1, 1) = '#' AND {free}))) AS offers \
-                     ORDER BY rank LIMIT {n}",
-                    free = free("o.lane"),
-                );
-            }
-            None => format!(
-                "SELECT {columns} FROM (WITH RECURSIVE lanes(lane) AS ( \
-                   SELECT MIN(lane) FROM milestone_offer WHERE project = {project} AND lane > '' \
-                   UNION ALL SELECT (SELECT MIN(lane) FROM milestone_offer \
-                     WHERE project = {project} AND lane > '' AND lane > lanes.lane) \
-                   FROM lanes WHERE lanes.lane IS NOT NULL) \
-                 SELECT lane FROM lanes AS l WHERE lane IS NOT NULL \
-                   AND ({lanes} OR (substr(l.lane, 1, 1) = '#' AND {free}))) AS open \
-                 JOIN milestone_offer AS o \
-                 ON o.project = {project} AND o.lane = open.lane AND o.lane > ''{own} \
-                   AND o.rank <= COALESCE((SELECT o.rank FROM milestone_offer AS o \
-                     WHERE o.project = {project} AND o.lane = open.lane AND o.lane > ''{own} \
-                     ORDER BY o.rank LIMIT 1 OFFSET {last}), 'z')",
-                free = free("l.lane"),
-                last = n.saturating_sub(1),
-            ),
-        };
-        format!("SELECT * FROM ({lapsed} UNION ALL {offered}) AS offers ORDER BY rank LIMIT {n}")
+        Ok(ranked.into_iter().map(|(_, candidate)| candidate).collect())
     }
 
     fn wake_of_today(&self, today: Date) -> Result<()> {
@@ -300,9 +291,10 @@ impl<C: Connection> Database<C> {
             });
             let sql = format!(
                 "UPDATE milestone_offer SET lane = $1, day = {day} WHERE project = {project} \
-                 AND (milestone, number) IN (SELECT milestone, number FROM milestone_offer \
-                   WHERE project = {project} AND (milestone, number, woken) IN (VALUES {names}) \
-                   ORDER BY milestone, number{skipping})",
+                 AND (milestone, number) IN (SELECT o.milestone, o.number \
+                   FROM (VALUES {names}) AS v JOIN milestone_offer AS o ON o.project = {project} \
+                     AND o.milestone = v.column1 AND o.number = v.column2 AND o.woken = v.column3 \
+                   ORDER BY o.milestone, o.number{skipping})",
                 project = self.project,
                 names = names.collect::<Vec<_>>().join(", "),
                 skipping = self.connection.skipping(),
