@@ -32,7 +32,6 @@ impl<C: Connection> Database<C> {
 
     /// Whether there was anything to write.
     fn write(&self, change: &Change) -> Result<bool> {
-        self.check_seal()?;
         let stale = !self.hold(change)?;
         if self.knows(change)? {
             return Ok(false);
@@ -57,13 +56,22 @@ impl<C: Connection> Database<C> {
         Ok(true)
     }
 
-    /// Whether an earlier try of the same change was kept.
+    /// Whether an earlier try of the same change was kept. Nothing is kept any more in a project
+    /// that has moved elsewhere.
     fn knows(&self, change: &Change) -> Result<bool> {
         let sql = format!(
-            "SELECT 1 FROM milestone_event WHERE project = {} AND change = $1 LIMIT 1",
-            self.project
+            "SELECT moved_to, (SELECT COUNT(*) FROM (SELECT 1 FROM milestone_event \
+               WHERE project = {project} AND change = $1 LIMIT 1) AS known) \
+             FROM milestone_project WHERE id = {project}",
+            project = self.project
         );
-        Ok(self.one(&sql, &[change.id.0.to_string().into()], |_| Ok(()))?.is_some())
+        let known = self.one(&sql, &[change.id.0.to_string().into()], |row| {
+            Ok((row.text(0)?.is_empty(), row.int(1)? > 0))
+        })?;
+        match known {
+            Some((true, known)) => Ok(known),
+            _ => Err(StoreError::Moved),
+        }
     }
 
     /// Holds everything that the change was decided on and writes to, and says whether it still is
@@ -132,10 +140,12 @@ impl<C: Connection> Database<C> {
                     .collect();
                 let names = tasks.iter().map(|id| format!("({}, {})", id.milestone.0, id.number));
                 format!(
-                    "SELECT milestone, number, version, '' FROM milestone_task \
-                     WHERE project = {project} AND (milestone, number) IN (VALUES {}) \
-                     ORDER BY milestone, number{locking}",
-                    names.collect::<Vec<_>>().join(", ")
+                    "SELECT t.milestone, t.number, t.version, '' FROM (VALUES {}) AS v \
+                     CROSS JOIN milestone_task AS t WHERE t.project = {project} \
+                       AND t.milestone = v.column1 AND t.number = v.column2 \
+                     ORDER BY t.milestone, t.number{locking}",
+                    names.collect::<Vec<_>>().join(", "),
+                    locking = of(locking, "t"),
                 )
             }
             Part::Graph | Part::Resources => {
@@ -194,6 +204,13 @@ impl<C: Connection> Database<C> {
                 self.project, id.0
             );
             self.connection.run(&sql, &[u32::from(document.archived).into()])?;
+            // A task's own provisions are the milestone's, whose row need not change with it.
+            let sql = format!(
+                "UPDATE milestone_document SET provides = $1 \
+                 WHERE project = {} AND id = {} AND provides <> $1",
+                self.project, id.0
+            );
+            self.connection.run(&sql, &[provides(document).into()])?;
         }
         Ok(())
     }
@@ -315,9 +332,11 @@ impl<C: Connection> Database<C> {
         if !tasks.is_empty() {
             let names = tasks.iter().map(named).collect::<Vec<_>>();
             let sql = format!(
-                "SELECT number FROM milestone_task WHERE project = {project} \
-                 AND (milestone, number) IN (VALUES {}) ORDER BY milestone, number{locking}",
-                names.join(", ")
+                "SELECT t.number FROM (VALUES {}) AS v CROSS JOIN milestone_task AS t \
+                 WHERE t.project = {project} AND t.milestone = v.column1 AND t.number = v.column2 \
+                 ORDER BY t.milestone, t.number{locking}",
+                names.join(", "),
+                locking = of(locking, "t"),
             );
             self.connection.each(&sql, &[], &mut |_| Ok(()))?;
         }
@@ -487,11 +506,14 @@ const TASK_AGAIN: &str = " ON CONFLICT (project, milestone, number) DO UPDATE SE
      status = excluded.status, priority = excluded.priority, assignee = excluded.assignee, \
      due = excluded.due, document = excluded.document, outline = excluded.outline";
 
+fn provides(document: &Milestone) -> u32 {
+    u32::from(Outline::of(document).provisions().next().is_some())
+}
+
 /// What a document's row says, from `archived` to `outline`.
 fn document_values(document: &Milestone) -> Vec<Value<'static>> {
     let order = document.tasks.iter().map(|task| task.id.number.to_string());
     let order = order.collect::<Vec<_>>().join(" ");
-    let provides = Outline::of(document).provisions().next().is_some();
     let header = Milestone { tasks: Vec::new(), ..document.clone() };
     vec![
         u32::from(document.archived).into(),
@@ -500,11 +522,16 @@ fn document_values(document: &Milestone) -> Vec<Value<'static>> {
         word(document.priority.map(|priority| priority.word())),
         document.assignee.clone().unwrap_or_default().into(),
         document.due.map(|due| due.to_string()).unwrap_or_default().into(),
-        u32::from(provides).into(),
+        provides(document).into(),
         order.into(),
         json(&header).into(),
         packed(&Outline::without_tasks(document)).into(),
     ]
+}
+
+/// What a query ends with that joins and locks the rows of one table only.
+pub(super) fn of(locking: &str, table: &str) -> String {
+    if locking.is_empty() { String::new() } else { format!("{locking} OF {table}") }
 }
 
 fn word(word: Option<&'static str>) -> Value<'static> {

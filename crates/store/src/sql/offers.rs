@@ -16,6 +16,7 @@ use milestone_domain::readiness::Board;
 use milestone_domain::snapshot::{Outline, Scope, Snapshot, TaskOutline};
 use milestone_domain::status::TaskStatus;
 
+use super::commit::of;
 use super::{Connection, Database, Value};
 use crate::{Candidate, Change, ClaimFilter, Looked, Result, Touched};
 
@@ -292,8 +293,8 @@ impl<C: Connection> Database<C> {
             let sql = format!(
                 "UPDATE milestone_offer SET lane = $1, day = {day} WHERE project = {project} \
                  AND (milestone, number) IN (SELECT o.milestone, o.number \
-                   FROM (VALUES {names}) AS v JOIN milestone_offer AS o ON o.project = {project} \
-                     AND o.milestone = v.column1 AND o.number = v.column2 AND o.woken = v.column3 \
+                   FROM (VALUES {names}) AS v CROSS JOIN milestone_offer AS o \
+                   WHERE o.project = {project} AND o.milestone = v.column1 AND o.number = v.column2 AND o.woken = v.column3 \
                    ORDER BY o.milestone, o.number{skipping})",
                 project = self.project,
                 names = names.collect::<Vec<_>>().join(", "),
@@ -431,12 +432,13 @@ impl<C: Connection> Database<C> {
         if !nodes.is_empty() {
             let nodes = nodes.iter().map(|(milestone, task)| format!("({milestone}, {task})"));
             self.wake_all(&format!(
-                "SELECT o.milestone, o.number FROM milestone_edge AS e JOIN milestone_offer AS o \
-                 ON o.project = e.project AND o.milestone = e.milestone \
-                   AND (o.number = e.task OR e.task = 0) \
-                 WHERE e.project = {} AND (e.on_milestone, e.on_task) IN (VALUES {})",
-                self.project,
-                nodes.collect::<Vec<_>>().join(", ")
+                "SELECT o.milestone, o.number FROM (VALUES {nodes}) AS v \
+                 CROSS JOIN milestone_edge AS e CROSS JOIN milestone_offer AS o \
+                 WHERE e.project = {project} AND e.on_milestone = v.column1 \
+                   AND e.on_task = v.column2 AND o.project = {project} \
+                   AND o.milestone = e.milestone AND (o.number = e.task OR e.task = 0)",
+                project = self.project,
+                nodes = nodes.collect::<Vec<_>>().join(", "),
             ))?;
         }
         if !wakes.milestones.is_empty() {
@@ -452,10 +454,7 @@ impl<C: Connection> Database<C> {
     }
 
     fn wake_all(&self, which: &str) -> Result<()> {
-        let mut locking = self.connection.locking(true).to_owned();
-        if !locking.is_empty() {
-            locking.push_str(" OF o");
-        }
+        let locking = of(self.connection.locking(true), "o");
         let sql = format!(
             "UPDATE milestone_offer SET woken = woken + 1, day = 0, lane = {LANE} \
              WHERE project = {} AND (milestone, number) IN ({which} \

@@ -68,9 +68,6 @@ impl<C: Connection> Database<C> {
                 match snapshot.outline(*id) {
                     // Nobody by that id: whoever asks wants to know which one is near.
                     None => self.select(&graph(self.project, &BTreeSet::new(), 0)),
-                    Some(outline) if outline.has_conditions() => {
-                        self.select(&graph(self.project, &BTreeSet::from([*id]), 0))
-                    }
                     Some(_) => Ok(snapshot),
                 }
             }
@@ -189,10 +186,14 @@ impl<C: Connection> Database<C> {
     }
 }
 
+/// One milestone and what it waits for; where it waits for conditions, whoever provides any.
 fn one(project: i64, id: MilestoneId) -> Wanted {
     let ids = format!(
         "(SELECT CAST({id} AS BIGINT) UNION SELECT on_milestone FROM milestone_edge \
-         WHERE project = {project} AND milestone = {id})",
+         WHERE project = {project} AND milestone = {id} \
+         UNION SELECT id FROM milestone_document WHERE project = {project} AND provides = 1 \
+           AND EXISTS (SELECT 1 FROM milestone_edge WHERE project = {project} \
+             AND milestone = {id} AND on_milestone = 0))",
         id = id.0
     );
     Wanted {
