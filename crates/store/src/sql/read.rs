@@ -186,12 +186,13 @@ impl<C: Connection> Database<C> {
     }
 }
 
-/// One milestone and what it waits for; where it waits for conditions, whoever provides any.
+/// One milestone and what it waits for; where it waits for conditions, whoever provides any. That
+/// some are named twice does no harm; to leave out doubles, SQLite goes through all edges in order.
 fn one(project: i64, id: MilestoneId) -> Wanted {
     let ids = format!(
-        "(SELECT CAST({id} AS BIGINT) UNION SELECT on_milestone FROM milestone_edge \
+        "(SELECT CAST({id} AS BIGINT) UNION ALL SELECT on_milestone FROM milestone_edge \
          WHERE project = {project} AND milestone = {id} \
-         UNION SELECT id FROM milestone_document WHERE project = {project} AND provides = 1 \
+         UNION ALL SELECT id FROM milestone_document WHERE project = {project} AND provides = 1 \
            AND EXISTS (SELECT 1 FROM milestone_edge WHERE project = {project} \
              AND milestone = {id} AND on_milestone = 0))",
         id = id.0
@@ -336,4 +337,44 @@ fn unpacked<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 pub(super) fn packed(value: &impl Serialize) -> Vec<u8> {
     let body = postcard::to_stdvec(value).unwrap_or_default();
     std::iter::once(FORM).chain(body).collect()
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::time::Duration;
+
+    use milestone_domain::settings::Settings;
+
+    use super::*;
+    use crate::sqlite::Sqlite;
+
+    #[test]
+    fn one_milestone_is_read_by_its_key_however_many_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(&folder.path().join("db"), Duration::ZERO).unwrap();
+        let uuid = "00000000-0000-4000-8000-000000000001";
+        let database = Database::make(sqlite, uuid, Settings::default()).unwrap();
+        let sql = database.sql(&one(1, MilestoneId(3)), &database.connection.now().millis);
+        let mut plan = Vec::new();
+        let explained = format!("EXPLAIN QUERY PLAN {sql}");
+        database
+            .connection
+            .each(&explained, &[], &mut |row| {
+                plan.push(row.string(3)?);
+                Ok(())
+            })
+            .unwrap();
+        let whole = |step: &&String| {
+            let large = ["milestone_task", "milestone_document", "milestone_edge"];
+            // The highest number is the last entry of an index.
+            let narrow = ["milestone=?", "id=?", "provides=?", "document USING COVERING"];
+            large.iter().any(|table| step.contains(table))
+                && !narrow.iter().any(|narrow| step.contains(narrow))
+        };
+        assert_eq!(
+            plan.iter().filter(whole).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "{plan:#?}"
+        );
+    }
 }
