@@ -42,7 +42,6 @@ use milestone_domain::offers::{Later, Wakes, moves_ranks};
 use milestone_domain::past::Trail;
 use milestone_domain::search::{Found, Query};
 use milestone_domain::snapshot::{Claim, Outline, Part, Problem, Scope, Snapshot, Versions};
-use milestone_domain::status::TaskStatus;
 
 pub use error::{Error, StoreError, StoreErrorClass};
 pub use project::{Outcome, Project, Renewed};
@@ -76,6 +75,13 @@ pub trait Store {
     fn candidates(&self, n: usize, filter: &ClaimFilter) -> Result<Option<Vec<Candidate>>> {
         let _ = (n, filter);
         Ok(None)
+    }
+
+    /// Waits, within a turn and before anything is read, until nobody else is about to begin on
+    /// any of these files and folders. Once in a turn, so that no two wait for each other.
+    fn queue(&self, paths: &[String]) -> Result<()> {
+        let _ = paths;
+        Ok(())
     }
 
     /// Stops offering what a look found not to be ready, until that may have changed.
@@ -131,11 +137,11 @@ pub struct ClaimFilter {
 }
 
 /// A task that may be ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Candidate {
     pub task: TaskId,
-    /// Whether it works on files or folders, which only one can begin on at a time.
-    pub takes_resources: bool,
+    /// The files and folders that it works on.
+    pub resources: Vec<String>,
     /// What the store knew when it offered it.
     pub woken: i64,
 }
@@ -377,21 +383,6 @@ impl Change {
                 Event::Edited { change } => moves_ranks(change),
                 _ => false,
             })
-    }
-
-    /// Whether work begins on files or folders, so that whoever was about to begin on them must
-    /// look again.
-    pub fn takes_resources(&self) -> bool {
-        self.events.iter().any(|recorded| {
-            let Stream::Milestone(milestone) = recorded.stream else { return false };
-            let begun = match &recorded.event {
-                Event::TaskClaimed { task, .. } => task.number,
-                Event::TaskStatusChanged { task, to: TaskStatus::InProgress, .. } => task.number,
-                _ => return false,
-            };
-            let task = self.documents.get(&milestone).and_then(|m| m.task(begun));
-            task.is_some_and(|task| !task.resources.is_empty())
-        })
     }
 
     /// What the events do to claims, in order.

@@ -4,6 +4,7 @@
 //! remembered in a session, so that a pooler may stand in between.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use postgres::error::SqlState;
@@ -14,7 +15,7 @@ use postgres::{Client, Config, NoTls};
 use crate::Result;
 use crate::error::StoreError;
 use crate::sql::schema::Types;
-use crate::sql::{Columns, Connection, Now, Value};
+use crate::sql::{Columns, Connection, Now, Sharing, Value};
 
 /// Older ones lack what the order of events is told by.
 const VERSION_MIN: i64 = 140_000;
@@ -25,6 +26,7 @@ const VALUES_MAX: usize = 30_000;
 /// What the locks of this program are told by from those of others.
 const LOCKS: i32 = 0x6d73;
 const QUEUES: i32 = 0x6d74;
+const PATHS: i32 = 0x6d76;
 const MIGRATING: &str = "BEGIN; SELECT pg_advisory_xact_lock(28019, 0)";
 
 pub struct Postgres {
@@ -208,6 +210,15 @@ impl Connection for Postgres {
     /// Whoever moves the project elsewhere waits for all that have begun.
     fn begin(&self, project: i64) -> Result<()> {
         self.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock_shared({LOCKS}, {project}::int)"))
+    }
+
+    fn queue_for(&self, keys: &BTreeMap<i32, Sharing>) -> Result<()> {
+        let lock = |(key, sharing): (&i32, &Sharing)| {
+            let shared = if *sharing == Sharing::Shared { "_shared" } else { "" };
+            format!("SELECT pg_advisory_xact_lock{shared}({PATHS}, {key})")
+        };
+        let locks: Vec<String> = keys.iter().map(lock).collect();
+        self.batch(&locks.join("; "))
     }
 
     fn queue(&self, project: i64) -> Result<()> {

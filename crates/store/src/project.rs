@@ -336,13 +336,20 @@ impl Project {
         context: &Context,
         text: Option<(MilestoneId, &str)>,
     ) -> std::result::Result<Outcome, Error> {
-        for round in 0..TRIES_MAX {
+        let mut lost = 0;
+        let mut queued_for: Vec<String> = Vec::new();
+        for _ in 0..TRIES_MAX {
             // Given up before every pause: who made this stale may be a person who is saving.
-            let turn = self.store.turn(round)?;
+            let turn = self.store.turn(lost)?;
+            if !queued_for.is_empty() {
+                self.store.queue(&queued_for)?;
+            }
             let snapshot = self.read_once(&needs(command), &context.actor)?;
-            if round == 0 && takes_resources(command, &snapshot) {
-                // Whoever begins on files queues before reading: of those who do not, each makes
-                // all the others look again.
+            // Whoever begins on files queues for them before reading: of those who do not, each
+            // makes all the others look again.
+            let begins_on = begins_on(command, &snapshot);
+            if !begins_on.is_empty() && begins_on != queued_for {
+                queued_for = begins_on.to_vec();
                 continue;
             }
             let events = decide(&snapshot, command, context)?;
@@ -363,7 +370,8 @@ impl Project {
                 Ok(()) => return Ok(Outcome::of(change, snapshot)),
                 Err(StoreError::Stale) => {
                     drop(turn);
-                    pause(round, context.change);
+                    pause(lost, context.change);
+                    lost += 1;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -559,10 +567,15 @@ fn graph_problems(snapshot: &Snapshot) -> Vec<Problem> {
     problems
 }
 
-/// Whether a command rests on what others work on, in a store that counts that.
-fn takes_resources(command: &Command, snapshot: &Snapshot) -> bool {
-    snapshot.versions.contains_key(&Part::Resources)
-        && rests_on(command, snapshot).contains_key(&Part::Resources)
+/// The files and folders that a command begins on, in a store in which others may be about to.
+fn begins_on<'s>(command: &Command, snapshot: &'s Snapshot) -> &'s [String] {
+    let (Command::Claim { task, .. } | Command::ChangeTask { task, .. }) = command else {
+        return &[];
+    };
+    match rests_on(command, snapshot).contains_key(&Part::Resources) {
+        true => snapshot.task(*task).map_or(&[], |task| &task.resources),
+        false => &[],
+    }
 }
 
 fn is_being_saved(error: &StoreError) -> bool {

@@ -91,6 +91,13 @@ pub struct Now {
     pub millis: String,
 }
 
+/// Whether others may have the same key at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sharing {
+    Shared,
+    Alone,
+}
+
 /// One connection to a database, and what is special about its kind.
 ///
 /// Parameters are written `$1`, `$2` and so on, and first appear in that order.
@@ -116,6 +123,10 @@ pub trait Connection {
 
     /// Begins to write. From here until the end of it, nobody moves the project elsewhere.
     fn begin(&self, project: i64) -> Result<()>;
+
+    /// Waits until nobody else has the same keys, or shares one that is not to be shared, until the
+    /// end of what began. Everybody asks for them in their order.
+    fn queue_for(&self, keys: &BTreeMap<i32, Sharing>) -> Result<()>;
 
     /// Waits until it is our turn among those that have lost a race, until the end of what began.
     fn queue(&self, project: i64) -> Result<()>;
@@ -152,6 +163,8 @@ pub struct Database<C> {
     settings: Settings,
     /// Whether something has begun and is neither kept nor given up.
     begun: Cell<bool>,
+    /// Whether nobody else begins on the same files until the end of what began.
+    queued: Cell<bool>,
     turns: Cell<u32>,
     epoch: RefCell<Option<String>>,
 }
@@ -188,6 +201,7 @@ impl<C: Connection> Database<C> {
             project,
             settings,
             begun: Cell::new(false),
+            queued: Cell::new(false),
             turns: Cell::new(0),
             epoch: RefCell::new(None),
         })
@@ -218,10 +232,12 @@ impl<C: Connection> Database<C> {
     /// Keeps what began.
     fn keep(&self) -> Result<()> {
         self.begun.set(false);
+        self.queued.set(false);
         self.connection.commit()
     }
 
     fn roll_back(&self) {
+        self.queued.set(false);
         if self.begun.replace(false) {
             self.connection.roll_back();
         }
@@ -241,6 +257,7 @@ impl<C: Connection> Database<C> {
 
     fn connect_again(&self, started: Instant, mut reason: String) -> Result<()> {
         self.begun.set(false);
+        self.queued.set(false);
         while started.elapsed() < RECONNECT_MAX {
             std::thread::sleep(RECONNECT_PAUSE);
             match self.connection.reconnect() {
@@ -339,6 +356,15 @@ impl<C: Connection> Store for Database<C> {
 
     fn candidates(&self, n: usize, filter: &ClaimFilter) -> Result<Option<Vec<Candidate>>> {
         self.connected(|| self.offered(n, filter)).map(Some)
+    }
+
+    fn queue(&self, paths: &[String]) -> Result<()> {
+        self.connected(|| {
+            self.begin()?;
+            self.connection.queue_for(&self.keys(paths))?;
+            self.queued.set(true);
+            Ok(())
+        })
     }
 
     fn withdraw(&self, looked: &[Looked]) -> Result<()> {

@@ -1,5 +1,6 @@
 //! SQLite: one file beside the documents, for one host.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::Result;
 use crate::error::StoreError;
 use crate::files::boot;
 use crate::sql::schema::Types;
-use crate::sql::{Columns, Connection, Now, Value};
+use crate::sql::{Columns, Connection, Now, Sharing, Value};
 
 /// Older ones can damage a database that two connections write to.
 const VERSION_MIN: i32 = 3_051_003;
@@ -183,6 +184,11 @@ impl Connection for Sqlite {
 
     fn begin(&self, _: i64) -> Result<()> {
         self.batch("BEGIN IMMEDIATE")
+    }
+
+    /// Whoever has begun is the only one who writes.
+    fn queue_for(&self, _: &BTreeMap<i32, Sharing>) -> Result<()> {
+        Ok(())
     }
 
     /// There is one writer at a time, and that is whoever has begun.

@@ -10,7 +10,7 @@ use milestone_domain::ids::MilestoneId;
 use milestone_domain::offers::{Later, later};
 use milestone_domain::readiness::Board;
 use milestone_domain::refusal::Refusal;
-use milestone_domain::snapshot::{Scope, Snapshot};
+use milestone_domain::snapshot::{Scope, Snapshot, TaskOutline};
 use milestone_domain::views::next::{Asked, next};
 
 use super::{Outcome, Project, TRIES_MAX, pause};
@@ -72,9 +72,17 @@ impl Project {
             return Ok(Round::Nothing);
         }
         let mut looks = Looks { project: self, context, seen: BTreeMap::new(), looked: Vec::new() };
+        let mut queued = false;
         for candidate in &candidates {
-            // Of those who begin on files one looks at a time: each makes all others look again.
-            let _queue = candidate.takes_resources.then(|| self.store.turn(1)).transpose()?;
+            let begins = !candidate.resources.is_empty();
+            // Who has queued for some files queues for no others: two might wait for each other.
+            if begins && queued {
+                continue;
+            }
+            if begins {
+                self.store.queue(&candidate.resources)?;
+                queued = true;
+            }
             match looks.take(candidate, &claim(candidate.task)) {
                 Ok(Some(outcome)) => return Ok(Round::Won(Box::new(outcome))),
                 Ok(None) => {}
@@ -108,7 +116,7 @@ impl Project {
         let worker = wanted.worker.as_deref();
         let asked = Asked { milestone: wanted.milestone, worker, limit: n };
         let ready = next(&snapshot, asked, wanted.today).ready.into_iter();
-        let candidate = |id| Candidate { task: id, takes_resources: false, woken: 0 };
+        let candidate = |id| Candidate { task: id, resources: Vec::new(), woken: 0 };
         Ok(ready.map(|task| candidate(task.id)).collect())
     }
 }
@@ -130,12 +138,17 @@ impl Looks<'_> {
     ) -> std::result::Result<Option<Outcome>, Error> {
         let id = candidate.task.milestone;
         // What others work on is as it was read only for who has queued before.
-        if candidate.takes_resources || !self.seen.contains_key(&id) {
+        if !candidate.resources.is_empty() || !self.seen.contains_key(&id) {
             let scope = Scope::Milestone(id);
             let snapshot = self.project.read_once(&scope, &self.context.actor)?;
             self.seen.insert(id, snapshot);
         }
         let Some(snapshot) = self.seen.get(&id) else { return Ok(None) };
+        let keeps = |task: &TaskOutline| task.resources == candidate.resources;
+        if !candidate.resources.is_empty() && !snapshot.task(candidate.task).is_some_and(keeps) {
+            // It was queued for what the task does not work on any more.
+            return Err(StoreError::Stale.into());
+        }
         let board = Board::new(snapshot, self.context.today);
         let later = match later(&board, snapshot, candidate.task) {
             Some(later) => later,

@@ -44,12 +44,8 @@ impl<C: Connection> Database<C> {
         }
         self.write_claims(change)?;
         self.write_conditions(change)?;
-        for (name, counts) in
-            [("graph", change.changes_graph()), ("resources", change.takes_resources())]
-        {
-            if counts {
-                self.count(name)?;
-            }
+        if change.changes_graph() {
+            self.count("graph")?;
         }
         self.write_events(change)?;
         self.write_offers(change)?;
@@ -87,13 +83,10 @@ impl<C: Connection> Database<C> {
             parts.extend(tasks.map(|number| (Part::Task(TaskId::new(*id, *number)), true)));
         }
         parts.extend(change.texts.keys().map(|id| (Part::Milestone(*id), true)));
-        for (part, written) in
-            [(Part::Graph, change.changes_graph()), (Part::Resources, change.takes_resources())]
-        {
-            if written {
-                parts.insert(part, true);
-            }
+        if change.changes_graph() {
+            parts.insert(Part::Graph, true);
         }
+        parts.remove(&Part::Resources);
         let parts: Vec<(Part, bool)> = parts.into_iter().collect();
         let mut versions = BTreeMap::new();
         let together = |a: &(Part, bool), b: &(Part, bool)| kind(a.0) == kind(b.0) && a.1 == b.1;
@@ -101,10 +94,14 @@ impl<C: Connection> Database<C> {
             self.hold_run(run, &mut versions)?;
         }
         let unread = |part: &Part| !change.reads.contains_key(part);
-        Ok(change.reads.iter().all(|(part, version)| {
+        if !self.resources_are(change)? {
+            return Ok(false);
+        }
+        let mut reads = change.reads.iter().filter(|(part, _)| **part != Part::Resources);
+        Ok(reads.all(|(part, version)| {
             let now = versions.get(part).copied();
             // Nobody has counted anything yet.
-            let now = now.or(matches!(part, Part::Graph | Part::Resources).then_some(0));
+            let now = now.or((*part == Part::Graph).then_some(0));
             now.map(|now: i64| now.to_string()).as_ref() == Some(version)
         }) && change.touched.iter().all(|(id, _)| {
             // What was not there when it was read must not be there now.
@@ -148,13 +145,12 @@ impl<C: Connection> Database<C> {
                     locking = of(locking, "t"),
                 )
             }
-            Part::Graph | Part::Resources => {
-                let name = counter(*first);
-                format!(
-                    "SELECT 0, 0, value, name FROM milestone_counter \
-                     WHERE project = {project} AND name = '{name}'{locking}"
-                )
-            }
+            Part::Graph => format!(
+                "SELECT 0, 0, value, name FROM milestone_counter \
+                 WHERE project = {project} AND name = 'graph'{locking}"
+            ),
+            // Nothing is held for it but the keys of its paths.
+            Part::Resources => return Ok(()),
         };
         self.connection.each(&sql, &[], &mut |row| {
             let (id, number) = (number(row.int(0)?), number(row.int(1)?));
@@ -542,10 +538,6 @@ fn word(word: Option<&'static str>) -> Value<'static> {
 fn json(value: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(value).map(milestone_domain::document::pruned);
     value.unwrap_or_default().to_string()
-}
-
-fn counter(part: Part) -> &'static str {
-    if part == Part::Graph { "graph" } else { "resources" }
 }
 
 fn kind(part: Part) -> u8 {

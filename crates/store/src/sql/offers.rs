@@ -12,12 +12,13 @@ use milestone_domain::document::Milestone;
 use milestone_domain::event::Event;
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::offers::{Later, Rank, Ranking, day, later, may_be_offered, ranks};
-use milestone_domain::readiness::Board;
-use milestone_domain::snapshot::{Outline, Scope, Snapshot, TaskOutline};
+use milestone_domain::readiness::{Board, path_parts};
+use milestone_domain::snapshot::{Outline, Part, Scope, Snapshot, TaskOutline};
 use milestone_domain::status::TaskStatus;
 
 use super::commit::of;
-use super::{Connection, Database, Value};
+use super::read::parsed;
+use super::{Connection, Database, Sharing, Value};
 use crate::{Candidate, Change, ClaimFilter, Looked, Result, Touched};
 
 /// Among how many of the best a worker is given those that no other one looks at: more than work
@@ -163,13 +164,58 @@ impl<C: Connection> Database<C> {
         let mut ranked: Vec<(String, Candidate)> = Vec::new();
         self.connection.each(&sql, &values, &mut |row| {
             let task = TaskId::new(MilestoneId(number(row.int(0)?)), number(row.int(1)?));
-            let candidate =
-                Candidate { task, woken: row.int(2)?, takes_resources: row.int(3)? == 1 };
+            let resources = match row.text(3)? {
+                "" => Vec::new(),
+                json => parsed("milestone_offer", json)?,
+            };
+            let candidate = Candidate { task, woken: row.int(2)?, resources };
             ranked.push((row.string(4)?, candidate));
             Ok(())
         })?;
         ranked.sort();
         Ok(ranked.into_iter().map(|(_, candidate)| candidate).collect())
+    }
+
+    /// The keys of paths: each is had alone, and the folders around it are shared, so that a folder
+    /// is not begun on together with anything in it.
+    pub(super) fn keys(&self, paths: &[String]) -> BTreeMap<i32, Sharing> {
+        let mut keys = BTreeMap::new();
+        for path in paths {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(&self.project.to_le_bytes());
+            let mut key = |part: &str| {
+                hasher.update(part.as_bytes()).update(b"/");
+                let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
+                i32::from_le_bytes([a, b, c, d])
+            };
+            let mut last = key("");
+            for part in path_parts(path) {
+                keys.entry(last).or_insert(Sharing::Shared);
+                last = key(part);
+            }
+            keys.insert(last, Sharing::Alone);
+        }
+        keys
+    }
+
+    /// Whether what others work on is what it was, for a change that begins on files: whoever did
+    /// not queue before reading does so now, and looks.
+    pub(super) fn resources_are(&self, change: &Change) -> Result<bool> {
+        let Some(version) = change.reads.get(&Part::Resources).filter(|_| !self.queued.get())
+        else {
+            return Ok(true);
+        };
+        let begun = change.touched.iter().flat_map(|(id, touched)| {
+            let document = change.documents.get(id);
+            let numbers = touched.tasks.iter();
+            numbers.filter_map(move |number| document.and_then(|document| document.task(*number)))
+        });
+        let paths: Vec<String> = begun.flat_map(|task| &task.resources).cloned().collect();
+        if !paths.is_empty() {
+            self.connection.queue_for(&self.keys(&paths))?;
+        }
+        let sql = format!("SELECT {}", holdings(self.project));
+        Ok(self.one(&sql, &[], |row| row.string(0))?.as_ref() == Some(version))
     }
 
     fn wake_of_today(&self, today: Date) -> Result<()> {
@@ -354,7 +400,7 @@ impl<C: Connection> Database<C> {
                 task.id.number.into(),
                 u32::from(open).into(),
                 assignee.into(),
-                u32::from(!task.resources.is_empty()).into(),
+                paths(&task.resources).into(),
                 Value::Int(0),
                 lane.into(),
                 Value::Int(0),
@@ -463,6 +509,19 @@ impl<C: Connection> Database<C> {
         );
         self.connection.run(&sql, &[]).map(drop)
     }
+}
+
+/// What a reading of all that is being worked on comes to. Every row has a higher number than those
+/// before it, so no other reading comes to the same.
+pub(super) fn holdings(project: i64) -> String {
+    format!(
+        "(SELECT COUNT(*) || ':' || COALESCE(SUM(seq), 0) FROM milestone_holding \
+         WHERE project = {project})"
+    )
+}
+
+fn paths(paths: &[String]) -> String {
+    if paths.is_empty() { String::new() } else { serde_json::Value::from(paths).to_string() }
 }
 
 /// An offer as it was before everything was looked at.

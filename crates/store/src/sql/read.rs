@@ -11,6 +11,7 @@ use milestone_domain::snapshot::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::offers::holdings;
 use super::{Columns, Connection, Database};
 use crate::Result;
 use crate::error::StoreError;
@@ -40,7 +41,7 @@ struct Found {
     tasks: BTreeMap<MilestoneId, BTreeMap<u32, FoundTask>>,
     snapshot: Snapshot,
     graph: i64,
-    resources: i64,
+    resources: String,
     now: i64,
     /// Something was kept in a form that this program does not read.
     other_form: bool,
@@ -146,8 +147,9 @@ impl<C: Connection> Database<C> {
              FROM milestone_counter WHERE project = {project} \
              UNION ALL SELECT 0, {now}, \
                COALESCE((SELECT MAX(id) FROM milestone_document WHERE project = {project}), 0), 0, \
-               given, moved_to, NULL, 0 \
-             FROM milestone_project WHERE id = {project}{archived}"
+               given, moved_to || ' ' || {resources}, NULL, 0 \
+             FROM milestone_project WHERE id = {project}{archived}",
+            resources = holdings(project),
         )
     }
 
@@ -181,7 +183,7 @@ impl<C: Connection> Database<C> {
             }
         }
         snapshot.versions.insert(Part::Graph, graph.to_string());
-        snapshot.versions.insert(Part::Resources, resources.to_string());
+        snapshot.versions.insert(Part::Resources, resources);
         snapshot
     }
 }
@@ -243,10 +245,8 @@ impl Found {
         match row.int(0)? {
             0 => self.take_project(row),
             1 => {
-                match row.text(4)? {
-                    "graph" => self.graph = row.int(1)?,
-                    "resources" => self.resources = row.int(1)?,
-                    _ => {}
+                if row.text(4)? == "graph" {
+                    self.graph = row.int(1)?;
                 }
                 Ok(())
             }
@@ -270,7 +270,9 @@ impl Found {
         let highest = Some(MilestoneId(number(row.int(2)?))).filter(|id| id.0 > 0);
         self.snapshot.given = parsed("milestone_project", row.text(4)?)?;
         self.snapshot.highest = highest.max(self.snapshot.given.milestone);
-        if row.text(5)?.is_empty() { Ok(()) } else { Err(StoreError::Moved) }
+        let (moved_to, resources) = row.text(5)?.rsplit_once(' ').unwrap_or_default();
+        self.resources = resources.to_owned();
+        if moved_to.is_empty() { Ok(()) } else { Err(StoreError::Moved) }
     }
 
     /// What is left of it follows once it is known what time it is: the deadline until then.

@@ -10,7 +10,7 @@ CREATE TABLE milestone_project (
     given TEXT NOT NULL
 ){strict};
 
--- Counts of changes of what is no row: the graph, what is being worked on, ranks.
+-- Counts of changes of what is no row: the graph, ranks, conditions.
 CREATE TABLE milestone_counter (
     project {int} NOT NULL,
     name TEXT NOT NULL,
@@ -69,8 +69,8 @@ CREATE TABLE milestone_offer (
     -- Whether anybody can be offered it as it stands by itself.
     open {int} NOT NULL,
     assignee TEXT NOT NULL,
-    -- Whether it works on files or folders.
-    resources {int} NOT NULL,
+    -- The files and folders that it works on, as JSON.
+    resources TEXT NOT NULL,
     -- How often something changed for which it may be ready: who looked before is not believed.
     woken {int} NOT NULL,
     -- Where it is offered: `@` and the assignee; `#` and a path that has to be free; or nowhere.
@@ -86,11 +86,13 @@ CREATE INDEX milestone_offer_day ON milestone_offer (project, day) WHERE day > 0
 
 -- The files and folders that somebody works on.
 CREATE TABLE milestone_holding (
+    -- So that two readings are told apart by what they add up to.
+    seq {serial},
     project {int} NOT NULL,
     milestone {int} NOT NULL,
     task {int} NOT NULL,
     path TEXT NOT NULL,
-    PRIMARY KEY (project, milestone, task, path)
+    UNIQUE (project, milestone, task, path)
 ){strict};
 CREATE INDEX milestone_holding_path ON milestone_holding (project, path);
 
