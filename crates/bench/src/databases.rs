@@ -32,7 +32,7 @@ use crate::{Options, Result, generate};
 /// How many documents one change brings in.
 const TOGETHER: usize = 256;
 const WORKERS: [usize; 3] = [1, 16, 64];
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_mins(1);
 
 /// Where a project is kept, and how to get there once more.
 #[derive(Clone)]

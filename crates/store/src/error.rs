@@ -154,7 +154,7 @@ impl StoreError {
             Self::Busy { .. } => "nothing was changed; try again in a moment".into(),
             Self::Unreadable { file, .. } => format!("mend {file} in an editor, then try again"),
             Self::BeingSaved { .. } => "finish saving it, then try again".into(),
-            Self::Corrupt { .. } => {
+            Self::Corrupt { .. } | Self::BadRow { .. } => {
                 "see what is wrong, without changing anything: `milestone doctor`".into()
             }
             Self::Stale | Self::Moved => "nothing was changed; try again".into(),
@@ -170,9 +170,6 @@ impl StoreError {
             }
             Self::ForeignSchema { .. } => {
                 "nothing was changed; name another database, or another schema of this one".into()
-            }
-            Self::BadRow { .. } => {
-                "see what is wrong, without changing anything: `milestone doctor`".into()
             }
             Self::OutcomeUnknown(_) => {
                 "look before you repeat it: `milestone show` says what is there".into()

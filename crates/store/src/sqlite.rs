@@ -43,10 +43,10 @@ impl Sqlite {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let opened = rusqlite::Connection::open_with_flags(file, flags);
-        let connection = opened.map_err(|error| failed(file, wait, error))?;
+        let connection = opened.map_err(|error| failed(file, wait, &error))?;
         let this = Self { connection, file: file.to_owned(), wait };
         this.connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        this.connection.busy_timeout(wait).map_err(|error| this.failed(error))?;
+        this.connection.busy_timeout(wait).map_err(|error| this.failed(&error))?;
         this.batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; \
              PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
@@ -73,7 +73,7 @@ impl Sqlite {
         Ok(statement)
     }
 
-    fn failed(&self, error: rusqlite::Error) -> StoreError {
+    fn failed(&self, error: &rusqlite::Error) -> StoreError {
         failed(&self.file, self.wait, error)
     }
 }
@@ -82,7 +82,7 @@ fn named(file: &Path) -> String {
     file.display().to_string()
 }
 
-fn failed(file: &Path, wait: Duration, error: rusqlite::Error) -> StoreError {
+fn failed(file: &Path, wait: Duration, error: &rusqlite::Error) -> StoreError {
     let message = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy {
@@ -104,7 +104,7 @@ struct Row<'a, 'b> {
 
 impl Row<'_, '_> {
     fn value(&self, column: usize) -> Result<ValueRef<'_>> {
-        self.row.get_ref(column).map_err(|error| self.of.failed(error))
+        self.row.get_ref(column).map_err(|error| self.of.failed(&error))
     }
 
     fn unlike(&self, column: usize) -> StoreError {
@@ -155,7 +155,7 @@ impl Connection for Sqlite {
         values: &[Value<'_>],
         row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
     ) -> Result<()> {
-        let failed = |error| self.failed(error);
+        let failed = |error: rusqlite::Error| self.failed(&error);
         let mut statement = self.ready(sql, values).map_err(failed)?;
         let mut rows = statement.raw_query();
         while let Some(found) = rows.next().map_err(failed)? {
@@ -165,14 +165,14 @@ impl Connection for Sqlite {
     }
 
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let failed = |error| self.failed(error);
+        let failed = |error: rusqlite::Error| self.failed(&error);
         let mut statement = self.ready(sql, values).map_err(failed)?;
         let changed = statement.raw_execute().map_err(failed)?;
         Ok(changed as u64)
     }
 
     fn batch(&self, sql: &str) -> Result<()> {
-        self.connection.execute_batch(sql).map_err(|error| self.failed(error))
+        self.connection.execute_batch(sql).map_err(|error: rusqlite::Error| self.failed(&error))
     }
 
     fn insert(&self, into: &str, rows: &[Vec<Value<'_>>], then: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Keeping a change: all of it in one transaction, or nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use milestone_domain::command::Credential;
@@ -8,6 +9,7 @@ use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::{AttemptId, Event, Stream};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::snapshot::{Claim, ConditionSetBy, Outline, Part, TaskOutline};
+use milestone_domain::status::Priority;
 
 use super::read::{packed, parsed};
 use super::{Connection, Database, Value};
@@ -242,7 +244,7 @@ impl<C: Connection> Database<C> {
             sql.push_str(", text = $11");
             values.push(text.as_str().into());
         }
-        sql.push_str(&format!(" WHERE project = {} AND id = {}", self.project, id.0));
+        let _ = write!(sql, " WHERE project = {} AND id = {}", self.project, id.0);
         self.connection.run(&sql, &values).map(drop)
     }
 
@@ -255,7 +257,7 @@ impl<C: Connection> Database<C> {
             u32::from(document.archived).into(),
             task.title.clone().into(),
             task.status.word().to_owned().into(),
-            word(task.priority.map(|priority| priority.word())),
+            word(task.priority.map(Priority::word)),
             task.assignee.clone().unwrap_or_default().into(),
             task.due.map(|due| due.to_string()).unwrap_or_default().into(),
             json(task).into(),
@@ -515,7 +517,7 @@ fn document_values(document: &Milestone) -> Vec<Value<'static>> {
         u32::from(document.archived).into(),
         document.title.clone().into(),
         document.status.word().to_owned().into(),
-        word(document.priority.map(|priority| priority.word())),
+        word(document.priority.map(Priority::word)),
         document.assignee.clone().unwrap_or_default().into(),
         document.due.map(|due| due.to_string()).unwrap_or_default().into(),
         provides(document).into(),

@@ -6,6 +6,7 @@
 //! the look. So no wake-up is lost, however the two come together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use jiff::civil::Date;
 use milestone_domain::document::Milestone;
@@ -140,7 +141,7 @@ impl<C: Connection> Database<C> {
             None => String::new(),
         };
         if let Some(MilestoneId(id)) = filter.milestone {
-            own.push_str(&format!(" AND o.milestone = {id}"));
+            let _ = write!(own, " AND o.milestone = {id}");
         }
         let columns = "o.milestone, o.number, o.woken, o.resources, o.rank";
         let mut all = format!(
@@ -151,11 +152,12 @@ impl<C: Connection> Database<C> {
             now.millis
         );
         for (lane, place) in lanes.iter().zip(values.len() + 1..) {
-            all.push_str(&format!(
+            let _ = write!(
+                all,
                 " UNION ALL SELECT * FROM (SELECT {columns} FROM milestone_offer AS o \
                  WHERE o.project = {project} AND o.lane = ${place} AND o.lane > ''{own} \
                  ORDER BY o.rank LIMIT {n}) AS lane{place}"
-            ));
+            );
             values.push(lane.as_str().into());
         }
         let sql = format!(

@@ -1,6 +1,7 @@
 //! Reading what a scope asks for, in one statement, so that it is all of one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::AttemptId;
@@ -96,7 +97,7 @@ impl<C: Connection> Database<C> {
                 ..*wanted
             })?;
         }
-        let mut snapshot = self.put_together(found, wanted);
+        let mut snapshot = Self::put_together(found, wanted);
         snapshot.settings = self.settings.clone();
         Ok(snapshot)
     }
@@ -153,7 +154,7 @@ impl<C: Connection> Database<C> {
         )
     }
 
-    fn put_together(&self, found: Found, wanted: &Wanted) -> Snapshot {
+    fn put_together(found: Found, wanted: &Wanted) -> Snapshot {
         let Found { documents, mut tasks, mut snapshot, graph, resources, .. } = found;
         for (id, header) in documents {
             let mut own = tasks.remove(&id).unwrap_or_default();
@@ -218,13 +219,14 @@ fn graph(project: i64, ids: &BTreeSet<MilestoneId>, closed: usize) -> Wanted {
            WHERE project = {project} AND provides = 1 AND archived = 1"
     );
     for id in ids {
-        others.push_str(&format!(" UNION SELECT CAST({} AS BIGINT)", id.0));
+        let _ = write!(others, " UNION SELECT CAST({} AS BIGINT)", id.0);
     }
     if closed > 0 {
-        others.push_str(&format!(
+        let _ = write!(
+            others,
             " UNION SELECT id FROM (SELECT id FROM milestone_document \
              WHERE project = {project} AND archived = 1 ORDER BY id DESC LIMIT {closed}) AS newest"
-        ));
+        );
     }
     Wanted {
         documents: format!("archived = 0 OR (archived = 1 AND id IN ({others}))"),
@@ -271,7 +273,7 @@ impl Found {
         self.snapshot.given = parsed("milestone_project", row.text(4)?)?;
         self.snapshot.highest = highest.max(self.snapshot.given.milestone);
         let (moved_to, resources) = row.text(5)?.rsplit_once(' ').unwrap_or_default();
-        self.resources = resources.to_owned();
+        resources.clone_into(&mut self.resources);
         if moved_to.is_empty() { Ok(()) } else { Err(StoreError::Moved) }
     }
 
