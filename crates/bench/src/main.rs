@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the figures are the output of a benchmark")]
 
 mod contention;
+mod databases;
 mod generate;
 mod graph;
 mod inside;
@@ -28,7 +29,8 @@ const HELP: &str = "\
 usage: milestone-bench [--tasks 10,100,1000,10000] [--runs N] [--seconds N] [--json]
                        [--no-build] [--keep FOLDER] [operation...]
 
-Operations: those of the table, by name; also `import`, `contention`, `graph`, `inside`.";
+Operations: those of the table, by name; also `import`, `contention`, `graph`, `inside`,
+and by itself `databases`: SQLite, and the server of MILESTONE_TEST_DATABASE_URL.";
 
 /// What was asked for.
 struct Options {
@@ -104,6 +106,14 @@ fn main() -> Result<()> {
         println!("{HELP}");
         return Ok(());
     };
+    if options.operations == ["databases"] {
+        let temp = tempfile::tempdir()?;
+        let folder = options.keep.clone().unwrap_or_else(|| temp.path().to_owned());
+        std::fs::create_dir_all(&folder)?;
+        let rows = databases::measure(&options, &folder)?;
+        println!("{}", if options.json { report::json(&rows) } else { report::table(&rows) });
+        return Ok(());
+    }
     if options.build {
         build()?;
     }

@@ -17,6 +17,7 @@ pub mod graph;
 pub mod ids;
 pub mod limits;
 pub mod needs;
+pub mod offers;
 pub mod past;
 pub mod planning;
 pub mod planted;

@@ -127,7 +127,9 @@ pub(crate) fn urgency(outline: &Outline, task: &TaskOutline) -> Priority {
 }
 
 /// Every task of the open milestones that are not over.
-fn open_tasks(snapshot: &Snapshot) -> impl Iterator<Item = (TaskId, &Outline, &TaskOutline)> {
+pub(crate) fn open_tasks(
+    snapshot: &Snapshot,
+) -> impl Iterator<Item = (TaskId, &Outline, &TaskOutline)> {
     let open = snapshot.open().filter(|outline| !outline.status.is_closed());
     open.flat_map(|outline| {
         outline.tasks.iter().map(move |task| (TaskId::new(outline.id, task.number), outline, task))

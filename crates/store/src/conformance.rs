@@ -10,6 +10,7 @@ pub mod commits;
 pub mod events;
 pub mod finding;
 pub mod gates;
+pub mod offering;
 pub mod random;
 pub mod reading;
 
@@ -94,6 +95,12 @@ macro_rules! behaviours {
             claims::claims_end_with_the_work
             claims::resources_in_use_refuse_a_second_claim
             claims::a_dead_holders_resources_are_free
+            offering::the_best_ready_task_is_taken
+            offering::what_is_meant_for_another_is_not_offered
+            offering::what_a_lapsed_claim_leaves_is_offered
+            offering::what_was_waited_for_brings_a_task_back
+            offering::offers_are_what_next_says
+            offering::many_workers_share_the_work
             random::folding_events_gives_the_documents
             random::any_part_of_the_events_folds
             random::stores_agree

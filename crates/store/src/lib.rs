@@ -38,6 +38,7 @@ pub mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::civil::Date;
 use milestone_domain::apply::apply;
 use milestone_domain::change::FieldChange;
 use milestone_domain::command::{Command, Credential};
@@ -45,10 +46,10 @@ use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, TaskId, Uid};
 use milestone_domain::needs::rests_on;
+use milestone_domain::offers::{Later, Wakes, moves_ranks};
 use milestone_domain::past::Trail;
 use milestone_domain::search::{Found, Query};
-use milestone_domain::snapshot::{Claim, Given, Part, Problem, Scope, Snapshot, Versions};
-use milestone_domain::status::TaskStatus;
+use milestone_domain::snapshot::{Claim, Given, Outline, Part, Problem, Scope, Snapshot, Versions};
 
 pub use error::{Error, StoreError, StoreErrorClass};
 pub use project::{Outcome, Project, Renewed};
@@ -75,6 +76,27 @@ pub trait Store {
 
     /// Notes a document of which only comments, order or layout changed.
     fn accept(&self, noticed: &Noticed) -> Result<()>;
+
+    /// The best tasks that may be ready, best first, at a cost that does not grow with the project:
+    /// a hint, which whoever asks judges. Within a turn others are offered other ones, where that
+    /// costs little. `None` from a store that keeps nothing for it: who asks looks at everything.
+    fn candidates(&self, n: usize, filter: &ClaimFilter) -> Result<Option<Vec<Candidate>>> {
+        let _ = (n, filter);
+        Ok(None)
+    }
+
+    /// Waits, within a turn and before anything is read, until nobody else is about to begin on
+    /// any of these files and folders. Once in a turn, so that no two wait for each other.
+    fn queue(&self, paths: &[String]) -> Result<()> {
+        let _ = paths;
+        Ok(())
+    }
+
+    /// Stops offering what a look found not to be ready, until that may have changed.
+    fn withdraw(&self, looked: &[Looked]) -> Result<()> {
+        let _ = looked;
+        Ok(())
+    }
 
     /// Moves the deadline of a live or lapsed claim that nobody has taken over, and leaves no
     /// history. `None` if the credential is not the claim's.
@@ -156,6 +178,34 @@ pub enum Portion {
 
 /// Hands portions over one by one.
 pub type Source<'a> = &'a dyn Fn(&mut dyn FnMut(Portion) -> Result<()>) -> Result<()>;
+/// For whom and among what work is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimFilter {
+    /// Only in this milestone.
+    pub milestone: Option<MilestoneId>,
+    /// Only what nobody else was chosen for.
+    pub worker: Option<String>,
+    /// The day on which it is to be begun.
+    pub today: Date,
+}
+
+/// A task that may be ready.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Candidate {
+    pub task: TaskId,
+    /// The files and folders that it works on.
+    pub resources: Vec<String>,
+    /// What the store knew when it offered it.
+    pub woken: i64,
+}
+
+/// What a look at a candidate came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    pub task: TaskId,
+    pub woken: i64,
+    pub later: Later,
+}
 
 /// Gives the text with which both sides of a merge began, where it is known, by the file's place.
 pub type Bases<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -242,6 +292,10 @@ pub struct Change {
     pub texts: BTreeMap<MilestoneId, String>,
     /// The late save that this takes in.
     pub late: Option<String>,
+    /// What it may make ready.
+    pub wakes: Wakes,
+    /// What was looked at before it, and found not to be ready.
+    pub looked: Vec<Looked>,
 }
 
 /// The parts of a document that a change makes anew.
@@ -321,6 +375,11 @@ impl Change {
         let touched = documents
             .iter()
             .map(|(id, after)| (*id, Touched::between(snapshot.documents.get(id), after)));
+        let mut wakes = Wakes::default();
+        for (id, after) in &documents {
+            let before = snapshot.documents.get(id).map(Outline::of);
+            wakes.extend(Wakes::between(before.as_ref(), &Outline::of(after)));
+        }
         Self {
             id,
             events,
@@ -329,6 +388,8 @@ impl Change {
             reads: snapshot.versions.clone(),
             texts: BTreeMap::new(),
             late: None,
+            wakes,
+            looked: Vec::new(),
         }
     }
 
@@ -368,19 +429,13 @@ impl Change {
         })
     }
 
-    /// Whether work begins on files or folders, so that whoever was about to begin on them must
-    /// look again.
-    pub fn takes_resources(&self) -> bool {
-        self.events.iter().any(|recorded| {
-            let Stream::Milestone(milestone) = recorded.stream else { return false };
-            let begun = match &recorded.event {
-                Event::TaskClaimed { task, .. }
-                | Event::TaskStatusChanged { task, to: TaskStatus::InProgress, .. } => task.number,
-                _ => return false,
-            };
-            let task = self.documents.get(&milestone).and_then(|m| m.task(begun));
-            task.is_some_and(|task| !task.resources.is_empty())
-        })
+    /// Whether tasks may have to be offered in another order.
+    pub fn moves_ranks(&self) -> bool {
+        self.changes_graph()
+            || self.events.iter().any(|recorded| match &recorded.event {
+                Event::Edited { change } => moves_ranks(change),
+                _ => false,
+            })
     }
 
     /// What the events do to claims, in order.

@@ -24,8 +24,8 @@ use crate::files::Files;
 use crate::files::mirror::Changed;
 use crate::sql::copy::Movable;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Optimized, Page, Portion,
-    Reading, Result, Searched, Source, Store, Turn,
+    Bases, Candidate, Change, ClaimFilter, Collided, Cursor, EventFilter, Looked, Mending, Noticed,
+    Optimized, Page, Portion, Reading, Result, Searched, Source, Store, Turn,
 };
 
 /// How many events are written to the mirror in one go.
@@ -436,6 +436,19 @@ impl Store for Local {
 
     fn accept(&self, noticed: &Noticed) -> Result<()> {
         self.files.accept(noticed)
+    }
+
+    fn candidates(&self, n: usize, filter: &ClaimFilter) -> Result<Option<Vec<Candidate>>> {
+        self.database.candidates(n, filter)
+    }
+
+    fn queue(&self, paths: &[String]) -> Result<()> {
+        self.database.queue(paths)
+    }
+
+    fn withdraw(&self, looked: &[Looked]) -> Result<()> {
+        let _turn = self.turn(0)?;
+        self.database.withdraw(looked)
     }
 
     fn renew(

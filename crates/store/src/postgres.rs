@@ -10,6 +10,7 @@ mod tests;
 mod tls;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
@@ -24,7 +25,7 @@ use self::link::Link;
 use crate::Result;
 use crate::error::StoreError;
 use crate::sql::schema::Types;
-use crate::sql::{Columns, Connection, Now, RECONNECT_MAX, RECONNECT_PAUSE, Value};
+use crate::sql::{Columns, Connection, Now, RECONNECT_MAX, RECONNECT_PAUSE, Sharing, Value};
 
 /// Older ones lack what the order of events is told by.
 const VERSION_MIN: u32 = 14;
@@ -61,6 +62,7 @@ const TABLES: [&str; 5] = [
     "milestone_claim",
     "milestone_event",
 ];
+const PATHS: i32 = 0x6d76;
 
 pub struct Postgres {
     link: RefCell<Option<Link>>,
@@ -373,6 +375,15 @@ impl Connection for Postgres {
         self.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     }
 
+    fn queue_for(&self, keys: &BTreeMap<i32, Sharing>) -> Result<()> {
+        let lock = |(key, sharing): (&i32, &Sharing)| {
+            let shared = if *sharing == Sharing::Shared { "_shared" } else { "" };
+            format!("SELECT pg_advisory_xact_lock{shared}({PATHS}, {key})")
+        };
+        let locks: Vec<String> = keys.iter().map(lock).collect();
+        self.batch(&locks.join("; "))
+    }
+
     fn queue(&self, project: i64) -> Result<()> {
         self.batch(&format!("SELECT pg_advisory_xact_lock({QUEUES}, {project}::int)"))
     }
@@ -423,6 +434,16 @@ impl Connection for Postgres {
 
     fn locking(&self, exclusively: bool) -> &'static str {
         if exclusively { " FOR UPDATE" } else { " FOR SHARE" }
+    }
+
+    fn skipping(&self) -> &'static str {
+        " FOR UPDATE OF o SKIP LOCKED"
+    }
+
+    /// A lock that is only ever tried, and apart from all rows: rows of offers are written last of
+    /// all, and one that is held from the first look on would make two wait for each other.
+    fn apart(&self) -> &'static str {
+        " WHERE pg_try_advisory_xact_lock(28021, ((milestone * 65599 + number) % 2147483647)::int)"
     }
 
     /// The first transaction of this project that is not over: whatever else goes on in the

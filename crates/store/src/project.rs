@@ -1,5 +1,7 @@
 //! The only door to a project: every command of every front end goes through here.
 
+mod claiming;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,7 +18,7 @@ use milestone_domain::dependencies::Dependencies;
 use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::event::{ChangeId, Recorded};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
-use milestone_domain::needs::needs;
+use milestone_domain::needs::{needs, rests_on};
 use milestone_domain::past::Trail;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::search::Query;
@@ -70,6 +72,13 @@ pub enum Renewed {
     Lost,
 }
 
+impl Outcome {
+    fn of(change: Change, mut snapshot: Snapshot) -> Self {
+        change.documents.into_values().for_each(|document| snapshot.insert(document));
+        Self { events: change.events, snapshot }
+    }
+}
+
 impl Project {
     /// A project in this very store.
     pub fn new(store: Box<dyn Store>, zone: TimeZone) -> Self {
@@ -109,13 +118,18 @@ impl Project {
     }
 
     pub fn context(&self, actor: &str) -> Context {
+        Self::context_in(&self.zone, actor)
+    }
+
+    /// The same where there is no project yet.
+    pub fn context_in(zone: &TimeZone, actor: &str) -> Context {
         let now = Timestamp::now();
         Context {
             change: ChangeId(Uuid::now_v7()),
             actor: actor.to_owned(),
             // People read these in documents; what came first is told by ids, not by fractions.
             now: now.round(jiff::Unit::Second).unwrap_or(now),
-            today: now.to_zoned(self.zone.clone()).date(),
+            today: now.to_zoned(zone.clone()).date(),
         }
     }
 
@@ -242,6 +256,7 @@ impl Project {
             all.events.extend(change.events);
             all.documents.extend(change.documents);
             all.touched.extend(change.touched);
+            all.wakes.extend(change.wakes);
             all.reads.insert(Part::Milestone(noticed.milestone), noticed.version.clone());
         }
         match self.store().commit(&all) {
@@ -353,10 +368,22 @@ impl Project {
         text: Option<(MilestoneId, &str)>,
     ) -> std::result::Result<Outcome, Error> {
         let store = self.store();
-        for round in 0..TRIES_MAX {
+        let mut lost = 0;
+        let mut queued_for: Vec<String> = Vec::new();
+        for _ in 0..TRIES_MAX {
             // Given up before every pause: who made this stale may be a person who is saving.
-            let turn = store.turn(round)?;
+            let turn = store.turn(lost)?;
+            if !queued_for.is_empty() {
+                store.queue(&queued_for)?;
+            }
             let snapshot = self.read_once(&needs(command), &context.actor)?;
+            // Whoever begins on files queues for them before reading: of those who do not, each
+            // makes all the others look again.
+            let begins_on = begins_on(command, &snapshot);
+            if !begins_on.is_empty() && begins_on != queued_for {
+                queued_for = begins_on.to_vec();
+                continue;
+            }
             let events = decide(&snapshot, command, context)?;
             if events.is_empty() && text.is_none() {
                 return Ok(Outcome { events, snapshot });
@@ -372,14 +399,11 @@ impl Project {
             match store.commit(&change) {
                 // What somebody saved in the same instant is for the next reading: it may not be
                 // whole yet, and this change is kept whatever becomes of that.
-                Ok(()) => {
-                    let mut snapshot = snapshot;
-                    change.documents.into_values().for_each(|document| snapshot.insert(document));
-                    return Ok(Outcome { events: change.events, snapshot });
-                }
+                Ok(()) => return Ok(Outcome::of(change, snapshot)),
                 Err(StoreError::Stale) => {
                     drop(turn);
-                    pause(round, context.change);
+                    pause(lost, context.change);
+                    lost += 1;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -605,6 +629,17 @@ impl AsStoreError for Error {
             Self::Store(error) => Some(error),
             Self::Refused(_) => None,
         }
+    }
+}
+
+/// The files and folders that a command begins on, in a store in which others may be about to.
+fn begins_on<'s>(command: &Command, snapshot: &'s Snapshot) -> &'s [String] {
+    let (Command::Claim { task, .. } | Command::ChangeTask { task, .. }) = command else {
+        return &[];
+    };
+    match rests_on(command, snapshot).contains_key(&Part::Resources) {
+        true => snapshot.task(*task).map_or(&[], |task| &task.resources),
+        false => &[],
     }
 }
 

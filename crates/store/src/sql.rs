@@ -8,6 +8,7 @@ mod check;
 mod commit;
 pub mod copy;
 mod events;
+mod offers;
 mod read;
 pub mod schema;
 
@@ -27,8 +28,8 @@ use milestone_domain::snapshot::{Claim, Problem, Scope};
 use crate::error::StoreError;
 use crate::files::text;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Optimized, Page, Portion,
-    Reading, Result, Searched, Source, Store, Turn,
+    Bases, Candidate, Change, ClaimFilter, Collided, Cursor, EventFilter, Looked, Mending, Noticed,
+    Optimized, Page, Portion, Reading, Result, Searched, Source, Store, Turn,
 };
 
 /// How long a lost connection is sought again before that is an error.
@@ -92,6 +93,13 @@ pub struct Now {
     pub millis: String,
 }
 
+/// Whether others may have the same key at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sharing {
+    Shared,
+    Alone,
+}
+
 /// One connection to a database, and what is special about its kind.
 ///
 /// Parameters are written `$1`, `$2` and so on, and first appear in that order.
@@ -126,6 +134,10 @@ pub trait Connection {
     /// Begins to read what is of one moment.
     fn begin_reading(&self) -> Result<()>;
 
+    /// Waits until nobody else has the same keys, or shares one that is not to be shared, until the
+    /// end of what began. Everybody asks for them in their order.
+    fn queue_for(&self, keys: &BTreeMap<i32, Sharing>) -> Result<()>;
+
     /// Waits until it is our turn among those that have lost a race, until the end of what began.
     fn queue(&self, project: i64) -> Result<()>;
 
@@ -146,6 +158,13 @@ pub trait Connection {
     /// What a query ends with whose rows nobody else may change, or may read in order to change
     /// them, until the end of what began.
     fn locking(&self, exclusively: bool) -> &'static str;
+
+    /// What a query ends with whose rows of `o` are left out if somebody else holds them.
+    fn skipping(&self) -> &'static str;
+
+    /// A condition on rows with a milestone and a number that holds for one transaction at a time:
+    /// whoever comes second gets other rows, and nobody waits. Nothing where writers take turns.
+    fn apart(&self) -> &'static str;
 
     /// Events of this transaction's number and of later ones may still come in between.
     fn horizon(&self, project: i64) -> Result<i64>;
@@ -179,6 +198,8 @@ pub struct Database<C> {
     newer: Option<i64>,
     /// Whether something has begun and is neither kept nor given up.
     begun: Cell<bool>,
+    /// Whether nobody else begins on the same files until the end of what began.
+    queued: Cell<bool>,
     turns: Cell<u32>,
     epoch: RefCell<Option<String>>,
 }
@@ -208,6 +229,7 @@ impl<C: Connection> Database<C> {
             settings,
             newer: found.newer,
             begun: Cell::new(false),
+            queued: Cell::new(false),
             turns: Cell::new(0),
             epoch: RefCell::new(Some(project.epoch)),
         })
@@ -244,7 +266,15 @@ impl<C: Connection> Database<C> {
         self.newer.map_or(Ok(()), |schema| Err(schema::unwritable(schema)))
     }
 
+    /// Keeps what began.
+    fn keep(&self) -> Result<()> {
+        self.begun.set(false);
+        self.queued.set(false);
+        self.connection.commit(self.project)
+    }
+
     fn roll_back(&self) {
+        self.queued.set(false);
         if self.begun.replace(false) {
             self.connection.roll_back();
         }
@@ -266,6 +296,7 @@ impl<C: Connection> Database<C> {
 
     fn connect_again(&self, lost: Instant, mut error: StoreError) -> Result<()> {
         self.begun.set(false);
+        self.queued.set(false);
         while lost.elapsed() < RECONNECT_MAX {
             std::thread::sleep(RECONNECT_PAUSE);
             match self.connection.reconnect() {
@@ -343,7 +374,7 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn turn(&self, tried: u32) -> Result<Box<dyn Turn + '_>> {
-        if tried > 0 && self.turns.get() == 0 {
+        if tried > 0 {
             self.connected(|| {
                 self.begin()?;
                 let queued = self.connection.queue(self.project);
@@ -368,6 +399,23 @@ impl<C: Connection> Store for Database<C> {
     /// Nobody edits what is in a database by hand.
     fn accept(&self, _: &Noticed) -> Result<()> {
         Ok(())
+    }
+
+    fn candidates(&self, n: usize, filter: &ClaimFilter) -> Result<Option<Vec<Candidate>>> {
+        self.connected(|| self.offered(n, filter)).map(Some)
+    }
+
+    fn queue(&self, paths: &[String]) -> Result<()> {
+        self.connected(|| {
+            self.begin()?;
+            self.connection.queue_for(&self.keys(paths))?;
+            self.queued.set(true);
+            Ok(())
+        })
+    }
+
+    fn withdraw(&self, looked: &[Looked]) -> Result<()> {
+        self.connected(|| self.withdraw_all(looked))
     }
 
     fn renew(

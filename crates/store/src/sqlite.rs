@@ -5,6 +5,7 @@ mod floor;
 mod tests;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,13 @@ use crate::error::StoreError;
 use crate::files::boot;
 use crate::scale;
 use crate::sql::schema::Types;
-use crate::sql::{Columns, Connection, Now, Value};
+use crate::sql::{Columns, Connection, Now, Sharing, Value};
 
 /// Older ones can damage a database that two connections write to.
 const VERSION_MIN: i32 = 3_051_003;
+
+/// What stands for the moment in a statement.
+const NOW: &str = "$now";
 
 /// How many statements are kept ready.
 const STATEMENTS: usize = 64;
@@ -75,6 +79,25 @@ impl Sqlite {
     /// Puts everything into the one file, so that it can be moved.
     pub(crate) fn fold_up(&self) -> Result<()> {
         self.batch("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    /// A statement that was prepared before if it was ever run: the moment is a value like others.
+    fn ready(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> rusqlite::Result<rusqlite::CachedStatement<'_>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for (place, value) in (1..).zip(values) {
+            if let Some(index) = statement.parameter_index(&format!("${place}"))? {
+                statement.raw_bind_parameter(index, value)?;
+            }
+        }
+        if let Some(index) = statement.parameter_index(NOW)? {
+            let millis = i64::try_from(boot::now().millis).unwrap_or(i64::MAX);
+            statement.raw_bind_parameter(index, millis)?;
+        }
+        Ok(statement)
     }
 
     fn failed(&self, error: &rusqlite::Error) -> StoreError {
@@ -169,8 +192,8 @@ impl Connection for Sqlite {
         row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
     ) -> Result<()> {
         let failed = |error: rusqlite::Error| self.failed(&error);
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(failed)?;
+        let mut statement = self.ready(sql, values).map_err(failed)?;
+        let mut rows = statement.raw_query();
         while let Some(found) = rows.next().map_err(failed)? {
             row(&Row { row: found, of: self })?;
         }
@@ -179,8 +202,8 @@ impl Connection for Sqlite {
 
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         let failed = |error: rusqlite::Error| self.failed(&error);
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-        let changed = statement.execute(rusqlite::params_from_iter(values)).map_err(failed)?;
+        let mut statement = self.ready(sql, values).map_err(failed)?;
+        let changed = statement.raw_execute().map_err(failed)?;
         Ok(changed as u64)
     }
 
@@ -214,6 +237,11 @@ impl Connection for Sqlite {
         self.batch("BEGIN")
     }
 
+    /// Whoever has begun is the only one who writes.
+    fn queue_for(&self, _: &BTreeMap<i32, Sharing>) -> Result<()> {
+        Ok(())
+    }
+
     /// There is one writer at a time, and that is whoever has begun.
     fn queue(&self, _: i64) -> Result<()> {
         Ok(())
@@ -241,7 +269,7 @@ impl Connection for Sqlite {
 
     fn now(&self) -> Now {
         let now = boot::now();
-        Now { boot: now.boot, millis: now.millis.to_string() }
+        Now { boot: now.boot, millis: NOW.into() }
     }
 
     fn locking(&self, _: bool) -> &'static str {
@@ -273,6 +301,14 @@ impl Connection for Sqlite {
         })?;
         found.retain(|said| said != "ok");
         Ok(found)
+    }
+
+    fn skipping(&self) -> &'static str {
+        ""
+    }
+
+    fn apart(&self) -> &'static str {
+        ""
     }
 
     fn horizon(&self, _: i64) -> Result<i64> {

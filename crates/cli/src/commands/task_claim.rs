@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::Args;
 use milestone_domain::command::Command;
-use milestone_domain::event::{AttemptId, Event};
+use milestone_domain::event::{AttemptId, Event, Stream};
 use milestone_domain::ids::TaskId;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::Scope;
 use milestone_domain::views::next::{Asked, next};
-use milestone_store::{Renewed, StoreError};
+use milestone_store::{ClaimFilter, Outcome, Renewed, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
@@ -84,10 +84,6 @@ pub struct ReleaseArgs {
     fencing: Fencing,
 }
 
-/// How many candidates are tried before the list is made anew, and how often it is.
-const CANDIDATES: usize = 16;
-const ROUNDS: usize = 4;
-
 /// A claim that was granted.
 struct Granted {
     task: TaskId,
@@ -144,17 +140,24 @@ pub fn claim(app: &App, args: &ClaimArgs) -> Result<(), Failure> {
 
 fn take(app: &App, task: TaskId, attempt: AttemptId, lease: u64) -> Result<Granted, Failure> {
     let outcome = app.execute(&Command::Claim { task, attempt, lease_seconds: lease })?;
-    let granted = outcome.events.iter().find_map(|recorded| match &recorded.event {
-        Event::TaskClaimed { fence, attempt, lease_seconds, .. } => Some(Granted {
-            task,
-            fence: *fence,
-            attempt: *attempt,
-            lease_seconds: *lease_seconds,
-            title: outcome.snapshot.task(task).map(|task| task.title.clone()).unwrap_or_default(),
-        }),
+    granted(&outcome).ok_or(Failure::Store(StoreError::Stale))
+}
+
+fn granted(outcome: &Outcome) -> Option<Granted> {
+    outcome.events.iter().find_map(|recorded| match (&recorded.event, recorded.stream) {
+        (Event::TaskClaimed { task, fence, attempt, lease_seconds, .. }, Stream::Milestone(id)) => {
+            let task = task.of(id);
+            let title = outcome.snapshot.task(task).map(|task| task.title.clone());
+            Some(Granted {
+                task,
+                fence: *fence,
+                attempt: *attempt,
+                lease_seconds: *lease_seconds,
+                title: title.unwrap_or_default(),
+            })
+        }
         _ => None,
-    });
-    granted.ok_or(Failure::Store(StoreError::Stale))
+    })
 }
 
 /// The best ready one; who loses it to somebody else takes the next.
@@ -164,51 +167,17 @@ fn take_next(
     attempt: AttemptId,
     lease: u64,
 ) -> Result<Granted, Failure> {
-    // Everybody who looks finds the same task best, so one looks and takes in one turn; otherwise
-    // many workers mostly lose to one another.
-    app.opened()?.project.in_turn(|| take_best(app, args, attempt, lease))?
-}
-
-fn take_best(
-    app: &App,
-    args: &ClaimArgs,
-    attempt: AttemptId,
-    lease: u64,
-) -> Result<Granted, Failure> {
     let milestone = args.milestone.map(|target| target.milestone(app)).transpose()?;
-    let asked = Asked { milestone, worker: Some(app.actor()), limit: CANDIDATES };
-    let mut others = 0;
-    for _ in 0..ROUNDS {
-        let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
-        let candidates = next(&snapshot, asked, app.today()?).ready;
-        if candidates.is_empty() {
-            let anybody = Asked { worker: None, ..asked };
-            others = next(&snapshot, anybody, app.today()?).ready_total;
-            break;
-        }
-        for candidate in candidates {
-            match take(app, candidate.id, attempt, lease) {
-                Err(failure) if is_lost(&failure) => {}
-                granted => return granted,
-            }
-        }
+    let project = &app.opened()?.project;
+    let context = project.context(app.actor());
+    let (worker, today) = (Some(app.actor().to_owned()), context.today);
+    let wanted = ClaimFilter { milestone, worker, today };
+    if let Some(outcome) = project.claim_next(&wanted, attempt, lease, &context)? {
+        return granted(&outcome).ok_or(Failure::Store(StoreError::Stale));
     }
-    Err(Failure::NothingReady { others })
-}
-
-/// It was ready when it was looked at, and is not any more.
-fn is_lost(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::HeldUnderYourName(_)
-            | Failure::Refused(
-                Refusal::Held { .. }
-                    | Refusal::NotReady { .. }
-                    | Refusal::BadMove { .. }
-                    | Refusal::Unknown { .. }
-                    | Refusal::Archived { .. }
-            )
-    )
+    let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
+    let anybody = Asked { milestone, worker: None, limit: 0 };
+    Err(Failure::NothingReady { others: next(&snapshot, anybody, today).ready_total })
 }
 
 pub fn renew(app: &App, args: &RenewArgs) -> Result<(), Failure> {

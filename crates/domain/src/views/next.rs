@@ -1,16 +1,15 @@
 //! What to work on: ready tasks best first, and why every other one waits.
 
-use std::cmp::Reverse;
-
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::when::effort;
-use super::{ClaimState, open_tasks, urgency};
+use super::{ClaimState, open_tasks};
 use crate::dependencies::{Dependencies, Plan};
 use crate::effort::{Effort, Estimate};
 use crate::ids::{MilestoneId, Node, TaskId};
+use crate::offers::Rank;
 use crate::readiness::{Board, Readiness, Reason};
 use crate::snapshot::{Outline, Snapshot, TaskOutline};
 use crate::status::Priority;
@@ -60,31 +59,6 @@ pub struct WaitingTask {
     pub reasons: Vec<Reason>,
 }
 
-/// The best first: urgency; then what has to begin first of all that cannot wait for the longest
-/// chain of work without missing a due date; then the longest chain behind it, the due date, the id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    priority: Priority,
-    /// The last minute in which it may begin, where a due date presses.
-    begin_by: Sometime<u64>,
-    downstream: Reverse<u64>,
-    due: Sometime<Date>,
-    id: TaskId,
-}
-
-/// Something that comes before never.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Sometime<T> {
-    At(T),
-    Never,
-}
-
-impl<T> From<Option<T>> for Sometime<T> {
-    fn from(at: Option<T>) -> Self {
-        at.map_or(Self::Never, Self::At)
-    }
-}
-
 /// For whom and among what work is looked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked<'a> {
@@ -120,7 +94,7 @@ pub fn next(snapshot: &Snapshot, asked: Asked<'_>, today: Date) -> Next {
             Readiness::Ready { .. } if !asked.concerns(task) => {}
             Readiness::Ready { lapsed } => {
                 let begin_by = pressing.get(&id).copied();
-                let rank = rank(plan.as_ref(), id, (outline, task), begin_by);
+                let rank = Rank::of(plan.as_ref(), id, (outline, task), begin_by);
                 ranked.push((rank, outline, task, lapsed));
             }
             Readiness::Held { by } => {
@@ -145,38 +119,23 @@ pub fn next(snapshot: &Snapshot, asked: Asked<'_>, today: Date) -> Next {
     Next { ready: ready.collect(), ready_total, held, waiting, waiting_total }
 }
 
-fn rank(
-    plan: Option<&Plan<'_, '_>>,
-    id: TaskId,
-    (outline, task): (&Outline, &TaskOutline),
-    begin_by: Option<u64>,
-) -> Rank {
-    Rank {
-        priority: urgency(outline, task),
-        begin_by: begin_by.into(),
-        downstream: Reverse(plan.map_or(0, |plan| plan.downstream(id))),
-        due: task.due.or(outline.due).into(),
-        id,
-    }
-}
-
 fn ready(
     graph: &Dependencies<'_>,
     plan: Option<&Plan<'_, '_>>,
-    &Rank { priority, downstream: Reverse(downstream), id, .. }: &Rank,
+    rank: &Rank,
     (outline, task): (&Outline, &TaskOutline),
     lapsed: Option<String>,
 ) -> ReadyTask {
-    let node = Node::Task(id);
+    let node = Node::Task(rank.id);
     ReadyTask {
-        id,
+        id: rank.id,
         title: task.title.clone(),
         milestone: outline.id,
         milestone_title: outline.title.clone(),
-        priority,
+        priority: rank.priority,
         due: task.due.or(outline.due),
         estimate: task.estimate,
-        downstream: effort(downstream),
+        downstream: effort(rank.downstream()),
         unblocks: graph.dependents(node).len(),
         critical: plan.and_then(|plan| plan.window(node)).is_some_and(|window| window.critical),
         assignee: task.assignee.clone(),

@@ -28,7 +28,7 @@ fn seeds(quick: u64) -> std::ops::Range<u64> {
 }
 
 /// Runs a check for every seed, and names the seed of the one that fails.
-fn each(quick: u64, check: impl Fn(u64)) {
+pub(super) fn each(quick: u64, check: impl Fn(u64)) {
     for seed in seeds(quick) {
         let guard = Named(seed);
         check(seed);
@@ -47,7 +47,7 @@ impl Drop for Named {
 }
 
 /// Gives random commands, and hands each with its context to `run`.
-fn play(seed: u64, reference: &Project, mut run: impl FnMut(&Command, &Context)) {
+pub(super) fn play(seed: u64, reference: &Project, mut run: impl FnMut(&Command, &Context)) {
     let mut dice = Dice::new(seed);
     for step in 0..COMMANDS {
         let snapshot = read(reference);

@@ -1,6 +1,7 @@
 //! Keeping a change: all of it in one transaction, or nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use milestone_domain::command::Credential;
@@ -8,6 +9,7 @@ use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::{AttemptId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::snapshot::{Claim, ConditionSetBy, Outline, Part, TaskOutline};
+use milestone_domain::status::Priority;
 
 use super::read::{packed, parsed};
 use super::{Connection, Database, Value};
@@ -18,10 +20,7 @@ impl<C: Connection> Database<C> {
     pub(super) fn commit_once(&self, change: &Change) -> Result<()> {
         self.begin()?;
         match self.write(change) {
-            Ok(true) => {
-                self.begun.set(false);
-                self.connection.commit(self.project)
-            }
+            Ok(true) => self.keep(),
             Ok(false) => {
                 self.roll_back();
                 Ok(())
@@ -35,7 +34,6 @@ impl<C: Connection> Database<C> {
 
     /// Whether there was anything to write.
     fn write(&self, change: &Change) -> Result<bool> {
-        self.check_seal()?;
         let stale = !self.hold(change)?;
         if self.knows(change)? {
             return Ok(false);
@@ -48,24 +46,30 @@ impl<C: Connection> Database<C> {
         }
         self.write_claims(change)?;
         change.events.iter().try_for_each(|recorded| self.write_condition(recorded))?;
-        for (name, counts) in
-            [("graph", change.changes_graph()), ("resources", change.takes_resources())]
-        {
-            if counts {
-                self.count(name)?;
-            }
+        if change.changes_graph() {
+            self.count("graph")?;
         }
         self.insert_events(&change.events, "")?;
+        self.write_offers(change)?;
         Ok(true)
     }
 
-    /// Whether an earlier try of the same change was kept.
+    /// Whether an earlier try of the same change was kept. Nothing is kept any more in a project
+    /// that has moved elsewhere.
     pub(super) fn knows(&self, change: &Change) -> Result<bool> {
         let sql = format!(
-            "SELECT 1 FROM milestone_event WHERE project = {} AND change = $1 LIMIT 1",
-            self.project
+            "SELECT moved_to, (SELECT COUNT(*) FROM (SELECT 1 FROM milestone_event \
+               WHERE project = {project} AND change = $1 LIMIT 1) AS known) \
+             FROM milestone_project WHERE id = {project}",
+            project = self.project
         );
-        Ok(self.one(&sql, &[change.id.0.to_string().into()], |_| Ok(()))?.is_some())
+        let known = self.one(&sql, &[change.id.0.to_string().into()], |row| {
+            Ok((row.text(0)?.is_empty(), row.int(1)? > 0))
+        })?;
+        match known {
+            Some((true, known)) => Ok(known),
+            _ => Err(StoreError::Moved),
+        }
     }
 
     /// Holds everything that the change was decided on and writes to, and says whether it still is
@@ -81,13 +85,10 @@ impl<C: Connection> Database<C> {
             parts.extend(tasks.map(|number| (Part::Task(TaskId::new(*id, *number)), true)));
         }
         parts.extend(change.texts.keys().map(|id| (Part::Milestone(*id), true)));
-        for (part, written) in
-            [(Part::Graph, change.changes_graph()), (Part::Resources, change.takes_resources())]
-        {
-            if written {
-                parts.insert(part, true);
-            }
+        if change.changes_graph() {
+            parts.insert(Part::Graph, true);
         }
+        parts.remove(&Part::Resources);
         let parts: Vec<(Part, bool)> = parts.into_iter().collect();
         let mut versions = BTreeMap::new();
         let together = |a: &(Part, bool), b: &(Part, bool)| kind(a.0) == kind(b.0) && a.1 == b.1;
@@ -95,10 +96,14 @@ impl<C: Connection> Database<C> {
             self.hold_run(run, &mut versions)?;
         }
         let unread = |part: &Part| !change.reads.contains_key(part);
-        Ok(change.reads.iter().all(|(part, version)| {
+        if !self.resources_are(change)? {
+            return Ok(false);
+        }
+        let mut reads = change.reads.iter().filter(|(part, _)| **part != Part::Resources);
+        Ok(reads.all(|(part, version)| {
             let now = versions.get(part).copied();
             // Nobody has counted anything yet.
-            let now = now.or(matches!(part, Part::Graph | Part::Resources).then_some(0));
+            let now = now.or((*part == Part::Graph).then_some(0));
             now.map(|now: i64| now.to_string()).as_ref() == Some(version)
         }) && change.touched.iter().all(|(id, _)| {
             // What was not there when it was read must not be there now.
@@ -134,19 +139,20 @@ impl<C: Connection> Database<C> {
                     .collect();
                 let names = tasks.iter().map(|id| format!("({}, {})", id.milestone.0, id.number));
                 format!(
-                    "SELECT milestone, number, version, '' FROM milestone_task \
-                     WHERE project = {project} AND (milestone, number) IN (VALUES {}) \
-                     ORDER BY milestone, number{locking}",
-                    names.collect::<Vec<_>>().join(", ")
+                    "SELECT t.milestone, t.number, t.version, '' FROM (VALUES {}) AS v \
+                     CROSS JOIN milestone_task AS t WHERE t.project = {project} \
+                       AND t.milestone = v.column1 AND t.number = v.column2 \
+                     ORDER BY t.milestone, t.number{locking}",
+                    names.collect::<Vec<_>>().join(", "),
+                    locking = of(locking, "t"),
                 )
             }
-            Part::Graph | Part::Resources => {
-                let name = counter(*first);
-                format!(
-                    "SELECT 0, 0, value, name FROM milestone_counter \
-                     WHERE project = {project} AND name = '{name}'{locking}"
-                )
-            }
+            Part::Graph => format!(
+                "SELECT 0, 0, value, name FROM milestone_counter \
+                 WHERE project = {project} AND name = 'graph'{locking}"
+            ),
+            // Nothing is held for it but the keys of its paths.
+            Part::Resources => return Ok(()),
         };
         self.connection.each(&sql, &[], &mut |row| {
             let (id, number) = (number(row.int(0)?), number(row.int(1)?));
@@ -201,6 +207,13 @@ impl<C: Connection> Database<C> {
                 self.project, id.0
             );
             self.connection.run(&sql, &[u32::from(document.archived).into()])?;
+            // A task's own provisions are the milestone's, whose row need not change with it.
+            let sql = format!(
+                "UPDATE milestone_document SET provides = $1 \
+                 WHERE project = {} AND id = {} AND provides <> $1",
+                self.project, id.0
+            );
+            self.connection.run(&sql, &[provides(document).into()])?;
         }
         Ok(())
     }
@@ -240,7 +253,7 @@ impl<C: Connection> Database<C> {
             sql.push_str(", text = $11");
             values.push(text.as_str().into());
         }
-        sql.push_str(&format!(" WHERE project = {} AND id = {}", self.project, id.0));
+        let _ = write!(sql, " WHERE project = {} AND id = {}", self.project, id.0);
         self.connection.run(&sql, &values).map(drop)
     }
 
@@ -253,7 +266,7 @@ impl<C: Connection> Database<C> {
             u32::from(document.archived).into(),
             task.title.clone().into(),
             task.status.word().to_owned().into(),
-            word(task.priority.map(|priority| priority.word())),
+            word(task.priority.map(Priority::word)),
             task.assignee.clone().unwrap_or_default().into(),
             task.due.map(|due| due.to_string()).unwrap_or_default().into(),
             json(task).into(),
@@ -269,16 +282,56 @@ impl<C: Connection> Database<C> {
         );
         self.connection.run(&sql, &[])?;
         let open = u32::from(!document.archived);
+        let edges = edges(document);
         let row = |(task, milestone, number): (u32, u32, u32)| {
             let numbers = [id.0, task, milestone, number, open];
             std::iter::once(Value::Int(project)).chain(numbers.map(Value::from)).collect()
         };
-        let rows: Vec<Vec<Value<'_>>> = edges(document).into_iter().map(row).collect();
+        let on: BTreeSet<(u32, u32)> = edges.iter().map(|(_, on, task)| (*on, *task)).collect();
+        let rows: Vec<Vec<Value<'_>>> = edges.into_iter().map(row).collect();
         self.connection.insert(
             "milestone_edge (project, milestone, task, on_milestone, on_task, open)",
             &rows,
             "",
-        )
+        )?;
+        self.meet(&on)
+    }
+
+    /// Whoever completes something wakes those who wait for it: one who only begins to wait must
+    /// not pass by unseen, so one of the two waits for the other to be kept.
+    fn meet(&self, on: &BTreeSet<(u32, u32)>) -> Result<()> {
+        if on.contains(&(0, 0)) {
+            self.count("conditions")?;
+        }
+        let locking = self.connection.locking(false);
+        if locking.is_empty() {
+            return Ok(());
+        }
+        let project = self.project;
+        let (milestones, tasks): (Vec<_>, Vec<_>) =
+            on.iter().copied().filter(|(on, _)| *on > 0).partition(|(_, task)| *task == 0);
+        let named = |(milestone, task): &(u32, u32)| format!("({milestone}, {task})");
+        if !milestones.is_empty() {
+            let ids = milestones.iter().map(|(on, _)| on.to_string()).collect::<Vec<_>>();
+            let sql = format!(
+                "SELECT id FROM milestone_document WHERE project = {project} AND id IN ({}) \
+                 ORDER BY id{locking}",
+                ids.join(", ")
+            );
+            self.connection.each(&sql, &[], &mut |_| Ok(()))?;
+        }
+        if !tasks.is_empty() {
+            let names = tasks.iter().map(named).collect::<Vec<_>>();
+            let sql = format!(
+                "SELECT t.number FROM (VALUES {}) AS v CROSS JOIN milestone_task AS t \
+                 WHERE t.project = {project} AND t.milestone = v.column1 AND t.number = v.column2 \
+                 ORDER BY t.milestone, t.number{locking}",
+                names.join(", "),
+                locking = of(locking, "t"),
+            );
+            self.connection.each(&sql, &[], &mut |_| Ok(()))?;
+        }
+        Ok(())
     }
 
     fn write_claims(&self, change: &Change) -> Result<()> {
@@ -445,32 +498,46 @@ pub(super) fn edges(document: &Milestone) -> BTreeSet<(u32, u32, u32)> {
         .tasks
         .iter()
         .flat_map(|task| task.requires.iter().map(|reference| (task.id.number, reference)));
+    let waiting = document.tasks.iter().filter(|task| !task.conditions.is_empty());
+    // Conditions, which anybody may provide, are an edge to nobody in particular.
+    let conditions = waiting.map(|task| (task.id.number, 0, 0));
+    let has_own = !document.dependencies.conditions.is_empty();
     own.chain(tasks)
         .map(|(number, reference)| match reference.node(document.id) {
             Node::Milestone(on) => (number, on.0, 0),
             Node::Task(on) => (number, on.milestone.0, on.number),
         })
+        .chain(conditions)
+        .chain(has_own.then_some((0, 0, 0)))
         .collect()
+}
+
+fn provides(document: &Milestone) -> u32 {
+    u32::from(Outline::of(document).provisions().next().is_some())
 }
 
 /// What a document's row says, from `archived` to `outline`.
 pub(super) fn document_values(document: &Milestone) -> Vec<Value<'static>> {
     let order = document.tasks.iter().map(|task| task.id.number.to_string());
     let order = order.collect::<Vec<_>>().join(" ");
-    let provides = Outline::of(document).provisions().next().is_some();
     let header = Milestone { tasks: Vec::new(), ..document.clone() };
     vec![
         u32::from(document.archived).into(),
         document.title.clone().into(),
         document.status.word().to_owned().into(),
-        word(document.priority.map(|priority| priority.word())),
+        word(document.priority.map(Priority::word)),
         document.assignee.clone().unwrap_or_default().into(),
         document.due.map(|due| due.to_string()).unwrap_or_default().into(),
-        u32::from(provides).into(),
+        provides(document).into(),
         order.into(),
         json(&header).into(),
         packed(&Outline::without_tasks(document)).into(),
     ]
+}
+
+/// What a query ends with that joins and locks the rows of one table only.
+pub(super) fn of(locking: &str, table: &str) -> String {
+    if locking.is_empty() { String::new() } else { format!("{locking} OF {table}") }
 }
 
 fn word(word: Option<&'static str>) -> Value<'static> {
@@ -481,10 +548,6 @@ fn word(word: Option<&'static str>) -> Value<'static> {
 fn json(value: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(value).map(milestone_domain::document::pruned);
     value.unwrap_or_default().to_string()
-}
-
-fn counter(part: Part) -> &'static str {
-    if part == Part::Graph { "graph" } else { "resources" }
 }
 
 fn kind(part: Part) -> u8 {

@@ -113,7 +113,8 @@ impl<C: Connection> Database<C> {
         source(&mut |portion| importing.take(portion))?;
         importing.write_tasks()?;
         importing.write_events()?;
-        ["graph", "resources"].into_iter().try_for_each(|name| self.count(name))
+        self.look_again()?;
+        self.count("graph")
     }
 
     pub(super) fn export_once(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
@@ -178,11 +179,14 @@ impl<C: Connection> Database<C> {
         let kept = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let others =
             if kept.is_empty() { String::new() } else { format!("AND number NOT IN ({kept})") };
-        let sql = format!(
-            "DELETE FROM milestone_task WHERE project = {} AND milestone = {} {others}",
-            self.project, id.0
-        );
-        self.connection.run(&sql, &[]).map(drop)
+        for table in ["milestone_task", "milestone_offer"] {
+            let sql = format!(
+                "DELETE FROM {table} WHERE project = {} AND milestone = {} {others}",
+                self.project, id.0
+            );
+            self.connection.run(&sql, &[])?;
+        }
+        Ok(())
     }
 
     fn hand_over_documents(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
@@ -287,6 +291,7 @@ impl<'a, C: Connection> Importing<'a, C> {
         let rows = document.tasks.iter().map(|task| database.task_row(document, task));
         self.tasks.extend(rows);
         database.write_edges(id, document)?;
+        database.write_all_offers(document)?;
         if self.tasks.len() < ROWS { Ok(()) } else { self.write_tasks() }
     }
 

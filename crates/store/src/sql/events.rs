@@ -1,5 +1,7 @@
 //! What happened, page by page.
 
+use std::fmt::Write as _;
+
 use milestone_domain::event::Recorded;
 use milestone_domain::ids::MilestoneId;
 
@@ -39,7 +41,7 @@ impl<C: Connection> Database<C> {
         let of = |id: MilestoneId| format!(" AND milestone = {}", id.0);
         let mut wanted = filter.milestone.map(of).unwrap_or_default();
         if let Some(task) = filter.task {
-            wanted += &format!("{} AND task = {}", of(task.milestone), task.number);
+            let _ = write!(wanted, "{} AND task = {}", of(task.milestone), task.number);
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let sql = format!(

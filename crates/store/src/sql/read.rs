@@ -1,6 +1,7 @@
 //! Reading what a scope asks for, in one statement, so that it is all of one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::AttemptId;
@@ -11,6 +12,7 @@ use milestone_domain::snapshot::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::offers::holdings;
 use super::{Columns, Connection, Database};
 use crate::Result;
 use crate::error::StoreError;
@@ -40,7 +42,7 @@ struct Found {
     tasks: BTreeMap<MilestoneId, BTreeMap<u32, FoundTask>>,
     snapshot: Snapshot,
     graph: i64,
-    resources: i64,
+    resources: String,
     now: i64,
     /// The project is kept elsewhere.
     moved: bool,
@@ -71,9 +73,6 @@ impl<C: Connection> Database<C> {
                 match snapshot.outline(*id) {
                     // Nobody by that id: whoever asks wants to know which one is near.
                     None => self.select(&graph(self.project, &BTreeSet::new(), 0)),
-                    Some(outline) if outline.has_conditions() => {
-                        self.select(&graph(self.project, &BTreeSet::from([*id]), 0))
-                    }
                     Some(_) => Ok(snapshot),
                 }
             }
@@ -116,7 +115,7 @@ impl<C: Connection> Database<C> {
         if found.moved && !self.begun.get() {
             return Err(StoreError::Moved);
         }
-        let mut snapshot = self.put_together(found, wanted);
+        let mut snapshot = Self::put_together(found, wanted);
         snapshot.settings = self.settings.clone();
         Ok(snapshot)
     }
@@ -167,12 +166,13 @@ impl<C: Connection> Database<C> {
              FROM milestone_counter WHERE project = {project} \
              UNION ALL SELECT 0, {now}, \
                COALESCE((SELECT MAX(id) FROM milestone_document WHERE project = {project}), 0), 0, \
-               given, moved_to, NULL, 0 \
-             FROM milestone_project WHERE id = {project}{archived}"
+               given, moved_to || ' ' || {resources}, NULL, 0 \
+             FROM milestone_project WHERE id = {project}{archived}",
+            resources = holdings(project),
         )
     }
 
-    fn put_together(&self, found: Found, wanted: &Wanted) -> Snapshot {
+    fn put_together(found: Found, wanted: &Wanted) -> Snapshot {
         let Found { documents, mut tasks, mut snapshot, graph, resources, .. } = found;
         for (id, header) in documents {
             let mut own = tasks.remove(&id).unwrap_or_default();
@@ -202,15 +202,20 @@ impl<C: Connection> Database<C> {
             }
         }
         snapshot.versions.insert(Part::Graph, graph.to_string());
-        snapshot.versions.insert(Part::Resources, resources.to_string());
+        snapshot.versions.insert(Part::Resources, resources);
         snapshot
     }
 }
 
+/// One milestone and what it waits for; where it waits for conditions, whoever provides any. That
+/// some are named twice does no harm; to leave out doubles, SQLite goes through all edges in order.
 fn one(project: i64, id: MilestoneId) -> Wanted {
     let ids = format!(
-        "(SELECT CAST({id} AS BIGINT) UNION SELECT on_milestone FROM milestone_edge \
-         WHERE project = {project} AND milestone = {id})",
+        "(SELECT CAST({id} AS BIGINT) UNION ALL SELECT on_milestone FROM milestone_edge \
+         WHERE project = {project} AND milestone = {id} \
+         UNION ALL SELECT id FROM milestone_document WHERE project = {project} AND provides = 1 \
+           AND EXISTS (SELECT 1 FROM milestone_edge WHERE project = {project} \
+             AND milestone = {id} AND on_milestone = 0))",
         id = id.0
     );
     Wanted {
@@ -232,13 +237,14 @@ fn graph(project: i64, ids: &BTreeSet<MilestoneId>, closed: usize) -> Wanted {
            WHERE project = {project} AND provides = 1 AND archived = 1"
     );
     for id in ids {
-        others.push_str(&format!(" UNION SELECT CAST({} AS BIGINT)", id.0));
+        let _ = write!(others, " UNION SELECT CAST({} AS BIGINT)", id.0);
     }
     if closed > 0 {
-        others.push_str(&format!(
+        let _ = write!(
+            others,
             " UNION SELECT id FROM (SELECT id FROM milestone_document \
              WHERE project = {project} AND archived = 1 ORDER BY id DESC LIMIT {closed}) AS newest"
-        ));
+        );
     }
     Wanted {
         documents: format!("archived = 0 OR (archived = 1 AND id IN ({others}))"),
@@ -259,10 +265,8 @@ impl Found {
         match row.int(0)? {
             0 => self.take_project(row),
             1 => {
-                match row.text(4)? {
-                    "graph" => self.graph = row.int(1)?,
-                    "resources" => self.resources = row.int(1)?,
-                    _ => {}
+                if row.text(4)? == "graph" {
+                    self.graph = row.int(1)?;
                 }
                 Ok(())
             }
@@ -286,7 +290,9 @@ impl Found {
         let highest = Some(MilestoneId(number(row.int(2)?))).filter(|id| id.0 > 0);
         self.snapshot.given = parsed("milestone_project", row.text(4)?)?;
         self.snapshot.highest = highest.max(self.snapshot.given.milestone);
-        self.moved = !row.text(5)?.is_empty();
+        let (moved_to, resources) = row.text(5)?.rsplit_once(' ').unwrap_or_default();
+        resources.clone_into(&mut self.resources);
+        self.moved = !moved_to.is_empty();
         Ok(())
     }
 
@@ -354,4 +360,44 @@ fn unpacked<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 pub(super) fn packed(value: &impl Serialize) -> Vec<u8> {
     let body = postcard::to_stdvec(value).unwrap_or_default();
     std::iter::once(FORM).chain(body).collect()
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::time::Duration;
+
+    use milestone_domain::settings::Settings;
+
+    use super::*;
+    use crate::sqlite::Sqlite;
+
+    #[test]
+    fn one_milestone_is_read_by_its_key_however_many_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(&folder.path().join("db"), Duration::ZERO).unwrap();
+        let uuid = "00000000-0000-4000-8000-000000000001";
+        let database = Database::make(sqlite, uuid, Settings::default()).unwrap();
+        let sql = database.sql(&one(1, MilestoneId(3)), &database.connection.now().millis);
+        let mut plan = Vec::new();
+        let explained = format!("EXPLAIN QUERY PLAN {sql}");
+        database
+            .connection
+            .each(&explained, &[], &mut |row| {
+                plan.push(row.string(3)?);
+                Ok(())
+            })
+            .unwrap();
+        let whole = |step: &&String| {
+            let large = ["milestone_task", "milestone_document", "milestone_edge"];
+            // The highest number is the last entry of an index.
+            let narrow = ["milestone=?", "id=?", "provides=?", "document USING COVERING"];
+            large.iter().any(|table| step.contains(table))
+                && !narrow.iter().any(|narrow| step.contains(narrow))
+        };
+        assert_eq!(
+            plan.iter().filter(whole).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "{plan:#?}"
+        );
+    }
 }

@@ -10,7 +10,7 @@ CREATE TABLE milestone_project (
     given TEXT NOT NULL
 ){strict};
 
--- Versions of what is no row: the graph, and what is being worked on.
+-- Counts of changes of what is no row: the graph, ranks, conditions.
 CREATE TABLE milestone_counter (
     project {int} NOT NULL,
     name TEXT NOT NULL,
@@ -61,7 +61,43 @@ CREATE TABLE milestone_task (
 ){strict};
 CREATE INDEX milestone_task_place ON milestone_task (project, archived, milestone, number);
 
--- What a milestone (task 0) or one of its tasks waits for: a milestone (task 0) or a task.
+-- What is kept of each task to offer it to who looks for work. It can be made anew from the rest.
+CREATE TABLE milestone_offer (
+    project {int} NOT NULL,
+    milestone {int} NOT NULL,
+    number {int} NOT NULL,
+    -- Whether anybody can be offered it as it stands by itself.
+    open {int} NOT NULL,
+    assignee TEXT NOT NULL,
+    -- The files and folders that it works on, as JSON.
+    resources TEXT NOT NULL,
+    -- How often something changed for which it may be ready: who looked before is not believed.
+    woken {int} NOT NULL,
+    -- Where it is offered: `@` and the assignee; `#` and a path that has to be free; or nowhere.
+    lane TEXT NOT NULL,
+    -- The day of the next look, as 20261231; 0 for any, -1 for none before it is woken.
+    day {int} NOT NULL,
+    -- Sorts the best first.
+    rank TEXT NOT NULL,
+    PRIMARY KEY (project, milestone, number)
+){strict};
+CREATE INDEX milestone_offer_lane ON milestone_offer (project, lane, rank) WHERE lane > '';
+CREATE INDEX milestone_offer_day ON milestone_offer (project, day) WHERE day > 0;
+
+-- The files and folders that somebody works on.
+CREATE TABLE milestone_holding (
+    -- So that two readings are told apart by what they add up to.
+    seq {serial},
+    project {int} NOT NULL,
+    milestone {int} NOT NULL,
+    task {int} NOT NULL,
+    path TEXT NOT NULL,
+    UNIQUE (project, milestone, task, path)
+){strict};
+CREATE INDEX milestone_holding_path ON milestone_holding (project, path);
+
+-- What a milestone (task 0) or one of its tasks waits for: a milestone (task 0) or a task, or
+-- conditions (0 and 0).
 CREATE TABLE milestone_edge (
     project {int} NOT NULL,
     milestone {int} NOT NULL,
