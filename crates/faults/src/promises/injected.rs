@@ -11,11 +11,12 @@ use crate::project::{Scene, VERBS};
 use crate::random::Random;
 use crate::report::Report;
 use crate::run::tool;
+use crate::store::{PROGRAM_URL, Store};
 
 /// The calls that touch a project's files.
 const CALLS: &str = "openat,read,pread64,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,\
 unlink,unlinkat,mkdir,mkdirat,ftruncate,link,linkat,getdents64,statx,newfstatat,lstat,stat,flock,\
-chmod,fchmod";
+chmod,fchmod,sendto,recvfrom";
 
 /// Of so many faults, the quick run tries one.
 const ONE_IN: usize = 20;
@@ -44,7 +45,7 @@ pub fn run(harness: &Harness) -> Report {
     let verbs: Vec<&str> = {
         let mut verbs: Vec<&str> = VERBS.to_vec();
         verbs.dedup();
-        verbs.insert(0, "init");
+        verbs.extend(moves(harness));
         verbs
     };
     let fixtures = match fixtures(harness, &place, &verbs) {
@@ -91,6 +92,20 @@ pub fn run(harness: &Harness) -> Report {
     Report { remarks: vec![remark], ..report }
 }
 
+/// The ways out of this store.
+fn moves(harness: &Harness) -> impl Iterator<Item = &'static str> {
+    let server = harness.program.value(PROGRAM_URL).is_some();
+    let ways = [
+        (Store::Files, "move to files"),
+        (Store::Sqlite, "move to sqlite"),
+        (Store::Postgres, "move to postgres"),
+    ];
+    let here = harness.store;
+    let others =
+        ways.into_iter().filter(move |(to, _)| *to != here && (*to != Store::Postgres || server));
+    others.map(|(_, verb)| verb)
+}
+
 fn broken(what: Vec<String>, kept: &Path) -> Report {
     let kept = kept.to_owned();
     let exceptions = vec![crate::report::Exception { run: 0, what, kept }];
@@ -104,12 +119,15 @@ struct Fixture {
 }
 
 fn fixtures(harness: &Harness, place: &Path, verbs: &[&str]) -> Result<Vec<Fixture>, String> {
-    let empty = Scene::new(&place.join("empty"), &harness.program);
-    let scene = Scene::new(&place.join("project"), &harness.program);
+    let scene = harness.scene(&place.join("project"));
     let mut random = Random::new(harness.seed);
     scene.furnish()?;
-    let mut fixtures = vec![Fixture { scene: empty, ask: Ask::Init }];
-    for verb in verbs.iter().filter(|verb| **verb != "init") {
+    let mut fixtures = Vec::new();
+    if harness.store == Store::Files {
+        let empty = Scene::new(&place.join("empty"), &harness.program);
+        fixtures.push(Fixture { scene: empty, ask: Ask::Init });
+    }
+    for verb in verbs {
         let root = place.join(verb.replace(' ', "-"));
         let found = (0..ACTS_MAX).find_map(|_| {
             let found = scene.ask_for(verb, &mut random).filter(|ask| works(&scene, ask, &root));
@@ -166,10 +184,12 @@ fn calls_of(log: &str, root: &str) -> impl Iterator<Item = Fault> {
         }
         let when = counts.entry(call.to_owned()).or_default();
         *when += 1;
-        if !rest.contains(root) {
+        let network = ["sendto", "recvfrom"].contains(&call);
+        if !rest.contains(root) && !network {
             continue;
         }
-        let mut injects = vec!["signal=KILL", "error=EIO"];
+        let mut injects =
+            vec!["signal=KILL", if network { "error=ECONNRESET" } else { "error=EIO" }];
         let writes = ["write", "pwrite64"].contains(&call);
         if writes
             || ["openat", "rename", "renameat2", "mkdir", "ftruncate", "fsync", "fdatasync"]

@@ -18,8 +18,7 @@ const RACES_IN_A_RUN: u64 = 10;
 pub fn run(harness: &Harness) -> Report {
     let runs = harness.runs(200, 10_000).div_ceil(RACES_IN_A_RUN);
     harness.each(report("P4", "races of 64"), runs, 1, |harness, root, mut random| {
-        let program = harness.program.with("MILESTONE_STORAGE_LOCK_WAIT", "60s");
-        let scene = Scene::new(root, &program);
+        let scene = harness.scene(root).waiting_long();
         let mut races = 0;
         let wrong = one(&scene, &mut random, &mut races).err().unwrap_or_default();
         (Outcome::new(races, wrong), Some(scene))
@@ -31,6 +30,7 @@ fn one(scene: &Scene, random: &mut Random, races: &mut u64) -> Result<(), Vec<St
     let tasks = (1..=RACES_IN_A_RUN).map(|n| format!("race {n}")).collect();
     let plan = Ask::Plan { title: "Races".into(), tasks };
     let entry = scene.must(plan).map_err(|error| vec![error])?;
+    scene.settle_in_store().map_err(|error| vec![error])?;
     let number = entry.printed_id().unwrap_or_default().trim_start_matches("milestone-").to_owned();
     for n in 1..=RACES_IN_A_RUN {
         *races += 1;
