@@ -11,9 +11,6 @@ pub const TEST_URL: &str = "MILESTONE_TEST_DATABASE_URL";
 /// Where the program learns of its server.
 pub const PROGRAM_URL: &str = "MILESTONE_DATABASE_URL";
 
-/// The database of a project that is kept in SQLite.
-pub const SQLITE_FILE: &str = "data/milestones.db";
-
 /// Which store keeps a project, and which project of it that is.
 pub const POINTER: &str = "data/store";
 
@@ -65,6 +62,13 @@ impl Kept {
     }
 }
 
+impl Kept {
+    /// The database of a project that is kept in SQLite.
+    pub fn sqlite_file(&self) -> String {
+        format!("data/milestones-{}.db", self.project.replace('-', ""))
+    }
+}
+
 /// A connection of the checker's own: every value comes as text.
 pub enum Database {
     Sqlite(rusqlite::Connection),
@@ -76,7 +80,7 @@ impl Database {
     pub fn open(folder: &Path, kept: &Kept, url: Option<&str>) -> Result<Option<Self>, String> {
         match kept.store {
             Store::Files => Ok(None),
-            Store::Sqlite => Self::sqlite(&folder.join(SQLITE_FILE)).map(Some),
+            Store::Sqlite => Self::sqlite(&folder.join(kept.sqlite_file())).map(Some),
             Store::Postgres => {
                 let url = url.ok_or("nobody said where the server is")?;
                 Self::postgres(url).map(Some)

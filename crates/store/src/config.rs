@@ -324,6 +324,12 @@ pub fn without(text: &str, name: &str) -> Result<String, StoreError> {
     })
 }
 
+/// The shared project that the text of a settings file names, as it stands there at this moment.
+pub fn shared_project(text: &str) -> Option<Uid> {
+    let tree = yaml::to_value(text).unwrap_or_default();
+    project(tree.get("storage")?.get("project")?).unwrap_or_default()
+}
+
 fn project(value: &Value) -> Result<Option<Uid>, String> {
     match text(value).as_str() {
         "" | "null" => Ok(None),

@@ -28,7 +28,7 @@ pub mod text;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
@@ -60,6 +60,10 @@ use record::Memory;
 
 /// How often a reading that a writer disturbed is repeated before it waits for the lock.
 const READ_TRIES: u32 = 3;
+
+/// How long it then looks for a moment without a writer, before it waits like one.
+const READ_BESIDE_MAX: Duration = Duration::from_secs(2);
+const READ_PAUSE: Duration = Duration::from_millis(2);
 
 /// How many documents are kept in their read form during a turn.
 const EXACT_MAX: usize = 16;
@@ -135,14 +139,38 @@ impl Files {
             return read();
         }
         for _ in 0..READ_TRIES {
-            let before = self.quiet()?;
-            let Some(before) = before else { continue };
-            let result = read();
-            if self.quiet()?.as_ref() == Some(&before) {
+            if let Some(result) = self.read_quietly(&read)? {
                 return result;
             }
         }
-        match self.turn(0) {
+        // Whoever writes much, as a move does, has the lock for long, and files at rest in between.
+        let started = Instant::now();
+        while started.elapsed() < READ_BESIDE_MAX.min(self.lock_wait) {
+            match self.turn_within(Duration::ZERO) {
+                Err(StoreError::Busy { .. }) => {}
+                turn => return self.read_in(turn, read),
+            }
+            std::thread::sleep(READ_PAUSE);
+            if let Some(result) = self.read_quietly(&read)? {
+                return result;
+            }
+        }
+        self.read_in(self.turn(0), read)
+    }
+
+    /// What was read if nobody wrote meanwhile.
+    fn read_quietly<T>(&self, read: &impl Fn() -> Result<T>) -> Result<Option<Result<T>>> {
+        let Some(before) = self.quiet()? else { return Ok(None) };
+        let result = read();
+        Ok((self.quiet()?.as_ref() == Some(&before)).then_some(result))
+    }
+
+    fn read_in<T>(
+        &self,
+        turn: Result<Box<dyn Turn + '_>>,
+        read: impl Fn() -> Result<T>,
+    ) -> Result<T> {
+        match turn {
             Ok(_turn) => read(),
             // Where the lock cannot be had because nothing can be written, what the journal still
             // has to say is laid over what the files say.
@@ -153,6 +181,27 @@ impl Files {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn turn_within(&self, wait: Duration) -> Result<Box<dyn Turn + '_>> {
+        if self.turns.get() == 0 {
+            if self.disk.stamp("data")?.is_none() {
+                self.disk.make_folder("data")?;
+                self.disk.keep_private("data")?;
+            }
+            self.disk.make_folder("data")?;
+            let lock = Lock::acquire(&self.disk, wait)?;
+            self.turn.replace(Some(lock));
+            if let Err(error) = self.check_place().and_then(|()| self.recovered()) {
+                self.turn.replace(None);
+                return Err(error);
+            }
+            if !planted::has("drafts-kept") {
+                self.disk.sweep_drafts();
+            }
+        }
+        self.turns.set(self.turns.get() + 1);
+        Ok(Box::new(FilesTurn { files: self }))
     }
 
     /// The state of the journal if nothing waits to be applied.
@@ -524,24 +573,7 @@ impl Store for Files {
     }
 
     fn turn(&self, _: u32) -> Result<Box<dyn Turn + '_>> {
-        if self.turns.get() == 0 {
-            if self.disk.stamp("data")?.is_none() {
-                self.disk.make_folder("data")?;
-                self.disk.keep_private("data")?;
-            }
-            self.disk.make_folder("data")?;
-            let lock = Lock::acquire(&self.disk, self.lock_wait)?;
-            self.turn.replace(Some(lock));
-            if let Err(error) = self.check_place().and_then(|()| self.recovered()) {
-                self.turn.replace(None);
-                return Err(error);
-            }
-            if !planted::has("drafts-kept") {
-                self.disk.sweep_drafts();
-            }
-        }
-        self.turns.set(self.turns.get() + 1);
-        Ok(Box::new(FilesTurn { files: self }))
+        self.turn_within(self.lock_wait)
     }
 
     fn commit(&self, change: &Change) -> Result<()> {

@@ -110,6 +110,10 @@ impl Local {
         self.database.as_ref()
     }
 
+    pub(crate) fn mirrors(&self) -> bool {
+        self.mirrors
+    }
+
     pub(crate) fn files(&self) -> &Files {
         &self.files
     }
@@ -201,14 +205,10 @@ impl Local {
 
     /// Writes events, and the documents they are about as those now are.
     fn mirror(&self, events: Vec<Recorded>) -> Result<()> {
-        let mut new = Vec::new();
-        for recorded in events {
-            if !self.files.has_seen(&recorded)? {
-                new.push(recorded);
-            }
+        let new = self.files.unseen(events)?;
+        if new.is_empty() {
+            return Ok(());
         }
-        let Some(last) = new.last() else { return Ok(()) };
-        let id = last.id.change;
         let streams = new.iter().filter_map(|recorded| match recorded.stream {
             Stream::Milestone(id) => Some(id),
             Stream::Project => None,
@@ -216,7 +216,8 @@ impl Local {
         let ids: BTreeSet<MilestoneId> = streams.collect();
         let mut snapshot = self.database.read(&Scope::Graph(ids.clone()))?.snapshot;
         snapshot.documents.retain(|id, _| ids.contains(id));
-        let mut change = Change::new(&Snapshot::default(), id, Vec::new());
+        // Many changes in one, and perhaps only a part of the last: what is kept is told by events.
+        let mut change = Change::new(&Snapshot::default(), ChangeId(Uuid::now_v7()), Vec::new());
         change.events = new;
         change.documents = snapshot.documents;
         self.files.commit(&change)

@@ -6,7 +6,6 @@
 mod digest;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -18,8 +17,9 @@ use uuid::Uuid;
 use crate::config::{self, PROJECT_FILE};
 use crate::error::StoreError;
 use crate::files::Files;
+use crate::files::disk::Disk;
 use crate::local::Local;
-use crate::place::{DATABASE, Place};
+use crate::place::{self, Place};
 use crate::pointer::{self, Left, Pointer, StoreKind};
 use crate::sql::Database;
 use crate::sql::copy::Movable;
@@ -44,8 +44,21 @@ pub struct Moved {
     pub events: u64,
 }
 
+/// How often a move begins again because somebody else has moved the project meanwhile.
+const TRIES_MAX: u32 = 4;
+
 /// Moves the project, or does nothing where it is there already.
 pub fn move_to(place: &Place, to: StoreKind, progress: Progress<'_>) -> Result<Option<Moved>> {
+    for _ in 1..TRIES_MAX {
+        match move_once(place, to, progress) {
+            Err(StoreError::Moved) => {}
+            done => return done,
+        }
+    }
+    move_once(place, to, progress)
+}
+
+fn move_once(place: &Place, to: StoreKind, progress: Progress<'_>) -> Result<Option<Moved>> {
     place.settle()?;
     let disk = place.disk();
     let now = pointer::read(&disk)?;
@@ -139,7 +152,7 @@ impl Move<'_> {
             StoreKind::Sqlite => self.to_sqlite(&here, &counts)?,
             StoreKind::Postgres => self.to_postgres(&here, &counts)?,
         }
-        self.write_settings()?;
+        self.write_page()?;
         let Counts { milestones, events } = counts;
         Ok(Moved { from: self.from, to: self.target.store, backup, milestones, events })
     }
@@ -174,21 +187,26 @@ impl Move<'_> {
     }
 
     fn to_sqlite(&self, here: &Digest, counts: &Counts) -> Result<()> {
-        let file = self.place.root.join(DATABASE);
-        let new = file.with_extension("db.new");
-        remove_database(&new)?;
+        self.remove_databases()?;
+        let file = self.place.root.join(place::database(self.target.project));
         let uuid = self.target.project.0.to_string();
         let settings = self.place.settings.clone();
-        let sqlite = Sqlite::open(&new, self.place.lock_wait)?;
+        let sqlite = Sqlite::open(&file, self.place.lock_wait)?;
         let database = Database::make(sqlite, &uuid, settings)?;
         self.fill(&database, here, counts)?;
-        database.connection().into_one_file()?;
-        drop(database);
-        keep_aside(&file)?;
-        rename(&new, &file)?;
-        let database = self.place.movable(self.target)?.ok_or(StoreError::Moved)?;
-        self.set_mirrored(database.as_ref())?;
-        self.switch(Some(database.as_ref()))
+        sync_folder(&file)?;
+        self.set_mirrored(&database)?;
+        self.switch(Some(&database))
+    }
+
+    /// What SQLite once had of this project is sealed or was never finished; its backup stays.
+    fn remove_databases(&self) -> Result<()> {
+        let disk = self.place.disk();
+        let names = disk.names("data")?.into_iter();
+        for name in names.filter(|name| place::is_database(name)) {
+            disk.remove(&format!("data/{name}"))?;
+        }
+        Ok(())
     }
 
     fn to_postgres(&self, here: &Digest, counts: &Counts) -> Result<()> {
@@ -207,52 +225,47 @@ impl Move<'_> {
         })
     }
 
-    /// The documents that stand here are those of the copy.
+    /// The documents that stand here are those of the copy, unless they were a snapshot.
     fn set_mirrored(&self, database: &dyn Store) -> Result<()> {
-        self.source.files().set_mirrored(&end_of(database)?)
+        match &self.source {
+            Source::Database(local) if !local.mirrors() => self.source.files().forget_mirrored(),
+            _ => self.source.files().set_mirrored(&end_of(database)?),
+        }
     }
 
     /// From one store to the other, in one step: the seal, or where files are left, the pointer.
+    ///
+    /// Whoever is sent to a copy takes it up, and writes the settings before that if we could not.
     fn switch(&self, to: Option<&dyn Movable>) -> Result<()> {
         let disk = self.place.disk();
-        self.source.seal(&Left { to: self.target, by: pointer::clone_id(&disk)? })?;
+        let wish = self.write_wish()?;
+        let left = Left { to: self.target, by: pointer::clone_id(&disk)? };
+        if let Err(error) = self.source.seal(&left) {
+            if let Some(before) = wish {
+                disk.replace_synced(PROJECT_FILE, &before)?;
+            }
+            return Err(error);
+        }
         pointer::write(&disk, &self.target)?;
+        if self.target.store == StoreKind::Postgres || self.from == StoreKind::Postgres {
+            write_shared(&disk, Some(self.target))?;
+        }
         to.map_or(Ok(()), Movable::take_up)
     }
 
-    /// What others who have this repository must know, and what was asked for.
-    fn write_settings(&self) -> Result<()> {
-        let shared = match self.target.store {
-            StoreKind::Postgres => Value::from(self.target.project.0.to_string()),
-            StoreKind::Files | StoreKind::Sqlite => Value::Null,
-        };
-        let mut settings = Vec::new();
-        if !shared.is_null() || self.from == StoreKind::Postgres {
-            settings.push(("storage.project", shared));
-        }
-        if self.target.store < self.from || self.place.pinned {
-            // Whoever asked for less does not want to be moved up again, and one wish takes the
-            // place of another.
-            settings.push(("scale_override", Value::from(self.target.store.word())));
-        }
-        self.set(&settings)?;
-        self.write_page()
-    }
-
-    fn set(&self, settings: &[(&str, Value)]) -> Result<()> {
-        if settings.is_empty() {
-            return Ok(());
+    /// Whoever asked for less does not want to be moved up again, and one wish takes the place of
+    /// another. Answers the settings as they were.
+    fn write_wish(&self) -> Result<Option<Vec<u8>>> {
+        if self.target.store >= self.from && !self.place.pinned {
+            return Ok(None);
         }
         let disk = self.place.disk();
-        let there = disk.read(PROJECT_FILE)?.unwrap_or_default();
-        let mut text = String::from_utf8_lossy(&there).into_owned();
-        for (name, value) in settings {
-            text = match value {
-                Value::Null => config::without(&text, name)?,
-                value => config::edited(&text, name, value)?,
-            };
-        }
-        disk.replace_synced(PROJECT_FILE, text.as_bytes())
+        let before = disk.read(PROJECT_FILE)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&before).into_owned();
+        let word = Value::from(self.target.store.word());
+        let text = config::edited(&text, "scale_override", &word)?;
+        disk.replace_synced(PROJECT_FILE, text.as_bytes())?;
+        Ok(Some(before))
     }
 
     fn write_page(&self) -> Result<()> {
@@ -267,6 +280,20 @@ impl Move<'_> {
         }
         disk.replace_synced(STORE_PAGE, PAGE.as_bytes())
     }
+}
+
+/// Tells everybody who has this repository which project of a shared database it is, if it is one.
+pub(crate) fn write_shared(disk: &Disk, pointer: Option<Pointer>) -> Result<()> {
+    let there = disk.read(PROJECT_FILE)?.unwrap_or_default();
+    let there = String::from_utf8_lossy(&there).into_owned();
+    let text = match pointer.filter(|pointer| pointer.store == StoreKind::Postgres) {
+        Some(pointer) => {
+            let project = Value::from(pointer.project.0.to_string());
+            config::edited(&there, "storage.project", &project)?
+        }
+        None => config::without(&there, "storage.project")?,
+    };
+    if text == there { Ok(()) } else { disk.replace_synced(PROJECT_FILE, text.as_bytes()) }
 }
 
 const PAGE: &str = "\
@@ -356,38 +383,8 @@ fn own(place: &Place) -> Result<Source> {
 /// Who takes in what stands in the files of a clone that joins.
 const JOINED_BY: &str = "milestone";
 
-fn remove_database(file: &Path) -> Result<()> {
-    for ending in ["", "-wal", "-shm", "-journal"] {
-        let part = PathBuf::from(format!("{}{ending}", file.display()));
-        match fs::remove_file(&part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(StoreError::io("remove", &part)(error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// An earlier database of this project, sealed since, stays beside the new one.
-fn keep_aside(file: &Path) -> Result<()> {
-    let aside = file.with_extension("db.old");
-    if !file.exists() {
-        return Ok(());
-    }
-    remove_database(&aside)?;
-    for ending in ["-wal", "-shm", ""] {
-        let part = PathBuf::from(format!("{}{ending}", file.display()));
-        if part.exists() {
-            rename(&part, &PathBuf::from(format!("{}{ending}", aside.display())))?;
-        }
-    }
-    Ok(())
-}
-
-fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(StoreError::io("move", from))?;
-    let folder = to.parent().unwrap_or(to);
+fn sync_folder(file: &Path) -> Result<()> {
+    let folder = file.parent().unwrap_or(file);
     fs::File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(StoreError::io("save", folder))

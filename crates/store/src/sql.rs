@@ -153,6 +153,8 @@ pub struct Database<C> {
     begun: Cell<bool>,
     turns: Cell<u32>,
     epoch: RefCell<Option<String>>,
+    /// Whether the connection was lost while a change was being kept, and nobody knows yet.
+    in_doubt: Cell<bool>,
 }
 
 impl<C: Connection> Database<C> {
@@ -172,10 +174,6 @@ impl<C: Connection> Database<C> {
         Self::find(connection, uuid, settings)
     }
 
-    pub(crate) fn connection(&self) -> &C {
-        &self.connection
-    }
-
     fn find(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
         let mut project = None;
         let sql = "SELECT id FROM milestone_project WHERE uuid = $1";
@@ -193,6 +191,7 @@ impl<C: Connection> Database<C> {
             begun: Cell::new(false),
             turns: Cell::new(0),
             epoch: RefCell::new(None),
+            in_doubt: Cell::new(false),
         })
     }
 
@@ -326,7 +325,16 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn commit(&self, change: &Change) -> Result<()> {
-        self.connected(|| self.commit_once(change))
+        let kept = self.connected(|| self.commit_once(change));
+        match kept {
+            Err(StoreError::ConnectionLost(reason)) if self.in_doubt.take() => {
+                Err(StoreError::OutcomeUnknown(std::io::Error::other(reason)))
+            }
+            known => {
+                self.in_doubt.set(false);
+                known
+            }
+        }
     }
 
     /// Nobody edits what is in a database by hand.

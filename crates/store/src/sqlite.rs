@@ -50,11 +50,6 @@ impl Sqlite {
         Ok(this)
     }
 
-    /// Puts everything into the one file, so that it can be moved.
-    pub(crate) fn into_one_file(&self) -> Result<()> {
-        self.batch("PRAGMA wal_checkpoint(TRUNCATE)")
-    }
-
     fn failed(&self, error: rusqlite::Error) -> StoreError {
         failed(&self.file, self.wait, error)
     }
@@ -181,8 +176,14 @@ impl Connection for Sqlite {
         Ok(())
     }
 
+    /// A failed one may be found in the log by whoever opens the database next.
     fn commit(&self) -> Result<()> {
-        self.batch("COMMIT")
+        self.batch("COMMIT").map_err(|error| match error {
+            StoreError::Database { message, .. } => {
+                StoreError::OutcomeUnknown(std::io::Error::other(message))
+            }
+            other => other,
+        })
     }
 
     fn roll_back(&self) {

@@ -10,7 +10,7 @@ use milestone_domain::event::Recorded;
 use milestone_domain::ids::TaskId;
 
 use super::history::Stream;
-use crate::store::{Database, Kept, SQLITE_FILE, Store};
+use crate::store::{Database, Kept, Store};
 
 /// A project as the rows of its database have it.
 #[derive(Default)]
@@ -35,9 +35,7 @@ pub(super) fn read(
             return None;
         }
     };
-    if kept.store != Store::Sqlite {
-        left(folder, wrong);
-    }
+    left(folder, &kept, wrong);
     let rows = Database::open(folder, &kept, url).and_then(|database| match database {
         Some(mut database) => all(&mut database, &kept, settled).map(Some),
         None => Ok(None),
@@ -53,21 +51,23 @@ pub(super) fn read(
 
 /// Whatever stands in a database that the project has left says so itself: nobody who still has
 /// it open may write there.
-fn left(folder: &Path, wrong: &mut Vec<String>) {
-    let file = folder.join(SQLITE_FILE);
-    if !file.exists() {
-        return;
-    }
-    let seals = Database::sqlite(&file)
-        .and_then(|mut database| database.rows("SELECT moved_to FROM milestone_project"));
-    match seals {
-        Err(error) => wrong.push(error),
-        Ok(seals) if seals.iter().flatten().any(String::is_empty) => {
-            wrong.push(
-                "two stores keep the project: what SQLite had was left without a seal".into(),
-            );
+fn left(folder: &Path, kept: &Kept, wrong: &mut Vec<String>) {
+    let data = folder.join("data");
+    let current = kept.sqlite_file();
+    for name in super::names(&data) {
+        let is_database = Path::new(&name).extension().is_some_and(|extension| extension == "db");
+        if !is_database || format!("data/{name}") == current {
+            continue;
         }
-        Ok(_) => {}
+        // One that was never finished has no table yet, or no project.
+        let seals = Database::sqlite(&data.join(&name))
+            .and_then(|mut database| database.rows("SELECT moved_to FROM milestone_project"));
+        let filled = Database::sqlite(&data.join(&name))
+            .and_then(|mut database| database.rows("SELECT 1 FROM milestone_event LIMIT 1"));
+        let open = seals.is_ok_and(|seals| seals.iter().flatten().any(String::is_empty));
+        if open && filled.is_ok_and(|events| !events.is_empty()) {
+            wrong.push(format!("two stores keep the project: {name} was left without a seal"));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ledger::{Entry, Said};
 use crate::project::Scene;
 use crate::random::Random;
 use crate::report::Report;
-use crate::store::{POINTER, SQLITE_FILE, Store};
+use crate::store::{Kept, POINTER, Store};
 
 /// Damaged more often than others: without them nobody knows where the project is.
 const SIGNPOSTS: [&str; 3] = [POINTER, "data/mirrored", "data/clone"];
@@ -81,7 +81,7 @@ fn chosen(scene: &Scene, random: &mut Random) -> Option<String> {
     let there = |name: &&str| folder.join(name).exists();
     let signposts: Vec<&str> = SIGNPOSTS.iter().copied().filter(there).collect();
     if scene.store == Store::Sqlite && random.percent(50) {
-        return Some(SQLITE_FILE.into());
+        return Kept::of(&folder).ok().map(|kept| kept.sqlite_file());
     }
     if !signposts.is_empty() && random.percent(40) {
         return random.pick(&signposts).map(|name| (*name).to_owned());
@@ -127,7 +127,7 @@ fn damaged(path: &Path, random: &mut Random) -> Result<String, String> {
 /// No panic, and whoever is refused is told why and what to do.
 fn told_well(entry: &Entry) -> Option<String> {
     let said = entry.stderr.trim();
-    let named = entry.said() == Said::Kept || said.contains("next:");
+    let named = entry.said() == Said::Kept || said.contains("hint:");
     let panicked =
         said.contains("panicked") || !matches!(entry.end, crate::ledger::End::Exit(0..=7));
     (panicked || !named)

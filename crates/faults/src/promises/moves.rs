@@ -22,7 +22,7 @@ const READERS: usize = 16;
 const KILLS_IN_A_RUN: u64 = 5;
 
 /// Between two requests of one of them: they wait for the store, and not for the machine.
-const PAUSE_MILLIS: u64 = 500;
+const PAUSE_MILLIS: u64 = 800;
 
 /// How long all of them are watched while nothing moves.
 const QUIET: Duration = Duration::from_secs(2);

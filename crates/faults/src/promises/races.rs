@@ -16,7 +16,7 @@ const RACERS: usize = 64;
 const RACES_IN_A_RUN: u64 = 10;
 
 pub fn run(harness: &Harness) -> Report {
-    let runs = harness.runs(200, 10_000).div_ceil(RACES_IN_A_RUN);
+    let runs = harness.runs(20, 10_000).div_ceil(RACES_IN_A_RUN);
     harness.each(report("P4", "races of 64"), runs, 1, |harness, root, mut random| {
         let scene = harness.scene(root).waiting_long();
         let mut races = 0;

@@ -21,7 +21,7 @@ use super::cache::{self, Cache};
 use super::claims::{self, Kept};
 use super::disk::{Stamp, fingerprint};
 use super::recent::Watched;
-use super::{Files, boot, follow, given, history, load};
+use super::{Files, boot, given, history, load};
 use crate::error::StoreError;
 use crate::pointer::{self, StoreKind};
 use crate::{Change, Cursor, Portion, Result, Source, Store as _};
@@ -177,8 +177,16 @@ impl Files {
         Ok(None)
     }
 
-    pub(crate) fn has_seen(&self, recorded: &Recorded) -> Result<bool> {
-        follow::knows(&self.disk, recorded.id.change)
+    /// Those that no history here has. The log of what was seen lately would not do: whoever
+    /// begins anew with a database sees everything again.
+    pub(crate) fn unseen(&self, events: Vec<Recorded>) -> Result<Vec<Recorded>> {
+        let streams: BTreeSet<Stream> = events.iter().map(|recorded| recorded.stream).collect();
+        let mut known = BTreeSet::new();
+        for stream in streams {
+            let told = history::read(&self.disk, stream, None)?.events;
+            known.extend(told.into_iter().map(|recorded| recorded.id));
+        }
+        Ok(events.into_iter().filter(|recorded| !known.contains(&recorded.id)).collect())
     }
 
     pub(crate) fn mirrored(&self) -> Result<Option<Cursor>> {
@@ -188,6 +196,11 @@ impl Files {
 
     pub(crate) fn set_mirrored(&self, cursor: &Cursor) -> Result<()> {
         self.disk.replace(CURSOR, cursor.0.as_bytes())
+    }
+
+    /// Everything is to be held against the database again.
+    pub(crate) fn forget_mirrored(&self) -> Result<()> {
+        if self.disk.stamp(CURSOR)?.is_some() { self.disk.remove(CURSOR) } else { Ok(()) }
     }
 
     pub(crate) fn given(&self) -> Result<Given> {

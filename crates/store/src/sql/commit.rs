@@ -20,7 +20,11 @@ impl<C: Connection> Database<C> {
         match self.write(change) {
             Ok(true) => {
                 self.begun.set(false);
-                self.connection.commit()
+                let kept = self.connection.commit();
+                if matches!(kept, Err(StoreError::ConnectionLost(_))) {
+                    self.in_doubt.set(true);
+                }
+                kept
             }
             Ok(false) => {
                 self.roll_back();
