@@ -1,6 +1,6 @@
 //! The checker: does the store hold what was acknowledged, all of it, and nothing else?
 //!
-//! It assumes that one clone wrote the project, that nobody edited by hand, and that every request
+//! It assumes that one clone wrote the project's files, that nobody edited by hand, and that every request
 //! came from an actor of its own. So every event leads back to one request, and a hand edit that
 //! the program claims to have noticed is a document that a fault tore.
 
@@ -24,6 +24,7 @@ use milestone_domain::status::{MilestoneStatus, TaskStatus};
 
 use crate::ask::Ask;
 use crate::ledger::{End, Entry, Ledger, Said};
+use crate::project::IN_A_CLONE;
 use crate::store::Kept;
 use database::Rows;
 use history::Stream;
@@ -270,6 +271,9 @@ impl<'a> Project<'a> {
             let mut latest: Option<&Entry> = None;
             for recorded in &stream.events {
                 let Some(entry) = entries.get(recorded.by.as_str()) else { continue };
+                if entry.actor.starts_with(IN_A_CLONE) {
+                    continue;
+                }
                 if let Some(latest) = latest
                     .filter(|latest| entry.said() == Said::Kept && entry.ended < latest.started)
                 {

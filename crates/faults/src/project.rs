@@ -18,6 +18,9 @@ use crate::store::{Kept, PROGRAM_URL, Store};
 /// What the ledger is called in a folder that is kept.
 pub const LEDGER: &str = "ledger.jsonl";
 
+/// What those are called who ask in a clone: what they were told before it joined came late.
+pub const IN_A_CLONE: &str = "clone";
+
 /// How long a command takes before any was measured.
 const USUAL_MICROS: u64 = 8_000;
 
@@ -27,6 +30,8 @@ pub struct Scene {
     pub program: Program,
     /// What keeps it once it is furnished.
     pub store: Store,
+    /// What those who ask here are called, before their number.
+    called: &'static str,
     asked: AtomicU64,
     inner: Mutex<Inner>,
 }
@@ -65,7 +70,7 @@ impl Scene {
         fs::create_dir_all(root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
         let (asked, inner) = (AtomicU64::new(0), Mutex::default());
         let (root, program) = (root.to_owned(), program.clone());
-        Self { root, program, store: Store::Files, asked, inner }
+        Self { root, program, store: Store::Files, called: "op", asked, inner }
     }
 
     #[must_use]
@@ -89,6 +94,7 @@ impl Scene {
             root: root.to_owned(),
             program: self.program.clone(),
             store: self.store,
+            called: self.called,
             asked: AtomicU64::new(self.asked.load(Ordering::Relaxed)),
             inner: Mutex::new(self.inner().clone()),
         }
@@ -120,7 +126,7 @@ impl Scene {
 
     /// A name that nobody else asks under.
     pub fn actor(&self) -> String {
-        format!("op-{:05}", self.asked.fetch_add(1, Ordering::Relaxed))
+        format!("{}-{:05}", self.called, self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A project with two milestones and a few tasks, in its store.
@@ -184,10 +190,9 @@ impl Scene {
     /// Somebody else who works on this project in a folder of their own.
     #[must_use]
     pub fn sharing(&self, root: &Path) -> Self {
-        const APART: u64 = 50_000;
-        let asked = AtomicU64::new(self.asked.load(Ordering::Relaxed) + APART);
+        let (asked, inner) = (AtomicU64::new(0), Mutex::default());
         let (program, store) = (self.program.clone(), self.store);
-        Self { root: root.to_owned(), program, store, asked, inner: Mutex::default() }
+        Self { root: root.to_owned(), program, store, called: IN_A_CLONE, asked, inner }
     }
 
     /// What the checker finds where both have asked.

@@ -183,7 +183,8 @@ impl Files {
         }
     }
 
-    fn turn_within(&self, wait: Duration) -> Result<Box<dyn Turn + '_>> {
+    /// Takes this process's turn, or says who has it once the wait is over.
+    pub(crate) fn turn_within(&self, wait: Duration) -> Result<Box<dyn Turn + '_>> {
         if self.turns.get() == 0 {
             if self.disk.stamp("data")?.is_none() {
                 self.disk.make_folder("data")?;

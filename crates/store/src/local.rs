@@ -86,7 +86,8 @@ impl Local {
         Ok(Reading { snapshot, noticed: documents.noticed })
     }
 
-    /// Writes what a process that died has left; where nothing can be written, reading goes on.
+    /// Writes what a process that died has left. One that is alive is about to write it, and where
+    /// nothing can be written, reading goes on.
     fn caught_up(&self) -> Result<()> {
         let mirrored = self.files.mirrored()?;
         let nothing = EventFilter::default();
@@ -99,9 +100,9 @@ impl Local {
         if !behind {
             return Ok(());
         }
-        match self.files.turn(0) {
+        match self.files.turn_within(Duration::ZERO) {
             Ok(_turn) => self.catch_up(),
-            Err(StoreError::Io { .. }) => Ok(()),
+            Err(StoreError::Io { .. } | StoreError::Busy { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use milestone_domain::ids::Uid;
 use milestone_domain::settings::Settings;
@@ -33,6 +33,9 @@ pub(crate) fn is_database(name: &str) -> bool {
 
 /// How often a project that moves on is followed.
 const FOLLOWED_MAX: u32 = 8;
+
+/// How often somebody looks whether a move has come to its end.
+const SETTLE_PAUSE: Duration = Duration::from_millis(3);
 
 /// A URL with a password in it: never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -140,9 +143,13 @@ impl Place {
             return Err(StoreError::LeftForClone { store: left.to.store.word() });
         }
         let files = self.files().mirroring();
-        let _turn = files.turn(0)?;
-        if self.shared_now()? == Some(there.project) {
-            crate::moving::write_shared(&self.disk(), None)?;
+        match files.turn_within(Duration::ZERO) {
+            Ok(_turn) if self.shared_now()? == Some(there.project) => {
+                crate::moving::write_shared(&self.disk(), None)?;
+            }
+            // Whoever has the turn at this moment does it, or the next command.
+            Ok(_) | Err(StoreError::Busy { .. } | StoreError::Io { .. }) => {}
+            Err(error) => return Err(error),
         }
         Ok(true)
     }
@@ -185,10 +192,34 @@ impl Place {
         Postgres::open(&url.0)
     }
 
-    /// Finishes a move that was interrupted, or follows one that somebody else made.
+    /// Finishes a move that was interrupted, or follows one that somebody else made. Whoever only
+    /// follows does not wait among the writers.
     pub fn settle(&self) -> Result<()> {
         let files = self.files().mirroring();
-        let _turn = files.turn(0)?;
+        let started = Instant::now();
+        while !self.is_settled()? {
+            match files.turn_within(Duration::ZERO) {
+                Ok(_turn) => return self.settle_in_turn(),
+                Err(StoreError::Busy { .. }) if started.elapsed() < self.lock_wait => {}
+                Err(error) => return Err(error),
+            }
+            std::thread::sleep(SETTLE_PAUSE);
+        }
+        Ok(())
+    }
+
+    fn is_settled(&self) -> Result<bool> {
+        let Some(pointer) = pointer::read(&self.disk())? else { return Ok(true) };
+        match self.movable(pointer) {
+            Ok(None) => Ok(true),
+            Ok(Some(database)) => Ok(database.moved_to()?.is_empty()),
+            // It has moved on since we were told where it is.
+            Err(_) if pointer::read(&self.disk())? != Some(pointer) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn settle_in_turn(&self) -> Result<()> {
         let disk = self.disk();
         for _ in 0..FOLLOWED_MAX {
             let Some(pointer) = pointer::read(&disk)? else { return Ok(()) };
