@@ -168,6 +168,14 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         usual: true,
+        name: "P12-answers",
+        stores: &[Store::Postgres],
+        own_server: false,
+        about: "an answer of the server that is lost is asked for again",
+        run: injected::run_on_the_wire,
+    },
+    Promise {
+        usual: true,
         name: "P15",
         stores: EVERYWHERE,
         own_server: false,

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::files::Files;
 use crate::files::mirror::Changed;
+use crate::planted;
 use crate::sql::copy::Movable;
 use crate::{
     Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
@@ -198,6 +199,9 @@ impl Local {
             if page.events.is_empty() {
                 return Ok(());
             }
+            if planted::has("mirrored-before-written") {
+                self.files.set_mirrored(&page.next)?;
+            }
             self.mirror(page.events)?;
             self.files.set_mirrored(&page.next)?;
             cursor = Some(page.next);
@@ -309,6 +313,9 @@ impl Local {
         self.catch_up()?;
         self.database.commit(&of_database)?;
         // The change has happened. Whoever comes next writes what could not be written here.
+        if planted::has("mirrored-before-written") {
+            self.pass_over(change)?;
+        }
         let mirrored = Change { reads: BTreeMap::new(), ..change.clone() };
         if self.files.commit(&mirrored).is_ok() {
             let _ = self.pass_over(change);

@@ -20,6 +20,7 @@ use crate::files::Files;
 use crate::files::disk::Disk;
 use crate::local::Local;
 use crate::place::{self, Place};
+use crate::planted;
 use crate::pointer::{self, Left, Pointer, StoreKind};
 use crate::sql::Database;
 use crate::sql::copy::Movable;
@@ -174,7 +175,9 @@ impl Move<'_> {
         self.source.store().export(&mut |portion| {
             done.count(&portion);
             (self.progress)("copying", done.milestones + done.events, of);
-            each(portion)
+            // A copy that lacks something is what the comparison is there for.
+            let lost = planted::has("digest-not-compared") && done.milestones + done.events == of;
+            if lost { Ok(()) } else { each(portion) }
         })
     }
 
@@ -193,6 +196,9 @@ impl Move<'_> {
         let settings = self.place.settings.clone();
         let sqlite = Sqlite::open(&file, self.place.lock_wait)?;
         let database = Database::make(sqlite, &uuid, settings)?;
+        if planted::has("pointer-before-copy") {
+            pointer::write(&self.place.disk(), &self.target)?;
+        }
         self.fill(&database, here, counts)?;
         sync_folder(&file)?;
         self.set_mirrored(&database)?;

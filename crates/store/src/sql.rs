@@ -25,6 +25,7 @@ use milestone_domain::snapshot::{Claim, Problem, Scope};
 
 use crate::error::StoreError;
 use crate::files::text;
+use crate::planted;
 use crate::{
     Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
     Searched, Source, Store, Turn,
@@ -251,7 +252,7 @@ impl<C: Connection> Database<C> {
     fn check_seal(&self) -> Result<()> {
         let sql = format!("SELECT moved_to FROM milestone_project WHERE id = {}", self.project);
         match self.one(&sql, &[], |row| row.string(0))? {
-            Some(to) if to.is_empty() => Ok(()),
+            Some(to) if to.is_empty() || planted::has("seal-not-checked") => Ok(()),
             _ => Err(StoreError::Moved),
         }
     }
@@ -314,7 +315,7 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn turn(&self, tried: u32) -> Result<Box<dyn Turn + '_>> {
-        if tried > 0 && self.turns.get() == 0 {
+        if tried > 0 && self.turns.get() == 0 && !planted::has("queue-skipped") {
             self.connected(|| {
                 self.begin()?;
                 self.connection.queue(self.project)

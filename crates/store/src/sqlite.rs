@@ -47,6 +47,9 @@ impl Sqlite {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; \
              PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
         )?;
+        if crate::planted::has("sqlite-not-synced") {
+            this.batch("PRAGMA synchronous = OFF")?;
+        }
         Ok(this)
     }
 

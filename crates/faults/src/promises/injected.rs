@@ -37,38 +37,75 @@ enum Fault {
     Full(u64),
 }
 
+/// What talks to a server.
+const WIRE: [&str; 2] = ["sendto", "recvfrom"];
+
 pub fn run(harness: &Harness) -> Report {
-    if tool(&["strace", "-V"]).is_err() {
-        return skipped("P3", "strace is not installed".into());
-    }
-    let place = harness.place("P3-fixtures");
-    let verbs: Vec<&str> = {
-        let mut verbs: Vec<&str> = VERBS.to_vec();
-        verbs.dedup();
-        verbs.extend(moves(harness));
-        verbs
+    let mut verbs: Vec<&str> = VERBS.to_vec();
+    verbs.dedup();
+    verbs.extend(moves(harness));
+    injected(harness, "P3", &verbs, ONE_IN, |_| true)
+}
+
+/// The connection breaks at every message of a few commands, those after which the server has done
+/// what it was asked for included.
+pub fn run_on_the_wire(harness: &Harness) -> Report {
+    let breaks = |fault: &Fault| match fault {
+        Fault::Call { call, inject, .. } => {
+            WIRE.contains(&call.as_str()) && *inject == "error=ECONNRESET"
+        }
+        _ => false,
     };
-    let fixtures = match fixtures(harness, &place, &verbs) {
+    injected(harness, "P12-answers", &["task claim", "task note", "plan"], 3, breaks)
+}
+
+fn injected(
+    harness: &Harness,
+    name: &'static str,
+    verbs: &[&str],
+    one_in: usize,
+    wanted: impl Fn(&Fault) -> bool,
+) -> Report {
+    if tool(&["strace", "-V"]).is_err() {
+        return skipped(name, "strace is not installed".into());
+    }
+    let place = harness.place(&format!("{name}-fixtures"));
+    let fixtures = match fixtures(harness, &place, verbs) {
         Ok(fixtures) => fixtures,
-        Err(error) => return broken(vec![error], &place),
+        Err(error) => return broken(name, vec![error], &place),
     };
     let full_disks = mounted(&place.join("trial")).and_then(|()| unmounted(&place.join("trial")));
     let full_disks = full_disks.is_ok();
     let mut planned: Vec<(usize, Fault)> = Vec::new();
     for (index, fixture) in fixtures.iter().enumerate() {
         match faults(harness, fixture, full_disks) {
-            Ok(faults) => planned.extend(faults.into_iter().map(|fault| (index, fault))),
-            Err(error) => return broken(vec![error], &place),
+            Ok(faults) => {
+                let faults = faults.into_iter().filter(&wanted);
+                planned.extend(faults.map(|fault| (index, fault)));
+            }
+            Err(error) => return broken(name, vec![error], &place),
         }
     }
     let all = planned.len();
     if !harness.full {
-        let first = usize::try_from(harness.seed).unwrap_or(0) % ONE_IN;
-        planned = planned.into_iter().skip(first).step_by(ONE_IN).collect();
+        let first = usize::try_from(harness.seed).unwrap_or(0) % one_in;
+        planned = planned.into_iter().skip(first).step_by(one_in).collect();
     }
-    let runs = planned.len() as u64;
+    let report = one_by_one(harness, name, &planned, fixtures);
+    let _ = fs::remove_dir_all(&place);
+    let remark = format!("of {all} that there are");
+    Report { remarks: vec![remark], ..report }
+}
+
+fn one_by_one(
+    harness: &Harness,
+    name: &'static str,
+    planned: &[(usize, Fault)],
+    fixtures: Vec<Fixture>,
+) -> Report {
     let fixtures = Mutex::new(fixtures);
-    let report = harness.each(report("P3", "faults"), runs, harness.jobs, |_, root, mut random| {
+    let runs = planned.len() as u64;
+    harness.each(report(name, "faults"), runs, harness.jobs, |_, root, mut random| {
         let run = root.to_string_lossy().rsplit('-').next().and_then(|run| run.parse().ok());
         let (index, fault) = &planned[run.unwrap_or(0_usize)];
         let (scene, ask) = {
@@ -86,10 +123,7 @@ pub fn run(harness: &Harness) -> Report {
             put_back(&scene, !wrong.is_empty());
         }
         (Outcome::new(1, wrong), Some(scene))
-    });
-    let _ = fs::remove_dir_all(&place);
-    let remark = format!("of {all} that there are");
-    Report { remarks: vec![remark], ..report }
+    })
 }
 
 /// The ways out of this store.
@@ -106,10 +140,10 @@ fn moves(harness: &Harness) -> impl Iterator<Item = &'static str> {
     others.map(|(_, verb)| verb)
 }
 
-fn broken(what: Vec<String>, kept: &Path) -> Report {
+fn broken(name: &'static str, what: Vec<String>, kept: &Path) -> Report {
     let kept = kept.to_owned();
     let exceptions = vec![crate::report::Exception { run: 0, what, kept }];
-    Report { exceptions, ..report("P3", "faults") }
+    Report { exceptions, ..report(name, "faults") }
 }
 
 /// A verb, and a project in which it does something.
@@ -184,7 +218,7 @@ fn calls_of(log: &str, root: &str) -> impl Iterator<Item = Fault> {
         }
         let when = counts.entry(call.to_owned()).or_default();
         *when += 1;
-        let network = ["sendto", "recvfrom"].contains(&call);
+        let network = WIRE.contains(&call);
         if !rest.contains(root) && !network {
             continue;
         }

@@ -12,6 +12,7 @@ use milestone_domain::snapshot::{Claim, ConditionSetBy, Outline, Part, TaskOutli
 use super::read::{packed, parsed};
 use super::{Connection, Database, Value};
 use crate::error::StoreError;
+use crate::planted;
 use crate::{Change, ClaimChange, Result, Touched};
 
 impl<C: Connection> Database<C> {
@@ -40,7 +41,7 @@ impl<C: Connection> Database<C> {
     /// Whether there was anything to write.
     fn write(&self, change: &Change) -> Result<bool> {
         self.check_seal()?;
-        let stale = !self.hold(change)?;
+        let stale = !self.hold(change)? && !planted::has("versions-not-compared");
         if self.knows(change)? {
             return Ok(false);
         }
@@ -65,6 +66,9 @@ impl<C: Connection> Database<C> {
 
     /// Whether an earlier try of the same change was kept.
     fn knows(&self, change: &Change) -> Result<bool> {
+        if planted::has("change-id-not-asked") {
+            return Ok(false);
+        }
         let sql = format!(
             "SELECT 1 FROM milestone_event WHERE project = {} AND change = $1 LIMIT 1",
             self.project
