@@ -97,6 +97,7 @@ impl Server {
         fs::write(&secret, &password).map_err(|error| error.to_string())?;
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
         let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+        drop(listener);
         let url = format!("postgres://milestone:{password}@127.0.0.1:{port}/postgres");
         let mut server = Self { home: home.to_owned(), binaries, port, child: None, url };
         if geteuid().is_root() {
