@@ -4,6 +4,7 @@
 //! Tasks are kept by themselves and have versions of their own, so that many may work in one
 //! milestone at once; a document without its tasks is another row.
 
+mod check;
 mod commit;
 pub mod copy;
 mod events;
@@ -140,6 +141,11 @@ pub trait Connection {
 
     /// Events of this transaction's number and of later ones may still come in between.
     fn horizon(&self, project: i64) -> Result<i64>;
+
+    /// What is broken in the database itself, where it can tell.
+    fn damage(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
 
     /// Connects anew after the connection was lost; what had begun is gone.
     fn reconnect(&self) -> Result<()>;
@@ -389,7 +395,7 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn check(&self) -> Result<Vec<Problem>> {
-        Ok(Vec::new())
+        self.problems()
     }
 
     fn mend(&self, _: Bases<'_>) -> Result<Mending> {

@@ -208,6 +208,15 @@ impl Connection for Sqlite {
         Ok(i64::MAX)
     }
 
+    fn damage(&self) -> Result<Option<String>> {
+        let mut said = None;
+        self.each("PRAGMA integrity_check(1)", &[], &mut |row| {
+            said = Some(row.string(0)?);
+            Ok(())
+        })?;
+        Ok(said.filter(|said| said != "ok"))
+    }
+
     fn reconnect(&self) -> Result<()> {
         Ok(())
     }

@@ -54,9 +54,15 @@ fn one(scene: &Scene, random: &mut Random) -> Vec<String> {
         Err(error) => return vec![format!("{file}: {error}")],
     };
     let (task, text) = ("task-001-001".to_owned(), "after the damage".to_owned());
-    let asks = [Ask::List, Ask::Note { task, text, proof: None }, Ask::Doctor, Ask::List];
+    let asks = [Ask::List, Ask::Note { task, text, proof: None }, Ask::List];
     let mut wrong: Vec<String> =
         asks.into_iter().filter_map(|ask| told_well(&scene.act(ask))).collect();
+    let doctor = scene.act(Ask::Doctor);
+    wrong.extend(told_well(&doctor));
+    if doctor.said() == Said::Kept && scene.kept() == Store::Sqlite && file.contains(".db") {
+        let unseen = scene.verify(false);
+        wrong.extend(unseen.first().map(|what| format!("the doctor sees nothing of this: {what}")));
+    }
     // Damage of one document hides no other one.
     if file.contains("milestone-002") {
         let (task, text) = ("task-001-003".to_owned(), "elsewhere".to_owned());
