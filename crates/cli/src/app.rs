@@ -1,6 +1,6 @@
 //! One run of the program: who asks, about which project, and how the answer is printed.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,15 @@ use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
-use milestone_store::place::{DatabaseUrl, Place};
+use milestone_store::place::Place;
+use milestone_store::scale::Seen;
 use milestone_store::templates::Templates;
 use milestone_store::{Error, Outcome, Project, StoreError};
 
 use crate::args::{Fencing, Globals, parse};
 use crate::commands;
 use crate::errors::{Exit, Failure};
+use crate::growing;
 use crate::identity;
 use crate::output::Output;
 
@@ -28,6 +30,8 @@ pub struct Opened {
     pub project: Project,
     pub root: Root,
     pub config: Config,
+    /// Where it is kept, found out anew whenever somebody asks.
+    pub place: Place,
 }
 
 pub struct App {
@@ -35,6 +39,8 @@ pub struct App {
     globals: Globals,
     opened: OnceCell<Opened>,
     actor: OnceCell<String>,
+    /// What the last change of this run saw of the project's size.
+    seen: Cell<Option<Seen>>,
 }
 
 pub fn main() -> ExitCode {
@@ -52,9 +58,13 @@ pub fn main() -> ExitCode {
         globals: cli.globals,
         opened: OnceCell::new(),
         actor: OnceCell::new(),
+        seen: Cell::new(None),
     };
     match commands::run(&app, cli.command) {
-        Ok(()) => Exit::Done.into(),
+        Ok(()) => {
+            growing::look_after(&app);
+            Exit::Done.into()
+        }
         Err(failure) => {
             app.out.fail(&failure);
             failure.entry().exit.into()
@@ -79,8 +89,7 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
 fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
     const VERBS: [&str; 10] =
         ["execute", "session", "agent", "worker", "serve", "mcp", "sync", "release", "ci", "doc"];
-    const FLAGS: [&str; 4] =
-        ["--agents", "--deployment-status", "--optimize-database", "--planner"];
+    const FLAGS: [&str; 3] = ["--agents", "--deployment-status", "--planner"];
     let word = word.to_str()?;
     let name = word.split('=').next().unwrap_or_default();
     let later = if place == 0 { &VERBS[..] } else { &FLAGS[..] };
@@ -190,8 +199,21 @@ impl App {
             Error::Refused(refusal @ Refusal::Held { .. }) => self.held(refusal),
             error => error.into(),
         })?;
+        if !outcome.events.is_empty() {
+            self.wrote(Seen::by(command, &outcome));
+        }
         mention_lost_approvals(&outcome);
         Ok(outcome)
+    }
+
+    /// Remembers that something was written, so that the project's size is looked at in the end.
+    pub fn wrote(&self, seen: Seen) {
+        self.seen.set(Some(seen));
+    }
+
+    /// What was seen by what was written, once.
+    pub fn take_seen(&self) -> Option<Seen> {
+        self.seen.take()
     }
 
     /// A claim is known by its fence and not by a name, which several agents may share.
@@ -211,21 +233,22 @@ pub fn open(root: Root) -> Result<Opened, Failure> {
     for warning in &config.warnings {
         crate::output::warn(warning);
     }
-    let project = Project::at(place(&root, &config))?;
-    Ok(Opened { project, root, config })
+    let place = place(&root, &config);
+    let project = Project::at(place.clone())?;
+    Ok(Opened { project, root, config, place })
 }
 
 /// Where a project is kept, as its settings say it.
 pub fn place(root: &Root, config: &Config) -> Place {
-    let url = env::var("MILESTONE_DATABASE_URL").ok().filter(|url| !url.is_empty());
     Place {
         root: root.folder(),
         settings: config.settings(),
         lock_wait: config.lock_wait(),
-        postgres: url.map(DatabaseUrl),
+        postgres: config.postgres_url().cloned(),
+        listen: config.postgres_listen_url().cloned(),
         shared: config.project(),
         pinned: config.is_pinned(),
-        mirror: None,
+        mirror: config.mirror(),
     }
 }
 

@@ -14,6 +14,7 @@ use milestone_domain::views::milestone::MilestoneView;
 use milestone_domain::views::next::Next;
 use milestone_domain::views::plan::PlanView;
 use milestone_domain::views::release::{ReleaseNotes, ReleaseReady};
+use milestone_domain::views::scale::Scale;
 use milestone_domain::views::storage::StorageStatus;
 use milestone_domain::views::task::TaskView;
 use milestone_domain::views::template::{AppliedView, TemplateView};
@@ -34,7 +35,7 @@ use crate::commands::init::Made;
 use crate::commands::integrate::{Integration, Listed};
 use crate::commands::man::Pages;
 use crate::commands::schema::Schemas;
-use crate::commands::storage::{BackupContents, MovedTo, RestoredFrom};
+use crate::commands::storage::{BackupContents, MovedTo, OptimizedStore, RestoredFrom};
 use crate::commands::task_claim::Claimed;
 use crate::commands::task_set::Removed;
 use crate::commands::template::Shelf;
@@ -99,12 +100,16 @@ pub enum Kind {
     Doctor,
     /// How the project is kept, from `storage status`
     Storage,
+    /// Why it is kept where it is, from `storage explain`
+    Scale,
     /// A backup, from `storage backup` and `verify`
     Backup,
     /// What came back, from `storage restore`
     Restored,
     /// Where the project has gone, from `storage migrate`
     Moved,
+    /// How much room it takes, from `storage optimize`
+    Optimized,
     /// All settings, from `config get`
     Config,
     /// One setting, from `config get` and `set`
@@ -170,9 +175,11 @@ impl Kind {
             Self::Edit => schema::<Edited>(),
             Self::Doctor => schema::<Examined>(),
             Self::Storage => schema::<StorageStatus>(),
+            Self::Scale => schema::<Scale>(),
             Self::Backup => schema::<BackupContents>(),
             Self::Restored => schema::<RestoredFrom>(),
             Self::Moved => schema::<MovedTo>(),
+            Self::Optimized => schema::<OptimizedStore>(),
             Self::Config => schema::<Vec<Setting>>(),
             Self::Setting => schema::<Setting>(),
             Self::ConfigValidation => schema::<Validated>(),
@@ -322,12 +329,20 @@ impl Printed for StorageStatus {
     const KIND: Kind = Kind::Storage;
 }
 
+impl Printed for Scale {
+    const KIND: Kind = Kind::Scale;
+}
+
 impl Printed for BackupContents {
     const KIND: Kind = Kind::Backup;
 }
 
 impl Printed for RestoredFrom {
     const KIND: Kind = Kind::Restored;
+}
+
+impl Printed for OptimizedStore {
+    const KIND: Kind = Kind::Optimized;
 }
 
 impl Printed for MovedTo {

@@ -7,6 +7,7 @@ mod completing;
 mod editing;
 mod errors;
 mod git;
+mod growing;
 mod identity;
 mod integration;
 mod kinds;

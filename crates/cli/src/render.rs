@@ -20,6 +20,7 @@ pub mod retrospective;
 pub mod scale;
 pub mod search;
 pub mod storage;
+pub mod storage_explain;
 pub mod style;
 pub mod svg;
 pub mod table;

@@ -64,7 +64,3 @@ pub const EXCERPT_CHARS_MAX: usize = 160;
 
 /// How many near words are offered for one that stands nowhere.
 pub const NEAR_WORDS_MAX: usize = 3;
-
-/// Open milestones, and open tasks, above which a database serves better than files.
-pub const FILES_OPEN_MILESTONES: usize = 50;
-pub const FILES_OPEN_TASKS: usize = 2_000;

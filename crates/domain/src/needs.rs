@@ -156,6 +156,7 @@ mod tests {
 
     use super::*;
     use crate::change::Path;
+    use crate::command::Credential;
 
     #[test]
     fn a_workers_command_rests_on_its_task_and_what_that_waits_for() {
@@ -171,7 +172,8 @@ mod tests {
         let read = [Part::Milestone(home), Part::Resources, Part::Graph].into_iter().chain(tasks);
         snapshot.versions = read.map(|part| (part, "1".to_owned())).collect();
         let rests = |command| rests_on(&command, &snapshot).into_keys().collect::<Vec<_>>();
-        let note = |task| Command::Note { task, text: "n".into(), credential: Default::default() };
+        let credential = Credential::default();
+        let note = |task| Command::Note { task, text: "n".into(), credential };
         assert_eq!(rests(note(a)), [Part::Milestone(home), Part::Task(a)]);
         assert_eq!(rests(note(b)), [Part::Milestone(home), Part::Task(a), Part::Task(b)]);
         let attempt = crate::event::AttemptId(uuid::Uuid::nil());

@@ -15,6 +15,7 @@ mod pairs;
 pub mod plan;
 pub mod release;
 pub mod retrospective;
+pub mod scale;
 pub mod storage;
 pub mod task;
 pub mod template;

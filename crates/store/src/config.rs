@@ -1,5 +1,7 @@
 //! Settings, each with where it comes from: environment, project, user or default.
 
+mod secret;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,10 +18,17 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::StoreError;
+use crate::place::DatabaseUrl;
+use crate::scale::{Thresholds, Wish};
 use crate::yaml;
+
+pub use secret::{masked, masked_in};
 
 /// The tracked settings of a project, below its folder.
 pub const PROJECT_FILE: &str = "config/milestone-config.yaml";
+
+/// Which project of a PostgreSQL database all share who have the repository.
+pub const SHARED: &str = "storage.project";
 
 /// Which layer a value was found in; a later one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -29,6 +38,17 @@ pub enum Source {
     User,
     Project,
     Environment,
+}
+
+impl Source {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Environment => "environment",
+        }
+    }
 }
 
 /// One setting: its name, what it is, and what it is when nobody says.
@@ -97,18 +117,82 @@ pub const KEYS: &[Key] = &[
         check: |value| duration(value).map(drop),
     },
     Key {
-        name: "storage.project",
+        name: SHARED,
         about: "which project of a shared PostgreSQL database this is; written by a move",
-        default: "",
+        default: "none",
         check: |value| project(value).map(drop),
     },
     Key {
-        name: "scale_override",
-        about: "which store keeps the project: auto, files, sqlite or postgres",
+        name: "storage.mirror",
+        about: "whether a database keeps the documents beside it, or `auto`: SQLite does",
         default: "auto",
-        check: |value| scale(value).map(drop),
+        check: |value| mirror(value).map(drop),
+    },
+    Key {
+        name: POSTGRES_URL,
+        about: "the database for many hosts; in your own settings, never the project's",
+        default: "none",
+        check: |value| address(value).map(drop),
+    },
+    Key {
+        name: POSTGRES_LISTEN_URL,
+        about: "the same without a pooler in between, for who waits for news",
+        default: "none",
+        check: |value| address(value).map(drop),
+    },
+    Key {
+        name: "scale_override",
+        about: "which store keeps the project: auto, files, sqlite, postgres or database",
+        default: "auto",
+        check: |value| wish(value).map(drop),
+    },
+    Key {
+        name: "scale.sqlite_above_milestones",
+        about: "open milestones above which a project moves to SQLite",
+        default: "50",
+        check: |value| number(value, NUMBER_MAX).map(drop),
+    },
+    Key {
+        name: "scale.postgres_above_milestones",
+        about: "open milestones above which it moves to PostgreSQL",
+        default: "200",
+        check: |value| number(value, NUMBER_MAX).map(drop),
+    },
+    Key {
+        name: "scale.sqlite_above_tasks",
+        about: "open tasks above which it moves to SQLite",
+        default: "2000",
+        check: |value| number(value, NUMBER_MAX).map(drop),
+    },
+    Key {
+        name: "scale.writers",
+        about: "writers at once from which on it moves to the next larger store",
+        default: "8",
+        check: |value| number(value, WRITERS_MAX).map(drop),
+    },
+    Key {
+        name: "scale.wait",
+        about: "waiting for other writers longer than this, often, does so too",
+        default: "200ms",
+        check: |value| duration(value).map(drop),
     },
 ];
+
+pub(crate) const POSTGRES_URL: &str = "storage.postgres_url";
+const POSTGRES_LISTEN_URL: &str = "storage.postgres_listen_url";
+
+/// Far above any project.
+const NUMBER_MAX: u32 = 1_000_000;
+
+/// What is remembered of those that wait tells no larger number.
+const WRITERS_MAX: u32 = 20;
+
+impl Key {
+    /// Whether it may hold a secret, so that it belongs to a person and never to what git shares.
+    pub fn is_personal(&self) -> bool {
+        matches!(self.name, POSTGRES_URL | POSTGRES_LISTEN_URL)
+    }
+}
 
 /// A setting as it holds.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -121,7 +205,9 @@ pub struct Setting {
 /// All settings of a project.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// As they may be shown: what is secret in them stands in `secrets`.
     values: BTreeMap<&'static str, (Value, Source)>,
+    secrets: BTreeMap<&'static str, DatabaseUrl>,
     /// What a person should know about the settings, though they hold.
     pub warnings: Vec<String>,
 }
@@ -137,7 +223,8 @@ pub struct Layers {
 
 impl Config {
     pub fn load(layers: &Layers) -> Result<Self, StoreError> {
-        let mut config = Self { values: BTreeMap::new(), warnings: Vec::new() };
+        let mut config =
+            Self { values: BTreeMap::new(), secrets: BTreeMap::new(), warnings: Vec::new() };
         for key in KEYS {
             config.values.insert(key.name, (plain(key.default), Source::Default));
         }
@@ -158,7 +245,6 @@ impl Config {
                 )?;
             }
         }
-        config.warn_of_scale();
         Ok(config)
     }
 
@@ -177,12 +263,15 @@ impl Config {
                 file: name.clone(),
                 line: error.line as u64,
                 column: error.column as u64,
-                message: error.message,
+                message: masked_in(&error.message),
             }
         })?;
         self.warnings.extend(read.repeated.iter().map(|repeated| format!("{name}: {repeated}")));
         for (path, value) in leaves(read.value) {
             match KEYS.iter().find(|key| key.name == path) {
+                Some(key) if key.is_personal() && source == Source::Project => {
+                    self.warnings.push(misplaced(key, &name));
+                }
                 Some(key) => self.set(key, value, source, &name)?,
                 None => {
                     self.warnings.push(format!("{name}: `{path}` is no setting; it is ignored"));
@@ -203,18 +292,23 @@ impl Config {
             setting: format!("{} ({place})", key.name),
             message,
         })?;
+        let value = if key.is_personal() { self.keep_secret(key, &value) } else { value };
         self.values.insert(key.name, (value, source));
         Ok(())
     }
 
-    /// This program keeps projects in files; a wish for more is kept, and said to be unmet.
-    fn warn_of_scale(&mut self) {
-        let (value, _) = &self.values["scale_override"];
-        if let Ok(wanted @ ("sqlite" | "postgres" | "database")) = scale(value) {
-            self.warnings.push(format!(
-                "scale_override asks for {wanted}; this version keeps the project in files, which \
-                 work at any size and are slower above some thousand tasks"
-            ));
+    /// Answers what may be shown of it.
+    fn keep_secret(&mut self, key: &Key, value: &Value) -> Value {
+        match address(value) {
+            Ok(Some(secret)) => {
+                let shown = masked(&secret.0);
+                self.secrets.insert(key.name, secret);
+                shown.into()
+            }
+            _ => {
+                self.secrets.remove(key.name);
+                key.default.into()
+            }
         }
     }
 
@@ -249,16 +343,52 @@ impl Config {
 
     /// The project of a PostgreSQL database that everybody shares who has this repository.
     pub fn project(&self) -> Option<Uid> {
-        project(self.raw("storage.project")).unwrap_or_default()
+        project(self.raw(SHARED)).unwrap_or_default()
     }
 
     /// Whether somebody has said where the project is to be kept.
     pub fn is_pinned(&self) -> bool {
-        scale(self.raw("scale_override")).is_ok_and(|kept| kept != "auto")
+        self.wish() != Wish::Auto
     }
 
     pub fn lock_wait(&self) -> Duration {
         duration(self.raw("storage.lock_wait")).unwrap_or(Duration::from_secs(10))
+    }
+
+    pub fn postgres_url(&self) -> Option<&DatabaseUrl> {
+        self.secrets.get(POSTGRES_URL)
+    }
+
+    pub fn postgres_listen_url(&self) -> Option<&DatabaseUrl> {
+        self.secrets.get(POSTGRES_LISTEN_URL)
+    }
+
+    /// Whether the documents are kept as files beside a database, where somebody says so.
+    pub fn mirror(&self) -> Option<bool> {
+        mirror(self.raw("storage.mirror")).unwrap_or_default()
+    }
+
+    /// Which store somebody asks for.
+    pub fn wish(&self) -> Wish {
+        wish(self.raw("scale_override")).unwrap_or_default()
+    }
+
+    pub fn thresholds(&self) -> Thresholds {
+        let standard = Thresholds::default();
+        let number = |name: &str, else_: u32| number(self.raw(name), NUMBER_MAX).unwrap_or(else_);
+        Thresholds {
+            sqlite_above_milestones: number(
+                "scale.sqlite_above_milestones",
+                standard.sqlite_above_milestones,
+            ),
+            postgres_above_milestones: number(
+                "scale.postgres_above_milestones",
+                standard.postgres_above_milestones,
+            ),
+            sqlite_above_tasks: number("scale.sqlite_above_tasks", standard.sqlite_above_tasks),
+            writers: number("scale.writers", standard.writers),
+            wait: duration(self.raw("scale.wait")).unwrap_or(standard.wait),
+        }
     }
 }
 
@@ -276,12 +406,28 @@ fn plain(text: &str) -> Value {
 
 /// The name of a setting's environment variable.
 pub fn variable(name: &str) -> String {
+    if name == POSTGRES_URL {
+        return "MILESTONE_DATABASE_URL".to_owned();
+    }
     format!("MILESTONE_{}", name.replace('.', "_").to_uppercase())
+}
+
+/// What is said of a secret in a file that others read. The secret itself is not.
+fn misplaced(key: &Key, file: &str) -> String {
+    format!(
+        "{file}: `{}` is ignored here, because this file is shared and it may hold a password; \
+         take it out, and put it into your own settings (`milestone config set {} URL`) or into \
+         {}",
+        key.name,
+        key.name,
+        variable(key.name)
+    )
 }
 
 /// Checks a value for a setting, and gives the key it is for.
 pub fn check(name: &str, value: &Value) -> Result<&'static Key, StoreError> {
-    let error = |message: String| StoreError::Configuration { setting: name.to_owned(), message };
+    // Whoever exchanges name and value has typed a secret where a name belongs.
+    let error = |message: String| StoreError::Configuration { setting: masked_in(name), message };
     let known = || KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
     let key = KEYS.iter().find(|key| key.name == name);
     let key =
@@ -290,9 +436,14 @@ pub fn check(name: &str, value: &Value) -> Result<&'static Key, StoreError> {
     Ok(key)
 }
 
-/// Sets one key in the text of a settings file, and leaves the rest of it as it is.
-pub fn edited(text: &str, name: &str, value: &Value) -> Result<String, StoreError> {
-    check(name, value)?;
+/// Sets one key in the text of a settings file, and leaves the rest of it as it is. `source` says
+/// whose file it is: what is personal goes into no file that git shares.
+pub fn edited(text: &str, name: &str, value: &Value, source: Source) -> Result<String, StoreError> {
+    let key = check(name, value)?;
+    if key.is_personal() && source == Source::Project {
+        let setting = name.to_owned();
+        return Err(StoreError::Configuration { setting, message: MAY_BE_SECRET.into() });
+    }
     let steps: Vec<yaml::Step> = name.split('.').map(yaml::Step::key).collect();
     if says_nothing(text) {
         let mut tree = value.clone();
@@ -302,8 +453,19 @@ pub fn edited(text: &str, name: &str, value: &Value) -> Result<String, StoreErro
         return Ok(format!("{text}{}", yaml::write(&tree, None)));
     }
     yaml::edit(text, &[yaml::Edit::set(steps, value.clone())]).map_err(|error| {
-        StoreError::Unfaithful { file: PROJECT_FILE.into(), message: error.to_string() }
+        let file = match source {
+            Source::User => "your own settings file",
+            _ => PROJECT_FILE,
+        };
+        StoreError::Unfaithful { file: file.into(), message: masked_in(&error.to_string()) }
     })
+}
+
+/// What the text of a project's settings says about that.
+pub fn shared(text: &str) -> Option<Uid> {
+    let tree = yaml::read_lenient::<Map<String, Value>>(text).ok()?.value;
+    let (_, value) = leaves(tree).into_iter().find(|(name, _)| name == SHARED)?;
+    project(&value).ok()?
 }
 
 /// Takes one key out of the text of a settings file, and leaves the rest of it as it is.
@@ -314,7 +476,7 @@ pub fn without(text: &str, name: &str) -> Result<String, StoreError> {
     }
     let tree = yaml::to_value(text).unwrap_or_default();
     let group = steps.len() - 1;
-    let alone = name.split('.').take(group).fold(Some(&tree), |tree, key| tree?.get(key));
+    let alone = name.split('.').take(group).try_fold(&tree, |tree, key| tree.get(key));
     let alone = group > 0 && alone.and_then(Value::as_object).is_some_and(|map| map.len() == 1);
     // A group goes with the last that was in it.
     let path = if alone { steps[..group].to_vec() } else { steps };
@@ -332,12 +494,14 @@ pub fn shared_project(text: &str) -> Option<Uid> {
 
 fn project(value: &Value) -> Result<Option<Uid>, String> {
     match text(value).as_str() {
-        "" | "null" => Ok(None),
+        "none" | "null" | "" => Ok(None),
         text => Uuid::try_parse(text).map(|id| Some(Uid(id))).map_err(|_| {
             "it is the id that `milestone storage migrate postgres` has written".into()
         }),
     }
 }
+
+const MAY_BE_SECRET: &str = "it may hold a password, and the project's file is shared";
 
 fn says_nothing(text: &str) -> bool {
     text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
@@ -447,15 +611,30 @@ fn lease(value: &Value) -> Result<u64, String> {
     Err(format!("a lease lasts between {min} s and {max} s"))
 }
 
-fn scale(value: &Value) -> Result<&'static str, String> {
+fn wish(value: &Value) -> Result<Wish, String> {
+    let text = text(value);
+    Wish::of(&text)
+        .ok_or_else(|| format!("`{text}` is none of auto, files, sqlite, postgres, database"))
+}
+
+fn mirror(value: &Value) -> Result<Option<bool>, String> {
     match text(value).as_str() {
-        "auto" => Ok("auto"),
-        "file" | "files" => Ok("files"),
-        "sqlite" => Ok("sqlite"),
-        "postgres" | "postgresql" => Ok("postgres"),
-        "database" => Ok("database"),
-        other => Err(format!("`{other}` is none of auto, files, sqlite, postgres, database")),
+        "auto" => Ok(None),
+        text => boolean(value).map(Some).map_err(|_| format!("`{text}` is none of on, off, auto")),
     }
+}
+
+fn address(value: &Value) -> Result<Option<DatabaseUrl>, String> {
+    match text(value).as_str() {
+        "none" | "null" | "" => Ok(None),
+        text => secret::check(text).map(|()| Some(DatabaseUrl(text.to_owned()))),
+    }
+}
+
+fn number(value: &Value, max: u32) -> Result<u32, String> {
+    let text = text(value);
+    let number = text.parse::<u32>().ok().filter(|number| (1..=max).contains(number));
+    number.ok_or_else(|| format!("`{text}` is no number from 1 to {max}"))
 }
 
 #[cfg(test)]
@@ -496,7 +675,87 @@ mod tests {
     fn a_line_that_was_appended_counts_and_warns() {
         let config = load("scale_override: auto\nscale_override: database\n", &[]).unwrap();
         assert_eq!(config.value("scale_override").unwrap().value, "database");
-        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+        assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+        assert_eq!(config.wish(), Wish::Database);
+    }
+
+    #[test]
+    fn thresholds_are_settings() {
+        assert_eq!(load("", &[]).unwrap().thresholds(), Thresholds::default());
+        let text = "scale: {sqlite_above_milestones: 5, postgres_above_milestones: 6,\n  \
+                    sqlite_above_tasks: 7, writers: 3, wait: 1s}\n";
+        let thresholds = Thresholds {
+            sqlite_above_milestones: 5,
+            postgres_above_milestones: 6,
+            sqlite_above_tasks: 7,
+            writers: 3,
+            wait: Duration::from_secs(1),
+        };
+        assert_eq!(load(text, &[]).unwrap().thresholds(), thresholds);
+        for wrong in ["0", "-1", "many", "1000001"] {
+            let text = format!("scale: {{sqlite_above_milestones: {wrong}}}\n");
+            let error = load(&text, &[]).unwrap_err().to_string();
+            assert!(error.contains("scale.sqlite_above_milestones"), "{error}");
+        }
+        assert!(load("scale: {writers: 21}\n", &[]).is_err());
+    }
+
+    #[test]
+    fn documents_are_kept_beside_a_database_as_somebody_says() {
+        let said = |text: &str| load(text, &[]).unwrap().mirror();
+        assert_eq!(said(""), None);
+        assert_eq!(said("storage: {mirror: on}\n"), Some(true));
+        assert_eq!(said("storage: {mirror: off}\n"), Some(false));
+        assert!(load("storage: {mirror: maybe}\n", &[]).is_err());
+    }
+
+    const ADDRESS: &str = "postgres://ada:hunter2@host/db";
+
+    #[test]
+    fn a_password_is_used_and_not_shown() {
+        let config = load("", &[("MILESTONE_DATABASE_URL", ADDRESS)]).unwrap();
+        assert_eq!(config.postgres_url().unwrap().0, ADDRESS);
+        assert_eq!(config.postgres_listen_url(), None);
+        let shown = config.value(POSTGRES_URL).unwrap();
+        assert_eq!(shown.value, "postgres://ada:***@host/db");
+        assert_eq!(shown.source, Source::Environment);
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_project_cannot_say_where_the_database_is() {
+        for text in [
+            format!("storage: {{postgres_url: '{ADDRESS}'}}\n"),
+            format!("storage.postgres_listen_url: '{ADDRESS}'\n"),
+            "storage: {postgres_url: 'mysql://x:hunter2@y'}\n".to_owned(),
+        ] {
+            let config = load(&text, &[]).unwrap();
+            assert_eq!((config.postgres_url(), config.postgres_listen_url()), (None, None));
+            let warned = config.warnings.join("\n");
+            assert!(
+                warned.contains("storage.postgres_") && !warned.contains("hunter2"),
+                "{warned}"
+            );
+        }
+        let refused = super::edited("", POSTGRES_URL, &ADDRESS.into(), Source::Project);
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains(POSTGRES_URL) && !refused.contains("hunter2"), "{refused}");
+    }
+
+    #[test]
+    fn no_error_shows_a_password() {
+        let wrong = "postgres://ada:hunt@er2@host/db";
+        let errors = [
+            load("", &[("MILESTONE_DATABASE_URL", wrong)]).unwrap_err(),
+            load(&format!("{ADDRESS}\n"), &[]).unwrap_err(),
+            load(&format!("storage: [\"{ADDRESS}\n"), &[]).unwrap_err(),
+            check(ADDRESS, &"storage.postgres_url".into()).map(drop).unwrap_err(),
+            super::edited("a: [\n", POSTGRES_URL, &ADDRESS.into(), Source::User).unwrap_err(),
+        ];
+        for error in errors {
+            let error = format!("{error} {error:?} {}", error.next());
+            assert!(!error.contains("hunter2") && !error.contains("er2@"), "{error}");
+        }
     }
 
     #[test]
@@ -508,9 +767,10 @@ mod tests {
     #[test]
     fn setting_a_key_keeps_the_rest_of_the_file() {
         let text = "# ours\nclaims:\n  lease: 5m # short\n";
-        let edited = edited(text, "claims.lease", &"10m".into()).unwrap();
+        let edited = edited(text, "claims.lease", &"10m".into(), Source::Project).unwrap();
         assert_eq!(edited, "# ours\nclaims:\n  lease: 10m # short\n");
-        let new = super::edited("# nothing yet\n", "planning.buffer", &20.into()).unwrap();
+        let new = super::edited("# nothing yet\n", "planning.buffer", &20.into(), Source::Project);
+        let new = new.unwrap();
         assert_eq!(new, "# nothing yet\nplanning:\n  buffer: 20\n");
     }
 }

@@ -382,6 +382,7 @@ pub(crate) mod tests {
                 settings: Settings::default(),
                 lock_wait: Duration::from_secs(20),
                 postgres: None,
+                listen: None,
                 shared: None,
                 pinned: false,
                 mirror: None,

@@ -45,6 +45,9 @@ pub enum StoreError {
     /// What had begun on it is gone, and may be tried again on a new one.
     #[error("no connection to {0}")]
     ConnectionLost(String),
+    /// It can be read.
+    #[error("{what} takes no writes: {message}")]
+    ReadOnly { what: String, message: String },
     #[error("the database has no project {uuid}")]
     NoSuchProject { uuid: String },
     #[error("the database's schema is {schema}; this program knows {known} at most")]
@@ -113,6 +116,7 @@ impl StoreError {
             Self::RestoreInterrupted { .. } => "restore_interrupted",
             Self::Database { .. } => "database",
             Self::ConnectionLost(_) => "connection_lost",
+            Self::ReadOnly { .. } => "read_only",
             Self::NoSuchProject { .. } => "no_such_project",
             Self::NewerSchema { .. } => "newer_schema",
             Self::ForeignSchema { .. } => "foreign_schema",
@@ -138,6 +142,7 @@ impl StoreError {
             | Self::OutcomeUnknown(_)
             | Self::ForeignOwner { .. }
             | Self::Database { .. }
+            | Self::ReadOnly { .. }
             | Self::NoUrl
             | Self::LeftForClone { .. }
             | Self::ConnectionLost(_) => StoreErrorClass::Unreachable,
@@ -166,12 +171,16 @@ impl StoreError {
             Self::Busy { .. } => "nothing was changed; try again in a moment".into(),
             Self::Unreadable { file, .. } => format!("mend {file} in an editor, then try again"),
             Self::BeingSaved { .. } => "finish saving it, then try again".into(),
-            Self::Corrupt { .. } => {
+            Self::Corrupt { .. } | Self::BadRow { .. } => {
                 "see what is wrong, without changing anything: `milestone doctor`".into()
             }
             Self::Stale | Self::Moved => "nothing was changed; try again".into(),
             Self::Database { .. } | Self::ConnectionLost(_) => {
                 "nothing was changed; see whether the server runs and lets you in, then try again"
+                    .into()
+            }
+            Self::ReadOnly { .. } => {
+                "nothing was changed; reading works: try again where or when it may be written"
                     .into()
             }
             Self::NoUrl => "say where it is: `export MILESTONE_DATABASE_URL=postgres://…`, or \
@@ -191,9 +200,6 @@ impl StoreError {
             }
             Self::ForeignSchema { .. } => {
                 "nothing was changed; name another database, or another schema of this one".into()
-            }
-            Self::BadRow { .. } => {
-                "see what is wrong, without changing anything: `milestone doctor`".into()
             }
             Self::OutcomeUnknown(_) => {
                 "look before you repeat it: `milestone show` says what is there".into()

@@ -46,8 +46,8 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::planted;
 use crate::{
-    Bases, Change, Collided, Cursor, Difference, EventFilter, Mending, Noticed, Page, Portion,
-    Reading, Result, Searched, Source, Store, Turn,
+    Bases, Change, Collided, Cursor, Difference, EventFilter, Mending, Noticed, Optimized, Page,
+    Portion, Reading, Result, Searched, Source, Store, Turn,
 };
 use accepted::Accepted;
 use cache::Cache;
@@ -94,7 +94,12 @@ pub struct Files {
     foreign: RefCell<BTreeSet<MilestoneId>>,
     /// What is kept here is a projection of a database, which has the claims.
     mirrors: bool,
+    /// The texts that a change of the database was decided on, while it is written here.
+    held: RefCell<BTreeMap<MilestoneId, Held>>,
 }
+
+/// A document's place, whether that is the archive, and its text.
+type Held = (String, bool, String);
 
 impl Files {
     /// Opens the project whose `.milestones` folder is `root`.
@@ -110,6 +115,7 @@ impl Files {
             troubled: RefCell::default(),
             foreign: RefCell::default(),
             mirrors: false,
+            held: RefCell::default(),
         }
     }
 
@@ -120,6 +126,28 @@ impl Files {
         now: jiff::Timestamp,
     ) -> Result<(std::path::PathBuf, backup::Manifest)> {
         let _turn = self.turn(0)?;
+        let parts = backup::Parts::of(&self.disk)?;
+        self.save_backup(to, &parts, now)
+    }
+
+    /// The same of a project whose plan stands elsewhere, and which these have claimed.
+    pub(crate) fn back_up_of(
+        &self,
+        documents: &Self,
+        held: Vec<backup::Held>,
+        to: Option<&std::path::Path>,
+        now: jiff::Timestamp,
+    ) -> Result<(std::path::PathBuf, backup::Manifest)> {
+        let parts = backup::Parts { project: &self.disk, documents: &documents.disk, held };
+        self.save_backup(to, &parts, now)
+    }
+
+    fn save_backup(
+        &self,
+        to: Option<&std::path::Path>,
+        parts: &backup::Parts<'_>,
+        now: jiff::Timestamp,
+    ) -> Result<(std::path::PathBuf, backup::Manifest)> {
         let to = match to {
             Some(to) => to.to_owned(),
             None => {
@@ -127,10 +155,30 @@ impl Files {
                 backup::fresh_name(&self.disk, now)?
             }
         };
-        let manifest = backup::save(&to, |file| {
-            backup::write(&self.disk, std::io::BufWriter::new(file), now)
-        })?;
+        let write =
+            |file: &mut std::fs::File| backup::write(parts, std::io::BufWriter::new(file), now);
+        let manifest = backup::save(&to, write)?;
         Ok((to, manifest))
+    }
+
+    /// Forgets what the journal need not keep, and the caches, which are made again.
+    fn tidy(&self) -> Result<Optimized> {
+        let size = || -> Result<u64> {
+            let mut size = 0;
+            for folder in ["data", "data/recent", "temp"] {
+                let files = self.disk.sizes(folder)?.into_iter();
+                size += files.map(|(_, bytes)| bytes).sum::<u64>();
+            }
+            Ok(size)
+        };
+        let before = size()?;
+        let (records, _) = journal::read(&self.disk)?;
+        if !records.is_empty() {
+            journal::rewrite(&self.disk, &records, self.state()?)?;
+        }
+        recent::sweep(&self.disk)?;
+        cache::forget(&self.disk)?;
+        Ok(Optimized { before, after: size()? })
     }
 
     /// Runs `read` on a state that no writer touched meanwhile.
@@ -712,6 +760,11 @@ impl Store for Files {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         doctor::collisions(&self.disk)
+    }
+
+    fn optimize(&self) -> Result<Optimized> {
+        let _turn = self.turn(0)?;
+        self.tidy()
     }
 
     fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! A store decides nothing: it reads what it is asked for, and keeps a whole change or none of it.
 
+pub mod backups;
 pub mod config;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -23,6 +24,7 @@ pub mod pointer;
 pub mod postgres;
 mod project;
 pub mod repository;
+pub mod scale;
 #[cfg(any(test, feature = "conformance"))]
 pub mod simulation;
 mod snapshot_only;
@@ -82,6 +84,14 @@ pub trait Store {
     /// Events in the order in which this store saw them, since it was there to see them.
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page>;
 
+    /// Waits until something may have happened after `after`, for `wait` at most. It may return
+    /// earlier: whoever waits looks, and waits again.
+    fn wait(&self, _: &Cursor, wait: Duration) -> Result<()> {
+        const LOOK_PAUSE: Duration = Duration::from_millis(100);
+        std::thread::sleep(wait.min(LOOK_PAUSE));
+        Ok(())
+    }
+
     /// All that ever happened to a milestone, wherever it happened, in the order of its history.
     fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>>;
 
@@ -108,6 +118,9 @@ pub trait Store {
     /// What has the same id as something else.
     fn collisions(&self) -> Result<Vec<Collided>>;
 
+    /// Gives back the room of what is gone, and makes anew what only makes reading quick.
+    fn optimize(&self) -> Result<Optimized>;
+
     /// Hands over the whole project, of one moment: what was given away, documents, events in
     /// their order, claims.
     fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()>;
@@ -115,6 +128,13 @@ pub trait Store {
     /// Takes over portions of a project, all or nothing: a document or a claim takes the place of
     /// the one that is there, and an event that is there is passed over.
     fn import(&self, source: Source<'_>) -> Result<()>;
+}
+
+/// How much room a store took, in bytes, before and after it was tidied up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Optimized {
+    pub before: u64,
+    pub after: u64,
 }
 
 /// Part of a whole project, on its way from one store to another.
@@ -354,8 +374,8 @@ impl Change {
         self.events.iter().any(|recorded| {
             let Stream::Milestone(milestone) = recorded.stream else { return false };
             let begun = match &recorded.event {
-                Event::TaskClaimed { task, .. } => task.number,
-                Event::TaskStatusChanged { task, to: TaskStatus::InProgress, .. } => task.number,
+                Event::TaskClaimed { task, .. }
+                | Event::TaskStatusChanged { task, to: TaskStatus::InProgress, .. } => task.number,
                 _ => return false,
             };
             let task = self.documents.get(&milestone).and_then(|m| m.task(begun));

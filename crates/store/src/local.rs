@@ -25,8 +25,8 @@ use crate::files::mirror::Changed;
 use crate::planted;
 use crate::sql::copy::Movable;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
-    Searched, Source, Store, Turn,
+    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Optimized, Page, Portion,
+    Reading, Result, Searched, Source, Store, Turn,
 };
 
 /// How many events are written to the mirror in one go.
@@ -42,15 +42,15 @@ pub struct Local {
     mirrors: bool,
     /// Whether writers of this host wait for one another before they write.
     one_writer: bool,
-    /// The texts in which something was noticed when they were last read.
-    noticed: RefCell<BTreeMap<MilestoneId, String>>,
+    /// The texts of documents, by their fingerprints, as they were last read.
+    texts: RefCell<BTreeMap<MilestoneId, String>>,
 }
 
 impl Local {
     /// A database of this host alone.
     pub fn alone(database: Box<dyn Movable>, files: Files, mirrors: bool) -> Self {
-        let (files, noticed) = (files.mirroring(), RefCell::default());
-        Self { database, files, mirrors, one_writer: true, noticed }
+        let (files, texts) = (files.mirroring(), RefCell::default());
+        Self { database, files, mirrors, one_writer: true, texts }
     }
 
     /// A database that other hosts share.
@@ -59,13 +59,14 @@ impl Local {
     }
 
     fn read_mirrored(&self, scope: &Scope) -> Result<Reading> {
+        self.texts.borrow_mut().clear();
         if !matches!(scope, Scope::Milestone(_)) {
             self.caught_up()?;
         }
         let Reading { snapshot, noticed } = self.database.read(scope)?;
         let changed = self.files.changed(scope, &snapshot)?;
         if changed.is_nothing() {
-            self.noticed.borrow_mut().clear();
+            self.texts.replace(changed.texts);
             return Ok(Reading { snapshot, noticed });
         }
         self.read_changed(scope, &changed)
@@ -77,9 +78,11 @@ impl Local {
         if self.take_in_histories(changed.project)? {
             documents = self.files.read(scope)?;
         }
+        let read = documents.snapshot.versions.iter();
+        let mut texts: BTreeMap<_, _> = read.filter_map(of_milestone).collect();
         let noticed = documents.noticed.iter();
-        let noticed = noticed.map(|noticed| (noticed.milestone, noticed.version.clone()));
-        self.noticed.replace(noticed.collect());
+        texts.extend(noticed.map(|noticed| (noticed.milestone, noticed.version.clone())));
+        self.texts.replace(texts);
         let Reading { snapshot, .. } = self.database.read(scope)?;
         let highest = snapshot.highest.max(documents.snapshot.highest);
         let problems = documents.snapshot.problems;
@@ -168,7 +171,7 @@ impl Local {
         }
         let events = files.told(id, document.uid)?.1;
         let known =
-            self.known(EventFilter { milestone: Some(id), task: None }, Stream::Milestone(id))?;
+            self.known(&EventFilter { milestone: Some(id), task: None }, Stream::Milestone(id))?;
         let (both, new): (Vec<_>, Vec<_>) =
             events.into_iter().partition(|recorded| known.contains(&recorded.id));
         if new.is_empty() {
@@ -190,42 +193,87 @@ impl Local {
     /// Writes everything to the mirror that it does not have yet. Under the lock.
     fn catch_up(&self) -> Result<()> {
         let mut cursor = self.files.mirrored()?;
+        let (mut milestones, mut project) = (BTreeSet::new(), false);
         loop {
             let all = EventFilter::default();
             let page = match self.database.events(cursor.as_ref(), &all, MIRRORED_TOGETHER_MAX) {
                 Err(StoreError::Gone) => self.database.events(None, &all, MIRRORED_TOGETHER_MAX)?,
                 page => page?,
             };
-            if page.events.is_empty() {
-                return Ok(());
+            for recorded in &page.events {
+                match recorded.stream {
+                    Stream::Milestone(id) => drop(milestones.insert(id)),
+                    Stream::Project => project = true,
+                }
             }
-            if planted::has("mirrored-before-written") {
-                self.files.set_mirrored(&page.next)?;
-            }
-            self.mirror(page.events)?;
-            self.files.set_mirrored(&page.next)?;
+            let ended = page.events.is_empty();
             cursor = Some(page.next);
+            if ended {
+                break;
+            }
         }
+        if project {
+            self.mirror_project()?;
+        }
+        milestones.into_iter().try_for_each(|id| self.mirror(id))?;
+        cursor.map_or(Ok(()), |cursor| self.files.set_mirrored(&cursor))
     }
 
-    /// Writes events, and the documents they are about as those now are.
-    fn mirror(&self, events: Vec<Recorded>) -> Result<()> {
-        let new = self.files.unseen(events)?;
-        if new.is_empty() {
-            return Ok(());
-        }
-        let streams = new.iter().filter_map(|recorded| match recorded.stream {
-            Stream::Milestone(id) => Some(id),
-            Stream::Project => None,
-        });
-        let ids: BTreeSet<MilestoneId> = streams.collect();
-        let mut snapshot = self.database.read(&Scope::Graph(ids.clone()))?.snapshot;
-        snapshot.documents.retain(|id, _| ids.contains(id));
-        // Many changes in one, and perhaps only a part of the last: what is kept is told by events.
+    fn mirror_project(&self) -> Result<()> {
+        let here = self.files.told_of_project()?;
+        let here: BTreeSet<EventId> = here.into_iter().map(|recorded| recorded.id).collect();
+        let mut page = self.database.events(None, &EventFilter::default(), usize::MAX)?;
+        page.events.retain(|event| event.stream == Stream::Project && !here.contains(&event.id));
+        let Some(last) = page.events.last() else { return Ok(()) };
+        let id = last.id.change;
+        self.files.commit(&Change::new(&Snapshot::default(), id, page.events))
+    }
+
+    /// Makes a document and its history here what the database says.
+    fn mirror(&self, id: MilestoneId) -> Result<()> {
+        let scope = Scope::Graph(BTreeSet::from([id]));
+        let document = self.database.read(&scope)?.snapshot.documents.remove(&id);
+        let Some(document) = document else { return Ok(()) };
+        let (_, here) = self.files.told(id, document.uid)?;
+        let here: BTreeSet<EventId> = here.into_iter().map(|recorded| recorded.id).collect();
+        let mut events = self.database.history(id)?;
+        events.retain(|recorded| !here.contains(&recorded.id));
         let mut change = Change::new(&Snapshot::default(), ChangeId(Uuid::now_v7()), Vec::new());
-        change.events = new;
-        change.documents = snapshot.documents;
-        self.files.commit(&change)
+        change.events = events;
+        change.documents.insert(id, document);
+        let held = self.files.hold(id)?;
+        let still = held.is_none() || self.files.as_written(id)? == held;
+        self.mirror_change(&change, still)
+    }
+
+    /// Writes a change beside the database. Where somebody is writing to a document at the same
+    /// time, or it cannot be written to as it is, its history alone is written: then its text is
+    /// one that was saved after the change by somebody who did not know of it, and the next reading
+    /// takes it for that.
+    fn mirror_change(&self, change: &Change, still: bool) -> Result<()> {
+        let mut change = Change { reads: BTreeMap::new(), ..change.clone() };
+        let written = if still { self.files.commit(&change) } else { Err(StoreError::Stale) };
+        self.files.let_go();
+        match written {
+            Err(
+                StoreError::Stale
+                | StoreError::BeingSaved { .. }
+                | StoreError::Unfaithful { .. }
+                | StoreError::Unreadable { .. },
+            ) if change.events.is_empty() => Ok(()),
+            Err(
+                StoreError::Stale
+                | StoreError::BeingSaved { .. }
+                | StoreError::Unfaithful { .. }
+                | StoreError::Unreadable { .. },
+            ) => {
+                change.documents.clear();
+                change.texts.clear();
+                change.late = None;
+                self.files.commit(&change)
+            }
+            done => done,
+        }
     }
 
     /// Takes in the events that came by a pull or a merge; says whether there were any.
@@ -248,7 +296,7 @@ impl Local {
 
     fn absorb_project(&self) -> Result<bool> {
         let told = self.files.told_of_project()?;
-        let known = self.known(EventFilter::default(), Stream::Project)?;
+        let known = self.known(&EventFilter::default(), Stream::Project)?;
         let events: Vec<Recorded> =
             told.into_iter().filter(|recorded| !known.contains(&recorded.id)).collect();
         let any = !events.is_empty();
@@ -259,8 +307,8 @@ impl Local {
         Ok(any)
     }
 
-    fn known(&self, filter: EventFilter, stream: Stream) -> Result<BTreeSet<EventId>> {
-        let page = self.database.events(None, &filter, usize::MAX)?;
+    fn known(&self, filter: &EventFilter, stream: Stream) -> Result<BTreeSet<EventId>> {
+        let page = self.database.events(None, filter, usize::MAX)?;
         let own = page.events.into_iter().filter(|recorded| recorded.stream == stream);
         Ok(own.map(|recorded| recorded.id).collect())
     }
@@ -272,7 +320,7 @@ impl Local {
         let uid = kept.as_ref().and_then(|document| document.uid);
         let (told, events) = self.files.told(id, uid)?;
         let filter = EventFilter { milestone: Some(id), task: None };
-        let known = self.known(filter, Stream::Milestone(id))?;
+        let known = self.known(&filter, Stream::Milestone(id))?;
         let new: Vec<Recorded> =
             events.into_iter().filter(|recorded| !known.contains(&recorded.id)).collect();
         let Some(told) = told.filter(|_| !new.is_empty()) else { return Ok(false) };
@@ -289,49 +337,66 @@ impl Local {
         self.database.import(&|each| given.take().into_iter().try_for_each(each))
     }
 
-    /// The same change for the database, which knows nothing of texts; refused if somebody saved a
-    /// document after what it says was taken in.
-    fn of_database(&self, change: &Change) -> Result<Change> {
-        let noticed = self.noticed.borrow();
+    /// The same change for the database, which knows nothing of texts.
+    fn of_database(&self, change: &Change) -> Change {
+        let texts = self.texts.borrow();
         let mut change = change.clone();
+        change.reads.retain(|part, version| match part {
+            Part::Milestone(id) => texts.get(id) != Some(version),
+            Part::Task(_) | Part::Graph | Part::Resources => true,
+        });
+        change
+    }
+
+    /// Holds the texts of the documents that a change is about. Refused if one was saved after it
+    /// was read; answers whether all of them were read, or are as the program wrote them.
+    fn hold(&self, change: &Change) -> Result<bool> {
+        let mut still = true;
         for id in change.documents.keys() {
-            let Some(version) = noticed.get(id) else { continue };
-            let known = change.events.iter().any(|event| event.noticed);
-            if known && self.files.fingerprint_of(*id)?.is_some_and(|now| now != *version) {
-                return Err(StoreError::Stale);
-            }
-            if change.reads.get(&Part::Milestone(*id)) == Some(version) {
-                change.reads.remove(&Part::Milestone(*id));
+            let Some(now) = self.files.hold(*id)? else { continue };
+            match self.texts.borrow().get(id) {
+                Some(read) if *read != now => return Err(StoreError::Stale),
+                Some(_) => {}
+                None => still &= self.files.as_written(*id)?.as_ref() == Some(&now),
             }
         }
-        Ok(change)
+        Ok(still)
     }
 
     fn commit_mirrored(&self, change: &Change) -> Result<()> {
         let _turn = self.files.turn(0)?;
-        let of_database = self.of_database(change)?;
-        self.catch_up()?;
-        self.database.commit(&of_database)?;
+        self.files.let_go();
+        if self.files.has_seen(change.id)? {
+            return Ok(());
+        }
+        let still = self.hold(change)?;
+        self.database.commit(&self.of_database(change))?;
         // The change has happened. Whoever comes next writes what could not be written here.
-        if planted::has("mirrored-before-written") {
-            self.pass_over(change)?;
-        }
-        let mirrored = Change { reads: BTreeMap::new(), ..change.clone() };
-        if self.files.commit(&mirrored).is_ok() {
-            let _ = self.pass_over(change);
-        }
+        let _ = self.mirror_committed(change, still);
+        self.files.let_go();
         Ok(())
     }
 
-    /// The mirror has everything up to this change, if nobody else has written meanwhile.
-    fn pass_over(&self, change: &Change) -> Result<()> {
-        let cursor = self.files.mirrored()?;
+    fn mirror_committed(&self, change: &Change, still: bool) -> Result<()> {
         let limit = change.events.len() + 1;
-        let page = self.database.events(cursor.as_ref(), &EventFilter::default(), limit)?;
-        if page.events.iter().all(|recorded| recorded.id.change == change.id) {
+        let cursor = self.files.mirrored()?;
+        let page = self.database.events(cursor.as_ref(), &EventFilter::default(), limit);
+        let Ok(page) = page else { return self.catch_up() };
+        if page.events.iter().any(|recorded| recorded.id.change != change.id) {
+            return self.catch_up();
+        }
+        if planted::has("mirrored-before-written") {
             self.files.set_mirrored(&page.next)?;
         }
-        Ok(())
+        self.mirror_change(change, still)?;
+        self.files.set_mirrored(&page.next)
+    }
+}
+
+fn of_milestone((part, version): (&Part, &String)) -> Option<(MilestoneId, String)> {
+    match part {
+        Part::Milestone(id) => Some((*id, version.clone())),
+        Part::Task(_) | Part::Graph | Part::Resources => None,
     }
 }
 
@@ -391,6 +456,10 @@ impl Store for Local {
         self.database.events(after, filter, limit)
     }
 
+    fn wait(&self, after: &Cursor, wait: Duration) -> Result<()> {
+        self.database.wait(after, wait)
+    }
+
     fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
         self.database.history(id)
     }
@@ -437,6 +506,14 @@ impl Store for Local {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         if self.mirrors { self.files.collisions() } else { self.database.collisions() }
+    }
+
+    fn optimize(&self) -> Result<Optimized> {
+        let _turn = self.turn(0)?;
+        let database = self.database.optimize()?;
+        let files = self.files.optimize()?;
+        let (before, after) = (database.before + files.before, database.after + files.after);
+        Ok(Optimized { before, after })
     }
 
     fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {

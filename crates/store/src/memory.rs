@@ -22,8 +22,8 @@ use milestone_domain::snapshot::{
 
 use crate::error::StoreError;
 use crate::{
-    Bases, Change, ClaimChange, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion,
-    Reading, Result, Searched, Source, Store, Turn,
+    Bases, Change, ClaimChange, Collided, Cursor, EventFilter, Mending, Noticed, Optimized, Page,
+    Portion, Reading, Result, Searched, Source, Store, Turn,
 };
 
 /// One handle on a project in memory; a clone is another handle on the same one, as another
@@ -344,6 +344,10 @@ impl Store for Memory {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         Ok(Vec::new())
+    }
+
+    fn optimize(&self) -> Result<Optimized> {
+        Ok(Optimized::default())
     }
 
     fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use milestone_domain::ids::{MilestoneId, Uid};
-use milestone_domain::snapshot::Scope;
+use milestone_domain::snapshot::{Given, Scope};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::backups::back_up_database;
 use crate::config::{self, PROJECT_FILE};
 use crate::error::StoreError;
 use crate::files::Files;
@@ -50,6 +51,9 @@ const TRIES_MAX: u32 = 4;
 
 /// Moves the project, or does nothing where it is there already.
 pub fn move_to(place: &Place, to: StoreKind, progress: Progress<'_>) -> Result<Option<Moved>> {
+    if place.kind()? == to {
+        return Ok(None);
+    }
     for _ in 1..TRIES_MAX {
         match move_once(place, to, progress) {
             Err(StoreError::Moved) => {}
@@ -61,8 +65,9 @@ pub fn move_to(place: &Place, to: StoreKind, progress: Progress<'_>) -> Result<O
 
 fn move_once(place: &Place, to: StoreKind, progress: Progress<'_>) -> Result<Option<Moved>> {
     place.settle()?;
-    let disk = place.disk();
-    let now = pointer::read(&disk)?;
+    // What people are saving at this moment comes to rest first, and goes along.
+    Project::at(place.clone())?.read(&Scope::All, MOVED_BY)?;
+    let now = pointer::read(&place.disk())?;
     let from = now.map_or(StoreKind::Files, |pointer| pointer.store);
     if from == to {
         return Ok(None);
@@ -101,6 +106,15 @@ impl Source {
             Self::Files(files) => files,
             Self::Database(local) => local,
         }
+    }
+
+    fn back_up(&self, place: &Place) -> Result<PathBuf> {
+        let now = Timestamp::now();
+        let (backup, _) = match self {
+            Self::Files(files) => files.back_up(None, now)?,
+            Self::Database(local) => back_up_database(place, local, None, now)?,
+        };
+        Ok(backup)
     }
 
     fn into_store(self) -> Box<dyn Store> {
@@ -146,7 +160,7 @@ impl Move<'_> {
     /// Nobody writes from here on.
     fn closed(&self) -> Result<Moved> {
         (self.progress)("backing up", 0, 0);
-        let backup = self.source.files().back_up_now(Timestamp::now())?;
+        let backup = self.source.back_up(self.place)?;
         let (here, counts) = self.digest_of_source()?;
         match self.target.store {
             StoreKind::Files => self.to_files(&here, &counts)?,
@@ -269,7 +283,7 @@ impl Move<'_> {
         let before = disk.read(PROJECT_FILE)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&before).into_owned();
         let word = Value::from(self.target.store.word());
-        let text = config::edited(&text, "scale_override", &word)?;
+        let text = config::edited(&text, "scale_override", &word, config::Source::Project)?;
         disk.replace_synced(PROJECT_FILE, text.as_bytes())?;
         Ok(Some(before))
     }
@@ -290,16 +304,31 @@ impl Move<'_> {
 
 /// Tells everybody who has this repository which project of a shared database it is, if it is one.
 pub(crate) fn write_shared(disk: &Disk, pointer: Option<Pointer>) -> Result<()> {
-    let there = disk.read(PROJECT_FILE)?.unwrap_or_default();
-    let there = String::from_utf8_lossy(&there).into_owned();
-    let text = match pointer.filter(|pointer| pointer.store == StoreKind::Postgres) {
-        Some(pointer) => {
-            let project = Value::from(pointer.project.0.to_string());
-            config::edited(&there, "storage.project", &project)?
-        }
-        None => config::without(&there, "storage.project")?,
+    let shared = match pointer.filter(|pointer| pointer.store == StoreKind::Postgres) {
+        Some(pointer) => Value::from(pointer.project.0.to_string()),
+        None => Value::Null,
     };
-    if text == there { Ok(()) } else { disk.replace_synced(PROJECT_FILE, text.as_bytes()) }
+    set(disk, &[(config::SHARED, shared)])
+}
+
+/// Sets tracked settings, or takes them out.
+fn set(disk: &Disk, settings: &[(&str, Value)]) -> Result<()> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let there = disk.read(PROJECT_FILE)?.unwrap_or_default();
+    let mut text = String::from_utf8_lossy(&there).into_owned();
+    for (name, value) in settings {
+        text = match value {
+            Value::Null => config::without(&text, name)?,
+            value => config::edited(&text, name, value, config::Source::Project)?,
+        };
+    }
+    if text.as_bytes() == there {
+        Ok(())
+    } else {
+        disk.replace_synced(PROJECT_FILE, text.as_bytes())
+    }
 }
 
 const PAGE: &str = "\
@@ -350,7 +379,7 @@ pub fn join(place: &Place, pointer: Pointer) -> Result<Vec<String>> {
     let disk = place.disk();
     let zone = place.settings.zone.clone();
     // What people have changed by hand is theirs, and goes along.
-    Project::new(own(place)?.into_store(), zone).read(&Scope::All, JOINED_BY)?;
+    Project::new(own(place)?.into_store(), zone).read(&Scope::All, MOVED_BY)?;
     let own = own(place)?;
     let _turn = own.files().turn(0)?;
     // Somebody who had the turn before may have joined already.
@@ -360,7 +389,7 @@ pub fn join(place: &Place, pointer: Pointer) -> Result<Vec<String>> {
     if let Source::Database(local) = &own {
         local.mirror_all()?;
     }
-    own.files().back_up_now(Timestamp::now())?;
+    own.back_up(place)?;
     let database = place.movable(pointer)?.ok_or(StoreError::Moved)?;
     let shared = Local::shared(database, place.files(), place.mirrors(pointer.store));
     let conflicts = shared.bring_from(own.files())?;
@@ -386,8 +415,37 @@ fn own(place: &Place) -> Result<Source> {
     })
 }
 
-/// Who takes in what stands in the files of a clone that joins.
-const JOINED_BY: &str = "milestone";
+/// Makes what files say the project that a shared database keeps, under another identity; whoever
+/// works in the old one is sent there.
+pub(crate) fn replace_shared(
+    place: &Place,
+    local: &Local,
+    files: &Files,
+    given: &Given,
+) -> Result<()> {
+    let disk = place.disk();
+    let _turn = local.files().turn(0)?;
+    let target = Pointer { store: StoreKind::Postgres, project: Uid(Uuid::now_v7()) };
+    let uuid = target.project.0.to_string();
+    let database = Database::make(place.postgres()?, &uuid, place.settings.clone())?;
+    database.fill(
+        &|each| {
+            each(Portion::Given(given.clone()))?;
+            files.export(each)
+        },
+        &|_| Ok(()),
+    )?;
+    local.database().close()?;
+    let left = Left { to: target, by: pointer::clone_id(&disk)? };
+    local.database().seal(&serde_json::to_string(&left).unwrap_or_default())?;
+    pointer::write(&disk, &target)?;
+    database.take_up()?;
+    local.files().set_mirrored(&Cursor(String::new()))?;
+    set(&disk, &[(config::SHARED, Value::from(uuid))])
+}
+
+/// Who takes in what people have changed by hand before it goes elsewhere.
+const MOVED_BY: &str = "milestone";
 
 fn sync_folder(file: &Path) -> Result<()> {
     let folder = file.parent().unwrap_or(file);

@@ -55,6 +55,8 @@ pub struct Place {
     pub settings: Settings,
     pub lock_wait: Duration,
     pub postgres: Option<DatabaseUrl>,
+    /// Where the server itself is, if a pooler stands at the other place.
+    pub listen: Option<DatabaseUrl>,
     /// The project of a PostgreSQL database that everybody shares who has this repository.
     pub shared: Option<Uid>,
     /// Whether somebody has said where the project is to be kept.
@@ -72,7 +74,8 @@ impl Place {
         Files::open(self.root.clone(), self.settings.clone(), self.lock_wait)
     }
 
-    pub(crate) fn mirrors(&self, kind: StoreKind) -> bool {
+    /// Whether documents are kept current beside such a store.
+    pub fn mirrors(&self, kind: StoreKind) -> bool {
         match kind {
             StoreKind::Files => false,
             StoreKind::Sqlite => self.mirror.unwrap_or(true),
@@ -189,7 +192,11 @@ impl Place {
 
     pub(crate) fn postgres(&self) -> Result<Postgres> {
         let url = self.postgres.as_ref().ok_or(StoreError::NoUrl)?;
-        Postgres::open(&url.0)
+        let postgres = Postgres::open(&url.0)?;
+        match &self.listen {
+            Some(url) => postgres.listening(&url.0),
+            None => Ok(postgres),
+        }
     }
 
     /// Finishes a move that was interrupted, or follows one that somebody else made. Whoever only

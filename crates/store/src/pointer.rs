@@ -35,6 +35,21 @@ impl StoreKind {
             Self::Postgres => "postgres",
         }
     }
+
+    /// The next larger one.
+    #[must_use]
+    pub fn above(self) -> Self {
+        match self {
+            Self::Files => Self::Sqlite,
+            Self::Sqlite | Self::Postgres => Self::Postgres,
+        }
+    }
+}
+
+impl std::fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())
+    }
 }
 
 /// Where a project is.

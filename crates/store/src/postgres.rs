@@ -3,99 +3,234 @@
 //! Everything is an unnamed statement in a single or an explicit transaction, and nothing is
 //! remembered in a session, so that a pooler may stand in between.
 
+mod address;
+mod link;
+#[cfg(test)]
+mod tests;
+mod tls;
+
 use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
-use postgres::error::SqlState;
-use postgres::fallible_iterator::FallibleIterator as _;
-use postgres::types::{ToSql, Type};
-use postgres::{Client, Config, NoTls};
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error};
 
+use self::address::{Address, Surroundings};
+use self::link::Link;
 use crate::Result;
 use crate::error::StoreError;
 use crate::sql::schema::Types;
-use crate::sql::{Columns, Connection, Now, Value};
+use crate::sql::{Columns, Connection, Now, RECONNECT_MAX, RECONNECT_PAUSE, Value};
 
 /// Older ones lack what the order of events is told by.
-const VERSION_MIN: i64 = 140_000;
+const VERSION_MIN: u32 = 14;
 
 /// How many values one statement may have.
 const VALUES_MAX: usize = 30_000;
 
+/// How long one waits for what somebody else is writing.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// How long a writer may be silent in the middle of writing before the server gives it up: one that
+/// was stopped, or whose host is gone, holds nobody up for longer.
+const SILENT_MAX: Duration = Duration::from_secs(15);
+
+/// How long the server may take for one answer. It gives up waiting for others much earlier, so one
+/// that takes longer has stopped.
+const ANSWER_MAX: Duration = Duration::from_mins(1);
+
 /// What the locks of this program are told by from those of others.
 const LOCKS: i32 = 0x6d73;
 const QUEUES: i32 = 0x6d74;
-const MIGRATING: &str = "BEGIN; SELECT pg_advisory_xact_lock(28019, 0)";
+const MIGRATING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; \
+     SELECT pg_advisory_xact_lock(28019, 0)";
+
+/// How often one looks whether anything has happened: when the server tells so, in case it did not.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+const LISTEN_PAUSE: Duration = Duration::from_secs(5);
+
+/// Those that grow.
+const TABLES: [&str; 5] = [
+    "milestone_document",
+    "milestone_task",
+    "milestone_edge",
+    "milestone_claim",
+    "milestone_event",
+];
 
 pub struct Postgres {
-    client: RefCell<Client>,
-    config: Config,
-    /// What the server is called in messages: without its password.
-    name: String,
+    link: RefCell<Option<Link>>,
+    address: Address,
+    answer_max: Duration,
+    /// Where one may listen, if anywhere: no pooler may stand in between.
+    listening: Option<Address>,
+    listener: RefCell<Option<Link>>,
 }
 
 impl Postgres {
+    /// Connects, with some patience for a server that is just being started.
     pub fn open(url: &str) -> Result<Self> {
-        let mut config: Config = url.parse().map_err(|_| StoreError::Configuration {
-            setting: "storage.postgres_url".into(),
-            message: "it is not a URL such as postgres://user@host/database".into(),
-        })?;
-        if config.get_application_name().is_none() {
-            config.application_name("milestone");
+        let address = Address::of(url, &Surroundings::of_this_process())?;
+        let started = Instant::now();
+        loop {
+            match link(&address) {
+                Err(StoreError::ConnectionLost(_)) if started.elapsed() < RECONNECT_MAX => {
+                    std::thread::sleep(RECONNECT_PAUSE);
+                }
+                linked => {
+                    let link = linked?;
+                    let link = RefCell::new(Some(link));
+                    return Ok(Self {
+                        link,
+                        address,
+                        answer_max: ANSWER_MAX,
+                        listening: None,
+                        listener: RefCell::default(),
+                    });
+                }
+            }
         }
-        let name = name(&config);
-        let client = connect(&config, &name)?;
-        let this = Self { client: RefCell::new(client), config, name };
-        this.check_version()?;
-        Ok(this)
     }
 
-    fn check_version(&self) -> Result<()> {
-        let mut version = 0;
-        self.each("SELECT current_setting('server_version_num')::bigint", &[], &mut |row| {
-            version = row.int(0)?;
-            Ok(())
-        })?;
-        if version >= VERSION_MIN {
+    /// Lets the server tell when something happens, on a connection of its own.
+    pub fn listening(self, url: &str) -> Result<Self> {
+        let listening = Some(Address::of(url, &Surroundings::of_this_process())?);
+        Ok(Self { listening, ..self })
+    }
+
+    /// Begins to write. What an administrator has set for sessions does not change what a
+    /// transaction means here.
+    fn start(&self, then: &str) -> Result<()> {
+        let wait = LOCK_WAIT_MAX.as_millis();
+        let started = self.batch(&format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {wait}; {then}"
+        ));
+        if started.is_err() {
+            // It may have begun all the same, and would begin no more.
+            self.roll_back();
+        }
+        started
+    }
+
+    fn listen(&self, address: &Address, project: i64) -> Result<()> {
+        let mut listener = self.listener.borrow_mut();
+        if listener.as_ref().is_some_and(|listener| !listener.is_over()) {
             return Ok(());
         }
-        let message = format!("it is PostgreSQL {}; 14 or later is needed", version / 10_000);
-        Err(StoreError::Database { what: self.name.clone(), message })
-    }
-
-    fn failed(&self, error: &postgres::Error) -> StoreError {
-        failed(&self.name, error)
-    }
-}
-
-/// Where it is, for people: never with a password.
-fn name(config: &Config) -> String {
-    let mut name = "PostgreSQL at ".to_owned();
-    match config.get_hosts().first() {
-        Some(postgres::config::Host::Tcp(host)) => name.push_str(host),
-        Some(postgres::config::Host::Unix(path)) => {
-            let _ = write!(name, "{}", path.display());
+        let mut config = address.config.clone();
+        config.application_name(channel(project));
+        let (tls, name) = (address.tls.clone(), address.name.clone());
+        let link = link(&Address { config, tls, name, ..*address })?;
+        let sql = format!("LISTEN \"{}\"", channel(project));
+        let asked = link.ask(self.answer_max, async |client| client.batch_execute(&sql).await);
+        match asked {
+            Some(answer) => answer.map_err(|error| failed(&address.name, &error))?,
+            None => return Err(StoreError::ConnectionLost(address.name.clone())),
         }
-        None => name.push_str("localhost"),
+        *listener = Some(link);
+        Ok(())
     }
-    if let Some(port) = config.get_ports().first() {
-        let _ = write!(name, ":{port}");
+
+    fn failed(&self, error: &Error) -> StoreError {
+        failed(&self.address.name, error)
     }
-    let _ = write!(name, "/{}", config.get_dbname().unwrap_or_default());
-    name
+
+    /// Asks the server for something. One that does not answer is given up, and the connection with
+    /// it: nobody could tell which question a late answer belongs to.
+    fn ask<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> std::result::Result<T, Error>,
+    ) -> Result<T> {
+        let mut held = self.link.borrow_mut();
+        let name = &self.address.name;
+        let Some(link) = held.as_ref() else {
+            return Err(StoreError::ConnectionLost(name.clone()));
+        };
+        let Some(answer) = link.ask(self.answer_max, work) else {
+            *held = None;
+            let seconds = self.answer_max.as_secs();
+            let message = format!("{name}: it gave no answer for {seconds} s");
+            return Err(StoreError::ConnectionLost(message));
+        };
+        answer.map_err(|error| failed(name, &error))
+    }
 }
 
-fn connect(config: &Config, name: &str) -> Result<Client> {
-    config.connect(NoTls).map_err(|error| failed(name, &error))
+/// What those that wait are called, and what they listen to.
+fn channel(project: i64) -> String {
+    format!("milestone watch {project}")
 }
 
-fn failed(name: &str, error: &postgres::Error) -> StoreError {
-    let what = name.to_owned();
-    let Some(said) = error.as_db_error() else {
-        let cause = std::error::Error::source(error).map(ToString::to_string);
-        let message = cause.unwrap_or_else(|| error.to_string());
-        return StoreError::ConnectionLost(format!("{what}: {message}"));
+/// Tells those that listen, if there are any. Telling makes writers wait for one another, in all of
+/// the server, so nobody is told in vain, and never as a part of what is being kept.
+fn tell(project: i64) -> String {
+    let channel = channel(project);
+    format!(
+        "SELECT pg_notify('{channel}', '') WHERE EXISTS \
+         (SELECT FROM pg_stat_get_activity(NULL) WHERE application_name = '{channel}')"
+    )
+}
+
+fn link(address: &Address) -> Result<Link> {
+    let what = || address.name.clone();
+    let linked = Link::new(address)
+        .map_err(|source| StoreError::Database { what: what(), message: source.to_string() })?;
+    let Some(linked) = linked else {
+        let seconds = address.connect_max.as_secs();
+        let message = format!("{}: it let nobody in for {seconds} s", address.name);
+        return Err(StoreError::ConnectionLost(message));
     };
+    let link = linked.map_err(|error| failed(&address.name, &error))?;
+    match link.version() {
+        Some(version) if version < VERSION_MIN => {
+            let message = format!("it is PostgreSQL {version}; {VERSION_MIN} or later is needed");
+            Err(StoreError::Database { what: what(), message })
+        }
+        _ => Ok(link),
+    }
+}
+
+fn failed(name: &str, error: &Error) -> StoreError {
+    match error.as_db_error() {
+        Some(said) => refused(name, said),
+        None if is_lost(error) => {
+            StoreError::ConnectionLost(format!("{name}: {}", innermost(error)))
+        }
+        None => StoreError::Database { what: name.to_owned(), message: innermost(error) },
+    }
+}
+
+/// Whether the way to the server is gone, and not something the matter with what came over it.
+fn is_lost(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    let cause = source.and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    // Certificates that do not convince come as such errors, too.
+    let protected = |cause: &std::io::Error| {
+        let inner = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        inner.is_some()
+            || cause.kind() == std::io::ErrorKind::InvalidData
+            || cause.kind() == std::io::ErrorKind::InvalidInput
+    };
+    error.is_closed() || cause.is_some_and(|cause| !protected(cause))
+}
+
+fn innermost(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// What the server said is a matter of the moment: it goes down or comes up, it has no room for one
+/// more, or it gave up on one who was silent.
+const PASSING: &[&str] = &["57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "53300", "53200"];
+
+fn refused(name: &str, said: &DbError) -> StoreError {
+    let what = name.to_owned();
     let message = said.message().to_owned();
     let code = said.code();
     if *code == SqlState::UNIQUE_VIOLATION {
@@ -104,22 +239,28 @@ fn failed(name: &str, error: &postgres::Error) -> StoreError {
     if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) {
         return StoreError::Stale;
     }
-    // The server is going down or coming up, or has no room for one more.
-    let passing = ["57P01", "57P02", "57P03", "53300", "25006", "08006", "08001", "08004"];
-    if passing.contains(&code.code()) {
+    if *code == SqlState::LOCK_NOT_AVAILABLE {
+        let waited_ms = u64::try_from(LOCK_WAIT_MAX.as_millis()).unwrap_or(u64::MAX);
+        return StoreError::Busy { holder: "another program".into(), waited_ms };
+    }
+    if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+        return StoreError::ReadOnly { what, message };
+    }
+    // Class 08 is about the connection itself, and is what a pooler says in the server's stead.
+    if PASSING.contains(&code.code()) || code.code().starts_with("08") {
         return StoreError::ConnectionLost(format!("{what}: {message}"));
     }
     StoreError::Database { what, message }
 }
 
 struct Row<'a> {
-    row: &'a postgres::Row,
+    row: &'a tokio_postgres::Row,
     of: &'a Postgres,
 }
 
 impl Columns for Row<'_> {
     fn int(&self, column: usize) -> Result<i64> {
-        let failed = |error| self.of.failed(&error);
+        let failed = |error: Error| self.of.failed(&error);
         match *self.row.columns()[column].type_() {
             Type::INT2 => self.row.try_get::<_, i16>(column).map(i64::from).map_err(failed),
             Type::INT4 => self.row.try_get::<_, i32>(column).map(i64::from).map_err(failed),
@@ -144,6 +285,12 @@ fn typed<'a>(value: &'a Value<'_>) -> (Box<dyn ToSql + Sync + 'a>, Type) {
     }
 }
 
+fn referred<'a>(
+    values: &'a [(Box<dyn ToSql + Sync + 'a>, Type)],
+) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
+    values.iter().map(|(value, of)| (value.as_ref(), of.clone())).collect()
+}
+
 impl Connection for Postgres {
     fn types(&self) -> Types {
         Types {
@@ -163,26 +310,29 @@ impl Connection for Postgres {
         row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
     ) -> Result<()> {
         let values: Vec<_> = values.iter().map(typed).collect();
-        let mut client = self.client.borrow_mut();
-        let values = values.iter().map(|(value, of)| (value.as_ref(), of.clone()));
-        let rows = client.query_typed_raw(sql, values);
-        let mut rows = rows.map_err(|error| self.failed(&error))?;
-        while let Some(found) = rows.next().map_err(|error| self.failed(&error))? {
-            row(&Row { row: &found, of: self })?;
-        }
-        Ok(())
+        let values = referred(&values);
+        let rows = self.ask(async |client| client.query_typed(sql, &values).await)?;
+        rows.iter().try_for_each(|found| row(&Row { row: found, of: self }))
     }
 
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         let values: Vec<_> = values.iter().map(typed).collect();
-        let values: Vec<(&(dyn ToSql + Sync), Type)> =
-            values.iter().map(|(value, of)| (value.as_ref(), of.clone())).collect();
-        let changed = self.client.borrow_mut().execute_typed(sql, &values);
-        changed.map_err(|error| self.failed(&error))
+        let values = referred(&values);
+        self.ask(async |client| client.execute_typed(sql, &values).await)
+    }
+
+    fn has_table(&self, name: &str) -> Result<bool> {
+        let mut there = 0;
+        let sql = "SELECT (to_regclass($1) IS NOT NULL)::int";
+        self.each(sql, &[name.into()], &mut |row| {
+            there = row.int(0)?;
+            Ok(())
+        })?;
+        Ok(there == 1)
     }
 
     fn batch(&self, sql: &str) -> Result<()> {
-        self.client.borrow_mut().batch_execute(sql).map_err(|error| self.failed(&error))
+        self.ask(async |client| client.batch_execute(sql).await)
     }
 
     fn insert(&self, into: &str, rows: &[Vec<Value<'_>>], then: &str) -> Result<()> {
@@ -207,11 +357,16 @@ impl Connection for Postgres {
 
     /// Whoever moves the project elsewhere waits for all that have begun.
     fn begin(&self, project: i64) -> Result<()> {
-        self.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock_shared({LOCKS}, {project}::int)"))
+        self.start(&format!(
+            "SET LOCAL idle_in_transaction_session_timeout = {}; \
+             SELECT pg_advisory_xact_lock_shared({LOCKS}, {project}::int)",
+            SILENT_MAX.as_millis(),
+        ))
     }
 
+    /// Silent for as long as it takes to copy the project elsewhere.
     fn close(&self, project: i64) -> Result<()> {
-        self.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {project}::int)"))
+        self.start(&format!("SELECT pg_advisory_xact_lock({LOCKS}, {project}::int)"))
     }
 
     fn begin_reading(&self) -> Result<()> {
@@ -222,8 +377,38 @@ impl Connection for Postgres {
         self.batch(&format!("SELECT pg_advisory_xact_lock({QUEUES}, {project}::int)"))
     }
 
-    fn commit(&self) -> Result<()> {
-        self.batch("COMMIT")
+    fn commit(&self, project: i64) -> Result<()> {
+        let tell = tell(project);
+        self.ask(async |client| {
+            let mut kept = pin!(client.batch_execute("COMMIT"));
+            let mut told = pin!(client.batch_execute(&tell));
+            let mut is_sent = false;
+            // Both go together; what becomes of the second nobody waits for.
+            poll_fn(|context| {
+                let answer = kept.as_mut().poll(context);
+                if !is_sent {
+                    is_sent = true;
+                    let _ = told.as_mut().poll(context);
+                }
+                answer
+            })
+            .await
+        })
+    }
+
+    fn is_about_to_wait(&self, project: i64) -> Result<()> {
+        match &self.listening {
+            Some(address) => self.listen(address, project),
+            None => Ok(()),
+        }
+    }
+
+    fn wait(&self, wait: Duration) -> Result<()> {
+        match self.listener.borrow().as_ref() {
+            Some(listener) => listener.listen(wait.min(LISTEN_PAUSE)),
+            None => std::thread::sleep(wait.min(LOOK_PAUSE)),
+        }
+        Ok(())
     }
 
     fn roll_back(&self) {
@@ -261,9 +446,30 @@ impl Connection for Postgres {
         Ok(horizon)
     }
 
+    fn size(&self) -> Result<u64> {
+        let mut size = 0;
+        let sql = "SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c \
+             WHERE c.relkind = 'r' AND c.relname LIKE 'milestone\\_%' AND pg_table_is_visible(c.oid)";
+        self.each(sql, &[], &mut |row| {
+            size = u64::try_from(row.int(0)?).unwrap_or(0);
+            Ok(())
+        })?;
+        Ok(size)
+    }
+
+    /// Each by itself: it cannot be done within a transaction.
+    fn optimize(&self) -> Result<()> {
+        TABLES.iter().try_for_each(|table| self.batch(&format!("VACUUM (ANALYZE) {table}")))
+    }
+
+    fn passes(&self, error: &StoreError) -> bool {
+        // A server that takes no writes may be about to be one that does.
+        matches!(error, StoreError::ConnectionLost(_) | StoreError::ReadOnly { .. })
+    }
+
     fn reconnect(&self) -> Result<()> {
-        let client = connect(&self.config, &self.name)?;
-        self.client.replace(client);
+        let link = link(&self.address)?;
+        self.link.replace(Some(link));
         Ok(())
     }
 }

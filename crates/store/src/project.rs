@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 use crate::place::Place;
 use crate::{
-    Bases, Change, Collided, Cursor, Difference, Error, EventFilter, Mending, Noticed, Page,
-    Reading, Result, Searched, Store, StoreError,
+    Bases, Change, Collided, Cursor, Difference, Error, EventFilter, Mending, Noticed, Optimized,
+    Page, Reading, Result, Searched, Store, StoreError,
 };
 
 /// How often a command is decided again when what it was decided on has changed meanwhile.
@@ -396,6 +396,11 @@ impl Project {
         })
     }
 
+    /// Gives back the room of what is gone.
+    pub fn optimize(&self) -> Result<Optimized> {
+        self.following(|| self.store().optimize())
+    }
+
     pub fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
         self.following(|| self.store().history(id))
     }
@@ -438,14 +443,17 @@ impl Project {
         limit: usize,
         wait: Duration,
     ) -> Result<Page> {
-        const PAUSE: Duration = Duration::from_millis(100);
-        let started = Instant::now();
+        let until = Instant::now() + wait;
+        let mut after = after.clone();
         loop {
-            let page = self.events(Some(after), filter, limit)?;
-            if !page.events.is_empty() || started.elapsed() >= wait {
+            let page = self.events(Some(&after), filter, limit)?;
+            let left = until.saturating_duration_since(Instant::now());
+            if !page.events.is_empty() || left.is_zero() {
                 return Ok(page);
             }
-            std::thread::sleep(PAUSE.min(wait));
+            // What does not concern the filter is not looked at again.
+            after = page.next;
+            self.following(|| self.store().wait(&after, left))?;
         }
     }
 

@@ -14,8 +14,8 @@ use milestone_domain::snapshot::{Claim, Problem, ProblemKind, Scope};
 use crate::error::StoreError;
 use crate::files::Files;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
-    Searched, Source, Store, Turn,
+    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Optimized, Page, Portion,
+    Reading, Result, Searched, Source, Store, Turn,
 };
 
 pub struct SnapshotOnly {
@@ -99,6 +99,10 @@ impl Store for SnapshotOnly {
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         Ok(Vec::new())
+    }
+
+    fn optimize(&self) -> Result<Optimized> {
+        Err(StoreError::NoUrl)
     }
 
     fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {

@@ -28,13 +28,13 @@ use crate::error::StoreError;
 use crate::files::text;
 use crate::planted;
 use crate::{
-    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Page, Portion, Reading, Result,
-    Searched, Source, Store, Turn,
+    Bases, Change, Collided, Cursor, EventFilter, Mending, Noticed, Optimized, Page, Portion,
+    Reading, Result, Searched, Source, Store, Turn,
 };
 
 /// How long a lost connection is sought again before that is an error.
-const RECONNECT_MAX: Duration = Duration::from_secs(5);
-const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const RECONNECT_MAX: Duration = Duration::from_secs(5);
+pub(crate) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A value that a statement is given.
 #[derive(Debug, Clone)]
@@ -110,6 +110,8 @@ pub trait Connection {
     /// Answers how many rows it changed.
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64>;
 
+    fn has_table(&self, name: &str) -> Result<bool>;
+
     /// Several statements without parameters.
     fn batch(&self, sql: &str) -> Result<()>;
 
@@ -128,7 +130,14 @@ pub trait Connection {
     /// Waits until it is our turn among those that have lost a race, until the end of what began.
     fn queue(&self, project: i64) -> Result<()>;
 
-    fn commit(&self) -> Result<()>;
+    /// Keeps what began, and lets those know who wait for something to happen in the project.
+    fn commit(&self, project: i64) -> Result<()>;
+
+    /// From here on, what others write to the project ends [`wait`](Self::wait).
+    fn is_about_to_wait(&self, project: i64) -> Result<()>;
+
+    /// Waits until something may have happened, for `wait` at most; it may return earlier.
+    fn wait(&self, wait: Duration) -> Result<()>;
 
     /// Leaves everything as it was before it began.
     fn roll_back(&self);
@@ -142,9 +151,20 @@ pub trait Connection {
     /// Events of this transaction's number and of later ones may still come in between.
     fn horizon(&self, project: i64) -> Result<i64>;
 
-    /// What is broken in the database itself, where it can tell.
-    fn damage(&self) -> Result<Option<String>> {
-        Ok(None)
+    /// How many bytes the tables take.
+    fn size(&self) -> Result<u64>;
+
+    /// Gives back the room of what is gone.
+    fn optimize(&self) -> Result<()>;
+
+    /// What is wrong with the database itself, where it can tell.
+    fn check_pages(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    /// Whether the same may go well in a moment, on a new connection.
+    fn passes(&self, error: &StoreError) -> bool {
+        matches!(error, StoreError::ConnectionLost(_))
     }
 
     /// Connects anew after the connection was lost; what had begun is gone.
@@ -153,9 +173,11 @@ pub trait Connection {
 
 /// A project in a database, as one process sees it.
 pub struct Database<C> {
-    connection: C,
-    project: i64,
+    pub(crate) connection: C,
+    pub(crate) project: i64,
     settings: Settings,
+    /// The schema of the database, where it is one that only newer programs write.
+    newer: Option<i64>,
     /// Whether something has begun and is neither kept nor given up.
     begun: Cell<bool>,
     turns: Cell<u32>,
@@ -167,37 +189,30 @@ pub struct Database<C> {
 impl<C: Connection> Database<C> {
     /// Makes a new, empty project in the database.
     pub fn make(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
-        schema::migrate(&connection)?;
-        let epoch = uuid::Uuid::now_v7().to_string();
-        let sql = "INSERT INTO milestone_project (uuid, epoch, moved_to, given) \
-                   VALUES ($1, $2, '', '{}') ON CONFLICT (uuid) DO NOTHING";
-        connection.run(sql, &[uuid.into(), epoch.into()])?;
-        Self::find(connection, uuid, settings)
+        if schema::find(&connection, uuid)?.project.is_none() {
+            schema::migrate(&connection)?;
+            let epoch = uuid::Uuid::now_v7().to_string();
+            let sql = "INSERT INTO milestone_project (uuid, epoch, moved_to, given) \
+                       VALUES ($1, $2, '', '{}') ON CONFLICT (uuid) DO NOTHING";
+            connection.run(sql, &[uuid.into(), epoch.into()])?;
+        }
+        Self::open(connection, uuid, settings)
     }
 
     /// Opens a project that is there.
     pub fn open(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
-        schema::check(&connection)?;
-        Self::find(connection, uuid, settings)
-    }
-
-    fn find(connection: C, uuid: &str, settings: Settings) -> Result<Self> {
-        let mut project = None;
-        let sql = "SELECT id FROM milestone_project WHERE uuid = $1";
-        connection.each(sql, &[uuid.into()], &mut |row| {
-            project = Some(row.int(0)?);
-            Ok(())
-        })?;
-        let Some(project) = project else {
+        let found = schema::find(&connection, uuid)?;
+        let Some(project) = found.project else {
             return Err(StoreError::NoSuchProject { uuid: uuid.to_owned() });
         };
         Ok(Self {
             connection,
-            project,
+            project: project.id,
             settings,
+            newer: found.newer,
             begun: Cell::new(false),
             turns: Cell::new(0),
-            epoch: RefCell::new(None),
+            epoch: RefCell::new(Some(project.epoch)),
             in_doubt: Cell::new(false),
         })
     }
@@ -217,11 +232,16 @@ impl<C: Connection> Database<C> {
     }
 
     fn begin(&self) -> Result<()> {
+        self.check_writable()?;
         if !self.begun.get() {
             self.connection.begin(self.project)?;
             self.begun.set(true);
         }
         Ok(())
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        self.newer.map_or(Ok(()), |schema| Err(schema::unwritable(schema)))
     }
 
     fn roll_back(&self) {
@@ -233,25 +253,27 @@ impl<C: Connection> Database<C> {
     /// Does something, again if the connection was lost: a server that was started anew is back
     /// within seconds. What `work` does is safe to do twice.
     fn connected<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
-        let started = Instant::now();
+        let mut lost: Option<Instant> = None;
         loop {
             match work() {
-                Err(StoreError::ConnectionLost(reason)) => self.connect_again(started, reason)?,
+                Err(error) if self.connection.passes(&error) => {
+                    self.connect_again(*lost.get_or_insert_with(Instant::now), error)?;
+                }
                 result => return result,
             }
         }
     }
 
-    fn connect_again(&self, started: Instant, mut reason: String) -> Result<()> {
+    fn connect_again(&self, lost: Instant, mut error: StoreError) -> Result<()> {
         self.begun.set(false);
-        while started.elapsed() < RECONNECT_MAX {
+        while lost.elapsed() < RECONNECT_MAX {
             std::thread::sleep(RECONNECT_PAUSE);
             match self.connection.reconnect() {
-                Err(StoreError::ConnectionLost(again)) => reason = again,
+                Err(again) if self.connection.passes(&again) => error = again,
                 result => return result,
             }
         }
-        Err(StoreError::ConnectionLost(reason))
+        Err(error)
     }
 
     /// Nothing is written to a project that has moved elsewhere.
@@ -287,7 +309,7 @@ impl<C: Connection> Database<C> {
         match renewed {
             Ok(Some(claim)) => {
                 self.begun.set(false);
-                self.connection.commit().map(|()| Some(claim))
+                self.connection.commit(self.project).map(|()| Some(claim))
             }
             other => {
                 self.roll_back();
@@ -324,7 +346,11 @@ impl<C: Connection> Store for Database<C> {
         if tried > 0 && self.turns.get() == 0 && !planted::has("queue-skipped") {
             self.connected(|| {
                 self.begin()?;
-                self.connection.queue(self.project)
+                let queued = self.connection.queue(self.project);
+                if queued.is_err() {
+                    self.roll_back();
+                }
+                queued
             })?;
         }
         self.turns.set(self.turns.get() + 1);
@@ -332,7 +358,11 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn commit(&self, change: &Change) -> Result<()> {
-        let kept = self.connected(|| self.commit_once(change));
+        let kept = match self.connected(|| self.commit_once(change)) {
+            // An earlier try, on a connection that was lost, may have come through after all.
+            Err(StoreError::Exists { .. }) if self.connected(|| self.knows(change))? => Ok(()),
+            kept => kept,
+        };
         match kept {
             Err(StoreError::ConnectionLost(reason)) if self.in_doubt.take() => {
                 Err(StoreError::OutcomeUnknown(std::io::Error::other(reason)))
@@ -360,6 +390,23 @@ impl<C: Connection> Store for Database<C> {
 
     fn events(&self, after: Option<&Cursor>, filter: &EventFilter, limit: usize) -> Result<Page> {
         self.connected(|| self.page(after, filter, limit))
+    }
+
+    fn wait(&self, after: &Cursor, wait: Duration) -> Result<()> {
+        let until = Instant::now() + wait;
+        loop {
+            let happened = self.connected(|| {
+                // Nothing more happens in a project that has moved elsewhere.
+                self.check_seal()?;
+                self.connection.is_about_to_wait(self.project)?;
+                Ok(!self.page(Some(after), &EventFilter::default(), 1)?.events.is_empty())
+            })?;
+            let left = until.saturating_duration_since(Instant::now());
+            if happened || left.is_zero() {
+                return Ok(());
+            }
+            self.connection.wait(left)?;
+        }
     }
 
     fn history(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
@@ -395,15 +442,21 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn check(&self) -> Result<Vec<Problem>> {
-        self.problems()
+        self.connected(|| self.check_all())
     }
 
     fn mend(&self, _: Bases<'_>) -> Result<Mending> {
-        Ok(Mending::default())
+        self.connected(|| self.mend_all())
     }
 
     fn collisions(&self) -> Result<Vec<Collided>> {
         Ok(Vec::new())
+    }
+
+    fn optimize(&self) -> Result<Optimized> {
+        let before = self.connection.size()?;
+        self.connection.optimize()?;
+        Ok(Optimized { before, after: self.connection.size()? })
     }
 
     fn export(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {

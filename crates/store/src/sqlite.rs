@@ -1,14 +1,21 @@
 //! SQLite: one file beside the documents, for one host.
 
+mod floor;
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rusqlite::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{ErrorCode, OpenFlags};
 
+use self::floor::Access;
 use crate::Result;
 use crate::error::StoreError;
 use crate::files::boot;
+use crate::scale;
 use crate::sql::schema::Types;
 use crate::sql::{Columns, Connection, Now, Value};
 
@@ -18,10 +25,15 @@ const VERSION_MIN: i32 = 3_051_003;
 /// How many statements are kept ready.
 const STATEMENTS: usize = 64;
 
+/// How often one looks whether others have written.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
 pub struct Sqlite {
     connection: rusqlite::Connection,
     file: PathBuf,
     wait: Duration,
+    /// What others had written when it was last looked at.
+    seen: Cell<i64>,
 }
 
 impl Sqlite {
@@ -34,18 +46,17 @@ impl Sqlite {
             );
             return Err(StoreError::Database { what: named(file), message });
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let opened = rusqlite::Connection::open_with_flags(file, flags);
-        let connection = opened.map_err(|error| failed(file, wait, error))?;
-        let this = Self { connection, file: file.to_owned(), wait };
+        let (file, access) = floor::access(file)?;
+        let connection =
+            floor::connect(&file, access).map_err(|error| failed(&file, wait, &error))?;
+        let this = Self { connection, file, wait, seen: Cell::new(0) };
         this.connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        this.connection.busy_timeout(wait).map_err(|error| this.failed(error))?;
+        this.connection.busy_timeout(wait).map_err(|error| this.failed(&error))?;
+        if access == Access::Write {
+            this.batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+        }
         this.batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; \
-             PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
+            "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
         )?;
         if crate::planted::has("sqlite-not-synced") {
             this.batch("PRAGMA synchronous = OFF")?;
@@ -53,7 +64,18 @@ impl Sqlite {
         Ok(this)
     }
 
-    fn failed(&self, error: rusqlite::Error) -> StoreError {
+    /// Another number once another connection has written something. It stands in memory that all
+    /// of them share, so looking at it costs next to nothing.
+    fn version(&self) -> Result<i64> {
+        let mut version = 0;
+        self.each("PRAGMA data_version", &[], &mut |row| {
+            version = row.int(0)?;
+            Ok(())
+        })?;
+        Ok(version)
+    }
+
+    fn failed(&self, error: &rusqlite::Error) -> StoreError {
         failed(&self.file, self.wait, error)
     }
 }
@@ -62,19 +84,28 @@ fn named(file: &Path) -> String {
     file.display().to_string()
 }
 
-fn failed(file: &Path, wait: Duration, error: rusqlite::Error) -> StoreError {
+fn failed(file: &Path, wait: Duration, error: &rusqlite::Error) -> StoreError {
     let message = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy {
             holder: "another process".into(),
             waited_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         },
+        Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { what: named(file), message },
+        Some(ErrorCode::CannotOpen) if is_link(error) => {
+            StoreError::Outside { path: file.to_owned() }
+        }
         Some(ErrorCode::ConstraintViolation) => StoreError::Exists { path: file.to_owned() },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             StoreError::Corrupt { path: file.to_owned(), message }
         }
         _ => StoreError::Database { what: named(file), message },
     }
+}
+
+fn is_link(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_CANTOPEN_SYMLINK)
 }
 
 struct Row<'a, 'b> {
@@ -84,7 +115,7 @@ struct Row<'a, 'b> {
 
 impl Row<'_, '_> {
     fn value(&self, column: usize) -> Result<ValueRef<'_>> {
-        self.row.get_ref(column).map_err(|error| self.of.failed(error))
+        self.row.get_ref(column).map_err(|error| self.of.failed(&error))
     }
 
     fn unlike(&self, column: usize) -> StoreError {
@@ -135,7 +166,7 @@ impl Connection for Sqlite {
         values: &[Value<'_>],
         row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
     ) -> Result<()> {
-        let failed = |error| self.failed(error);
+        let failed = |error: rusqlite::Error| self.failed(&error);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(failed)?;
         while let Some(found) = rows.next().map_err(failed)? {
@@ -145,14 +176,18 @@ impl Connection for Sqlite {
     }
 
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let failed = |error| self.failed(error);
+        let failed = |error: rusqlite::Error| self.failed(&error);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let changed = statement.execute(rusqlite::params_from_iter(values)).map_err(failed)?;
         Ok(changed as u64)
     }
 
+    fn has_table(&self, name: &str) -> Result<bool> {
+        self.connection.table_exists(None, name).map_err(|error| self.failed(&error))
+    }
+
     fn batch(&self, sql: &str) -> Result<()> {
-        self.connection.execute_batch(sql).map_err(|error| self.failed(error))
+        self.connection.execute_batch(sql).map_err(|error| self.failed(&error))
     }
 
     fn insert(&self, into: &str, rows: &[Vec<Value<'_>>], then: &str) -> Result<()> {
@@ -163,7 +198,10 @@ impl Connection for Sqlite {
     }
 
     fn begin(&self, _: i64) -> Result<()> {
-        self.batch("BEGIN IMMEDIATE")
+        let started = Instant::now();
+        let begun = self.batch("BEGIN IMMEDIATE");
+        scale::note_wait_for(&self.file, started.elapsed());
+        begun
     }
 
     fn close(&self, project: i64) -> Result<()> {
@@ -179,13 +217,17 @@ impl Connection for Sqlite {
         Ok(())
     }
 
-    /// A failed one may be found in the log by whoever opens the database next.
-    fn commit(&self) -> Result<()> {
-        self.batch("COMMIT").map_err(|error| match error {
-            StoreError::Database { message, .. } => {
-                StoreError::OutcomeUnknown(std::io::Error::other(message))
+    fn commit(&self, _: i64) -> Result<()> {
+        let kept = self.connection.execute_batch("COMMIT");
+        kept.map_err(|error| {
+            self.roll_back();
+            match error.sqlite_error_code() {
+                // It may be whole in the log, and be found there by whoever opens it next.
+                Some(ErrorCode::SystemIoFailure) => {
+                    StoreError::OutcomeUnknown(std::io::Error::other(error.to_string()))
+                }
+                _ => self.failed(&error),
             }
-            other => other,
         })
     }
 
@@ -204,17 +246,49 @@ impl Connection for Sqlite {
         ""
     }
 
+    fn is_about_to_wait(&self, _: i64) -> Result<()> {
+        self.seen.set(self.version()?);
+        Ok(())
+    }
+
+    fn wait(&self, wait: Duration) -> Result<()> {
+        let until = Instant::now() + wait;
+        while self.version()? == self.seen.get() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::sleep(left.min(LOOK_PAUSE));
+        }
+        Ok(())
+    }
+
+    fn check_pages(&self) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        self.each("PRAGMA quick_check(20)", &[], &mut |row| {
+            found.push(row.string(0)?);
+            Ok(())
+        })?;
+        found.retain(|said| said != "ok");
+        Ok(found)
+    }
+
     fn horizon(&self, _: i64) -> Result<i64> {
         Ok(i64::MAX)
     }
 
-    fn damage(&self) -> Result<Option<String>> {
-        let mut said = None;
-        self.each("PRAGMA integrity_check(1)", &[], &mut |row| {
-            said = Some(row.string(0)?);
+    fn size(&self) -> Result<u64> {
+        let mut size = 0;
+        let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+        self.each(sql, &[], &mut |row| {
+            size = u64::try_from(row.int(0)?).unwrap_or(0);
             Ok(())
         })?;
-        Ok(said.filter(|said| said != "ok"))
+        Ok(size)
+    }
+
+    fn optimize(&self) -> Result<()> {
+        self.batch("VACUUM; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
     fn reconnect(&self) -> Result<()> {

@@ -1,9 +1,12 @@
 //! `milestone config`: settings, each with its source.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use milestone_store::config::{Config, KEYS, PROJECT_FILE, Setting, Source, check, edited};
+use milestone_store::config::{Config, KEYS, PROJECT_FILE, Setting, Source, check, edited, masked};
 use milestone_store::yaml;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,9 +40,13 @@ enum ConfigVerb {
         key: Option<String>,
     },
     /// Set one setting of this project
+    ///
+    /// Where a database is may hold a password: that goes into your own settings, for you alone to
+    /// read, and never into the project's.
     #[command(after_help = "\
 Examples:
   milestone config set planning.buffer 20
+  milestone config set storage.postgres_url postgres://ada@host/milestones
   milestone config set calendar.zone Europe/Berlin")]
     Set {
         /// The setting
@@ -115,8 +122,11 @@ fn shown(value: &Value) -> String {
 
 fn set(app: &App, key: &str, value: &str) -> Result<(), Failure> {
     let value = yaml::to_value(value).unwrap_or_else(|_| value.into());
-    let opened = app.opened()?;
-    let file = opened.root.folder().join(PROJECT_FILE);
+    let setting = check(key, &value)?;
+    let (file, source) = match setting.is_personal() {
+        true => (own_file()?, Source::User),
+        false => (app.opened()?.root.folder().join(PROJECT_FILE), Source::Project),
+    };
     let failed = |doing| {
         let path = file.clone();
         move |source| Failure::Io { doing, path, source }
@@ -125,21 +135,40 @@ fn set(app: &App, key: &str, value: &str) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         text => text.map_err(failed("read"))?,
     };
-    let text = edited(&text, key, &value)?;
-    let draft = file.with_extension("yaml.new");
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).map_err(failed("write"))?;
-    }
-    fs::write(&draft, text).map_err(failed("write"))?;
-    fs::rename(&draft, &file).map_err(failed("write"))?;
-    let setting = Setting { name: check(key, &value)?.name, value, source: Source::Project };
+    let text = edited(&text, key, &value, source)?;
+    write(&file, &text, source).map_err(failed("write"))?;
+    let value = if setting.is_personal() { masked(&shown(&value)).into() } else { value };
+    let setting = Setting { name: setting.name, value, source };
     app.out.done(&setting, key, |page| {
-        page.styled(style::ID, key)
-            .say(" is ")
-            .say(shown(&setting.value))
-            .say(" in this project.")
-            .end();
+        page.styled(style::ID, key).say(" is ").say(shown(&setting.value));
+        match source {
+            Source::User => page.say(" in your own settings, ").say(file.display()).say("."),
+            _ => page.say(" in this project."),
+        };
+        page.end();
     })
+}
+
+/// The settings of the person, wherever a link to them leads.
+fn own_file() -> Result<PathBuf, Failure> {
+    let file = app::layers(None).user.ok_or_else(|| {
+        Failure::usage("nobody says where your own settings are", "set HOME or XDG_CONFIG_HOME")
+    })?;
+    Ok(fs::canonicalize(&file).unwrap_or(file))
+}
+
+/// All of it or nothing; what may hold a password is for its owner alone from the first byte on.
+fn write(file: &Path, text: &str, source: Source) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let draft = file.with_extension("yaml.new");
+    // One that was left behind may be open to others.
+    let _ = fs::remove_file(&draft);
+    let mode = if source == Source::User { 0o600 } else { 0o666 };
+    let mut new = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
+    new.write_all(text.as_bytes())?;
+    fs::rename(&draft, file)
 }
 
 /// What can be said of settings that could be read: one that cannot is an error.

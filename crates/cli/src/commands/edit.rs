@@ -12,6 +12,7 @@ use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::ids::{MilestoneId, Node};
 use milestone_domain::snapshot::Scope;
 use milestone_store::files::text;
+use milestone_store::scale::Seen;
 use milestone_store::{Error, Outcome, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -103,7 +104,10 @@ fn accept(
     }
     let project = &app.opened()?.project;
     match project.execute_text(id, base, edited, &after, app.actor()) {
-        Ok(outcome) => Ok((changes, outcome)),
+        Ok(outcome) => {
+            app.wrote(Seen::part(&outcome));
+            Ok((changes, outcome))
+        }
         // The document has moved on: the fields that were edited are set on what it is now.
         Err(Error::Store(StoreError::Stale)) => {
             let command = Command::Amend { milestone: id, changes: changes.clone() };

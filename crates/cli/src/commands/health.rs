@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
-use milestone_store::config::{Config, Setting};
+use milestone_store::config::{Config, KEYS, Setting, Source};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -106,7 +106,7 @@ pub fn diagnostics(app: &App) -> Result<(), Failure> {
         version: env!("CARGO_PKG_VERSION"),
         health: health.checks.iter().map(|check| (check.name, check.state)).collect(),
         problems,
-        settings: app.opened()?.config.values().collect(),
+        settings: app.opened()?.config.values().map(without_address).collect(),
         milestones_open: snapshot.open().count(),
         milestones_archived: snapshot.archived.len(),
         tasks_open: open.filter(|task| !task.status.is_closed()).count(),
@@ -117,6 +117,16 @@ pub fn diagnostics(app: &App) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&diagnostics).unwrap_or_default();
         page.lines_as_they_are(&text);
     })
+}
+
+/// Where somebody's database is concerns nobody else, even without the password.
+fn without_address(setting: Setting) -> Setting {
+    let is_personal = KEYS.iter().any(|key| key.name == setting.name && key.is_personal());
+    match setting.source {
+        Source::Default => setting,
+        _ if is_personal => Setting { value: "(left out)".into(), ..setting },
+        _ => setting,
+    }
 }
 
 fn read(app: &App) -> Result<Snapshot, Failure> {
@@ -134,7 +144,7 @@ fn system(app: &App, snapshot: &Snapshot) -> Result<System, Failure> {
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let live = snapshot.claims.values().filter(|claim| claim.is_live()).count();
     Ok(System {
-        store: "files",
+        store: app.opened()?.place.kind()?.word(),
         folder: folder.display().to_string(),
         disk_free: disk.as_ref().map(|disk| disk.f_bavail * disk.f_frsize),
         disk_total: disk.as_ref().map(|disk| disk.f_blocks * disk.f_frsize),

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use milestone_domain::snapshot::Scope;
-use milestone_domain::views::storage::storage;
+use milestone_domain::views::storage::{StoreFacts, storage};
+use milestone_store::Optimized;
+use milestone_store::backups;
 use milestone_store::config::Config;
 use milestone_store::discover;
 use milestone_store::files::backup::{self, Manifest};
@@ -20,15 +22,18 @@ use serde::Serialize;
 
 use crate::app::{App, layers, mention, place};
 use crate::errors::Failure;
+use crate::growing;
 use crate::output;
 use crate::progress::Bar;
 use crate::render;
+use crate::render::words::bytes;
 
 /// See where this project is kept, back it up, and put a backup back
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   milestone storage status
+  milestone storage explain
   milestone storage backup
   milestone storage verify .milestones/data/backups/milestones-20261121-101500.tar
   milestone storage restore ../milestones.tar")]
@@ -44,6 +49,15 @@ enum StorageVerb {
         after_help = "Examples:\n  milestone storage status\n  milestone storage status --json"
     )]
     Status,
+    /// Say why this project is kept where it is, and what would move it
+    ///
+    /// What was measured, against which bounds, what people asked for, and what to do next. Changes
+    /// nothing.
+    #[command(after_help = "\
+Examples:
+  milestone storage explain
+  milestone storage explain --json")]
+    Explain,
     /// Write the whole project into one file
     ///
     /// Documents, history, settings, templates and deliverables, as they are at one moment, with the
@@ -79,6 +93,12 @@ Examples:
         #[arg(value_name = "STORE", value_parser = store_kind)]
         to: StoreKind,
     },
+    /// Tidy up what keeps the project
+    ///
+    /// A database gives back the room of what is gone, and looks anew at how its tables are filled.
+    /// Files need none of this; caches that are no use any more are made again.
+    #[command(after_help = "Examples:\n  milestone storage optimize")]
+    Optimize,
     /// Put a backup back
     ///
     /// The backup is looked at as a whole first. Then it takes the place of what is there in one
@@ -99,9 +119,11 @@ Examples:
 pub fn run(app: &App, args: StorageArgs) -> Result<(), Failure> {
     match args.verb {
         StorageVerb::Status => status(app),
+        StorageVerb::Explain => explain(app),
         StorageVerb::Backup { out } => back_up(app, out.as_deref()),
         StorageVerb::Verify { file } => verify(app, &file),
         StorageVerb::Migrate { to } => migrate(app, to),
+        StorageVerb::Optimize => optimize(app),
         StorageVerb::Restore { file, yes } => put_back(app, &file, yes),
     }
 }
@@ -114,11 +136,20 @@ fn files(app: &App) -> Result<Files, Failure> {
 
 fn status(app: &App) -> Result<(), Failure> {
     // Before anything is read, which would finish what the journal has left.
-    let facts = files(app)?.facts()?;
+    let opened = app.opened()?;
+    let store = opened.place.kind()?;
+    let facts = StoreFacts { store: store.word(), ..files(app)?.facts()? };
     let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
     mention(&snapshot);
-    let view = storage(&snapshot, facts);
+    let view = storage(&snapshot, facts, opened.config.thresholds().of(store));
     app.out.show(&view, |page| render::storage::status(page, &view))
+}
+
+fn explain(app: &App) -> Result<(), Failure> {
+    let snapshot = app.read(&Scope::Graph(BTreeSet::new()))?;
+    mention(&snapshot);
+    let view = growing::explained(app, &snapshot)?;
+    app.out.show(&view, |page| render::storage_explain::explain(page, &view))
 }
 
 fn back_up(app: &App, out: Option<&Path>) -> Result<(), Failure> {
@@ -128,13 +159,36 @@ fn back_up(app: &App, out: Option<&Path>) -> Result<(), Failure> {
     let named =
         |folder: &Path| folder.join(format!("milestones-{}.tar", now.strftime("%Y%m%d-%H%M%S")));
     let to = out.map(|out| if out.is_dir() { named(out) } else { out.to_owned() });
-    let (file, manifest) = files(app)?.back_up(to.as_deref(), now)?;
+    let (file, manifest) = backups::back_up(&app.opened()?.place, to.as_deref(), now)?;
     said(app, &file, &manifest, "Written: ")
 }
 
 fn verify(app: &App, file: &Path) -> Result<(), Failure> {
     let manifest = backup::read(file, |_, _| Ok(()))?;
     said(app, file, &manifest, "Whole: ")
+}
+
+/// What tidying up came to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OptimizedStore {
+    store: StoreKind,
+    bytes_before: u64,
+    bytes_after: u64,
+}
+
+pub fn optimize(app: &App) -> Result<(), Failure> {
+    let opened = app.opened()?;
+    let Optimized { before, after } = opened.project.optimize()?;
+    let store = opened.place.kind()?;
+    let said = OptimizedStore { store, bytes_before: before, bytes_after: after };
+    app.out.done(&said, store.word(), |page| {
+        page.say("Tidied up: ")
+            .say(bytes(before))
+            .say(" before, ")
+            .say(bytes(after))
+            .say(" now")
+            .end();
+    })
 }
 
 fn store_kind(word: &str) -> Result<StoreKind, String> {
@@ -244,7 +298,7 @@ fn put_back(app: &App, file: &Path, yes: bool) -> Result<(), Failure> {
     // A backup must come back even where the settings of now cannot be read.
     let config = Config::load(&layers(None))?;
     let now = Timestamp::now();
-    let restored = restore::restore(&root, file, config.lock_wait(), now)?;
+    let restored = backups::put_back(&place(&root, &config), &root, file, now)?;
     let folder = root.folder().display().to_string();
     let from = RestoredFrom {
         folder: folder.clone(),

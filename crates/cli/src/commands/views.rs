@@ -86,6 +86,9 @@ pub struct Views {
     /// Whether every setting can be used
     #[arg(long, group = "alone")]
     validate_config: bool,
+    /// Tidy up what keeps the project; the same as `storage optimize`
+    #[arg(long, group = "alone")]
+    optimize_database: bool,
     /// All of that for a bug report, without anything that anybody wrote
     #[arg(long, group = "alone")]
     diagnostics: bool,
@@ -142,10 +145,11 @@ pub fn show(app: &App, only: Option<MilestoneId>, views: &Views) -> Result<(), F
     if let Some(release) = &views.release_notes {
         return notes(app, only, release);
     }
-    let alone: [(bool, View); 4] = [
+    let alone: [(bool, View); 5] = [
         (views.system_health, super::health::system_health),
         (views.health_check, super::health::health_check),
         (views.validate_config, super::config::validate),
+        (views.optimize_database, super::storage::optimize),
         (views.diagnostics, super::health::diagnostics),
     ];
     if let Some((_, view)) = alone.iter().find(|(wanted, _)| *wanted) {

@@ -100,6 +100,10 @@ fn store_errors() -> Vec<StoreError> {
             message: "permission denied".into(),
         },
         StoreError::ConnectionLost("PostgreSQL at db:5432/work: connection refused".into()),
+        StoreError::ReadOnly {
+            what: "PostgreSQL at db:5432/work".into(),
+            message: "cannot execute INSERT in a read-only transaction".into(),
+        },
         StoreError::NoSuchProject { uuid: "019a9e3c-0000-7000-8000-000000000000".into() },
         StoreError::NewerSchema { schema: 9, known: 1 },
         StoreError::ForeignSchema { message: "step 1 is not the one of this program".into() },
@@ -193,7 +197,7 @@ fn the_samples_are_all_there_is() {
     let refused = codes(refusals.iter().map(known_refusal).collect());
     assert_eq!(refused.len(), 27);
     let store = codes(store_errors().iter().map(known_store_error).collect());
-    assert_eq!(store.len(), 26);
+    assert_eq!(store.len(), 27);
 }
 
 fn known_refusal(refusal: &Refusal) -> &'static str {
@@ -248,6 +252,7 @@ fn known_store_error(error: &StoreError) -> &'static str {
         | StoreError::RestoreInterrupted { .. }
         | StoreError::Database { .. }
         | StoreError::ConnectionLost(_)
+        | StoreError::ReadOnly { .. }
         | StoreError::NoSuchProject { .. }
         | StoreError::NewerSchema { .. }
         | StoreError::ForeignSchema { .. }

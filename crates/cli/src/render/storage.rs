@@ -1,6 +1,6 @@
 //! Where a project is kept, and its backups.
 
-use milestone_domain::views::storage::{Journal, StorageStatus};
+use milestone_domain::views::storage::{Journal, Share, StorageStatus};
 use milestone_store::files::backup::Manifest;
 
 use super::page::Page;
@@ -10,8 +10,8 @@ use super::{style, words};
 pub fn status(page: &mut Page, status: &StorageStatus) {
     let (facts, open) = (&status.facts, status.open_milestones);
     page.styled(style::HEAD, facts.store);
-    page.say(format!("; {} of {} open milestones", open.count, open.of));
-    page.say(format!(", {} of {} open tasks", status.open_tasks.count, status.open_tasks.of)).end();
+    page.say("; ").say(share(open, "milestones"));
+    page.say(", ").say(share(status.open_tasks, "tasks")).end();
     page.say("In ").say(&facts.place).end();
     page.say(words::count(facts.archived_milestones, "archived milestone"));
     page.say(", ").say(words::count(facts.events, "recorded event")).end();
@@ -45,7 +45,15 @@ pub fn status(page: &mut Page, status: &StorageStatus) {
     last_backup(page, status);
     if status.outgrown {
         page.styled(style::WARN, "Large: ");
-        page.say("above these figures files get slower; nothing stops working.").end();
+        page.say("a larger store would be quicker; nothing stops working. See ");
+        page.styled(style::HINT, "milestone storage explain").end();
+    }
+}
+
+fn share(share: Share, what: &str) -> String {
+    match share.of {
+        Some(of) => format!("{} of {of} open {what}", share.count),
+        None => format!("{} open {what}", share.count),
     }
 }
 

@@ -18,6 +18,7 @@ mod hostile;
 mod integrate;
 mod plan;
 mod safety;
+mod scale;
 mod schemas;
 mod screens;
 mod search;

@@ -87,7 +87,7 @@ fn schema(project: &Environment, kind: &str) -> Value {
 }
 
 /// What shows how things stand.
-const LOOKS: [&str; 26] = [
+const LOOKS: [&str; 27] = [
     "list",
     "list --all",
     "show 1",
@@ -114,6 +114,7 @@ const LOOKS: [&str; 26] = [
     "watch --since start --once",
     "doctor",
     "storage status",
+    "storage explain",
 ];
 
 /// Other ways to look, which show no other kinds of things.

@@ -41,6 +41,9 @@ fn shared(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name == "scale-detection.yaml" {
+            continue;
+        }
         if path.is_file() {
             all.insert(name, fs::read(path).unwrap());
         } else if !["data", "temp"].contains(&name.as_str()) {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::limits;
+use super::scale::OpenWork;
 use crate::snapshot::Snapshot;
 
 /// What a store knows about itself.
@@ -68,25 +68,31 @@ pub struct StorageStatus {
     pub outgrown: bool,
 }
 
-/// How many there are, of how many a store is made for.
+/// How many there are, of how many a store is made for; none if it is made for any number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Share {
-    pub count: usize,
-    pub of: usize,
+    pub count: u32,
+    pub of: Option<u32>,
+}
+
+/// How much open work a store is made for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    pub milestones: Option<u32>,
+    pub tasks: Option<u32>,
 }
 
 impl Share {
     fn is_over(self) -> bool {
-        self.count > self.of
+        self.of.is_some_and(|of| self.count > of)
     }
 }
 
 /// From all open work.
-pub fn storage(snapshot: &Snapshot, facts: StoreFacts) -> StorageStatus {
-    let open = snapshot.open().count();
-    let tasks = super::open_tasks(snapshot).filter(|(.., task)| !task.status.is_closed()).count();
-    let open_milestones = Share { count: open, of: limits::FILES_OPEN_MILESTONES };
-    let open_tasks = Share { count: tasks, of: limits::FILES_OPEN_TASKS };
+pub fn storage(snapshot: &Snapshot, facts: StoreFacts, bounds: Bounds) -> StorageStatus {
+    let open = OpenWork::of(snapshot);
+    let open_milestones = Share { count: open.milestones, of: bounds.milestones };
+    let open_tasks = Share { count: open.tasks, of: bounds.tasks };
     let outgrown = open_milestones.is_over() || open_tasks.is_over();
     StorageStatus { facts, open_milestones, open_tasks, outgrown }
 }
@@ -106,7 +112,8 @@ mod tests {
                 json!({"id": format!("milestone-{id:03}"), "title": "T",
                     "tasks": [task(1, &done), task(2, &json!({}))]})
             });
-            storage(&project(&documents.collect::<Vec<_>>()), StoreFacts::default())
+            let bounds = Bounds { milestones: Some(50), tasks: None };
+            storage(&project(&documents.collect::<Vec<_>>()), StoreFacts::default(), bounds)
         };
         let few = of(50);
         assert_eq!(

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::claims;
 use super::disk::Disk;
 use crate::error::StoreError;
+use crate::scale;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -31,6 +32,8 @@ const MANIFEST: &str = "manifest.json";
 /// Folders of which everything is kept, and single files.
 const FOLDERS: [&str; 7] =
     ["active", "completed", "config", "deliverables", "history", "templates", "data/kept"];
+/// Those of them that are the project's plan.
+const DOCUMENTS: [&str; 4] = ["active", "completed", "history", "data/events.log"];
 const FILES: [&str; 3] = [".gitattributes", ".gitignore", "data/events.log"];
 
 /// Bounds of what is read from a backup, which may come from anybody.
@@ -84,18 +87,44 @@ impl Manifest {
     }
 }
 
+/// What goes into a backup.
+pub struct Parts<'a> {
+    /// The project's folder.
+    pub project: &'a Disk,
+    /// Where its documents and their history stand.
+    pub documents: &'a Disk,
+    pub held: Vec<Held>,
+}
+
+impl<'a> Parts<'a> {
+    /// A project that is kept in its folder.
+    pub fn of(disk: &'a Disk) -> Result<Self> {
+        let held = claims::read_all(disk)?.into_iter();
+        let held = held.map(|claim| Held { task: claim.task, by: claim.actor }).collect();
+        Ok(Self { project: disk, documents: disk, held })
+    }
+
+    fn disk(&self, place: &str) -> &'a Disk {
+        match DOCUMENTS.iter().any(|folder| place.starts_with(folder)) {
+            true => self.documents,
+            false => self.project,
+        }
+    }
+}
+
 /// Writes a backup of what is there now. Whoever calls this has the turn to write.
-pub fn write(disk: &Disk, out: impl Write, now: Timestamp) -> Result<Manifest> {
+pub fn write(parts: &Parts<'_>, out: impl Write, now: Timestamp) -> Result<Manifest> {
     let (mut files, mut left_out) = (Vec::new(), Vec::new());
     for file in FILES {
-        look_at(disk, file, &mut files, &mut left_out)?;
+        look_at(parts.disk(file), file, &mut files, &mut left_out)?;
     }
     for folder in FOLDERS {
-        collect(disk, folder, 0, &mut files, &mut left_out)?;
+        collect(parts.disk(folder), folder, 0, &mut files, &mut left_out)?;
     }
     files.sort_unstable();
     left_out.sort_unstable();
     let entry = |path: &String| -> Result<Entry> {
+        let disk = parts.disk(path);
         let (size, blake3) = hash(open(disk, path)?).map_err(|e| disk.failed("read", path, e))?;
         Ok(Entry { path: path.clone(), size, blake3 })
     };
@@ -105,10 +134,7 @@ pub fn write(disk: &Disk, out: impl Write, now: Timestamp) -> Result<Manifest> {
         program: env!("CARGO_PKG_VERSION").to_owned(),
         made_at: now,
         files: files.iter().map(entry).collect::<Result<_>>()?,
-        held: claims::read_all(disk)?
-            .into_iter()
-            .map(|claim| Held { task: claim.task, by: claim.actor })
-            .collect(),
+        held: parts.held.clone(),
         left_out,
     };
     let mut tar = tar::Builder::new(out);
@@ -116,7 +142,8 @@ pub fn write(disk: &Disk, out: impl Write, now: Timestamp) -> Result<Manifest> {
     let failed = |error| StoreError::io("write", Path::new("the backup"))(error);
     add(&mut tar, MANIFEST, text.len() as u64, text.as_slice()).map_err(failed)?;
     for entry in &manifest.files {
-        let mut reader = Hashing::new(open(disk, &entry.path)?.take(entry.size));
+        let file = open(parts.disk(&entry.path), &entry.path)?;
+        let mut reader = Hashing::new(file.take(entry.size));
         add(&mut tar, &entry.path, entry.size, &mut reader).map_err(failed)?;
         if reader.end() != (entry.size, entry.blake3.clone()) {
             // Somebody saved it between our two looks.
@@ -151,6 +178,10 @@ fn look_at(
     files: &mut Vec<String>,
     left_out: &mut Vec<String>,
 ) -> Result<()> {
+    // What was measured here is of this clone and this moment.
+    if place == scale::NOTE {
+        return Ok(());
+    }
     match disk.kind(place)? {
         Some(kind) if kind.is_file() && is_safe(place) => files.push(place.to_owned()),
         Some(_) => left_out.push(place.to_owned()),

@@ -170,6 +170,16 @@ impl Cache {
     }
 }
 
+/// Removes everything that is kept.
+pub fn forget(disk: &Disk) -> Result<()> {
+    for made in [&OUTLINES, &SEARCHABLE, &SEEN] {
+        if disk.stamp(made.place)?.is_some() {
+            disk.remove(made.place)?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a file was written to so shortly before it was looked at that it may have changed since
 /// and have the same stamp.
 fn is_racy(stamp: &Stamp, looked: i128) -> bool {

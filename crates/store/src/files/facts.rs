@@ -6,6 +6,7 @@ use milestone_domain::views::storage::{BackupFile, Formats, Journal, Size, Store
 use super::disk::Disk;
 use super::{Files, backup, lock};
 use crate::Result;
+use crate::pointer::StoreKind;
 
 /// The version of documents that say none.
 const DOCUMENT_VERSION: u32 = 1;
@@ -32,7 +33,7 @@ impl Files {
             sizes.push(size);
         }
         Ok(StoreFacts {
-            store: "files",
+            store: StoreKind::Files.word(),
             place: self.disk.path("").display().to_string().trim_end_matches('/').to_owned(),
             archived_milestones: self.documents("completed")?.len(),
             events: self.events_recorded()?,

@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 
 use super::disk::Disk;
 use crate::error::StoreError;
+use crate::scale;
 
 /// Held while it lives. The kernel frees it with the process, however that ends.
 #[derive(Debug)]
@@ -73,7 +74,9 @@ impl Lock {
             let locked = file.lock().map(|()| file);
             let _ = send.send(locked);
         });
-        match receive.recv_timeout(wait) {
+        let received = receive.recv_timeout(wait);
+        scale::note_wait(disk, started.elapsed());
+        match received {
             Ok(locked) => locked.map_err(|error| disk.failed("lock", PLACE, error)),
             Err(_) => Err(StoreError::Busy {
                 holder: holder(disk),

@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,18 +20,20 @@ use super::cache::{self, Cache};
 use super::claims::{self, Kept};
 use super::disk::{Stamp, fingerprint};
 use super::recent::Watched;
-use super::{Files, boot, given, history, load};
+use super::{Files, boot, follow, given, history, load};
 use crate::error::StoreError;
 use crate::pointer::{self, StoreKind};
 use crate::{Change, Cursor, Portion, Result, Source, Store as _};
 
 /// How far the database had come when its events were last written here.
-const CURSOR: &str = "data/mirrored";
+const MIRRORED: &str = "data/mirrored";
 
 /// What was written beside a database without this program.
 pub(crate) struct Changed {
     pub documents: BTreeSet<MilestoneId>,
     pub project: bool,
+    /// The texts of those that are read as a whole, as they stand here.
+    pub texts: BTreeMap<MilestoneId, String>,
 }
 
 impl Changed {
@@ -75,11 +76,18 @@ impl Files {
         let sizes = history::sizes(&self.disk, stream)?;
         let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
         let project = accepted.segments != sizes;
+        let mut texts = BTreeMap::new();
+        let whole = match scope {
+            Scope::Milestone(id) => BTreeSet::from([*id]),
+            Scope::Graph(ids) => ids.clone(),
+            Scope::Past(_) | Scope::All => BTreeSet::new(),
+        };
+        for id in whole {
+            texts.extend(self.as_written(id)?.map(|text| (id, text)));
+        }
         let documents = match scope {
-            Scope::Milestone(id) => match self.is_as_written(*id)? {
-                Some(_) => BTreeSet::new(),
-                None => BTreeSet::from([*id]),
-            },
+            Scope::Milestone(id) if texts.contains_key(id) => BTreeSet::new(),
+            Scope::Milestone(id) => BTreeSet::from([*id]),
             Scope::Graph(_) | Scope::Past(_) => {
                 let open = known.open().map(|outline| outline.id);
                 self.changed_among(open.chain(self.documents("active")?).collect())?
@@ -89,10 +97,11 @@ impl Files {
                 self.changed_among(all.chain(self.documents("completed")?).collect())?
             }
         };
-        Ok(Changed { documents, project })
+        Ok(Changed { documents, project, texts })
     }
 
-    fn is_as_written(&self, id: MilestoneId) -> Result<Option<String>> {
+    /// The fingerprint of a document's text, if it is the one that the program last wrote.
+    pub(crate) fn as_written(&self, id: MilestoneId) -> Result<Option<String>> {
         match load::is_as_accepted(&self.disk, id, &self.watched.borrow()) {
             // Whatever stands in the way is named by whoever reads it.
             Err(
@@ -110,7 +119,7 @@ impl Files {
                 continue;
             }
             let stamp = self.stamp_of(id)?;
-            match (self.is_as_written(id)?, stamp) {
+            match (self.as_written(id)?, stamp) {
                 (Some(text), Some((_, stamp))) => cache.put(&self.disk, id, stamp, &text, &())?,
                 _ => {
                     changed.insert(id);
@@ -121,7 +130,11 @@ impl Files {
         Ok(changed)
     }
 
+    /// A save that came too late does not show in the document.
     fn is_seen(&self, id: MilestoneId, cache: &mut Cache) -> Result<bool> {
+        if !self.watched.borrow().late_saves(&self.disk, id)?.is_empty() {
+            return Ok(false);
+        }
         match self.stamp_of(id)? {
             Some((place, stamp)) => cache.is_fresh(&self.disk, id, &place, stamp),
             None => Ok(false),
@@ -162,45 +175,37 @@ impl Files {
         self.disk.sync_all().map(drop)
     }
 
-    /// Writes a backup to the usual place.
-    pub(crate) fn back_up_now(&self, now: Timestamp) -> Result<PathBuf> {
-        Ok(self.back_up(None, now)?.0)
+    /// Holds a document's text as it is now: the next change is written as one of this text, and
+    /// gives way to whatever is saved until then. Answers its fingerprint.
+    pub(crate) fn hold(&self, id: MilestoneId) -> Result<Option<String>> {
+        self.held.borrow_mut().remove(&id);
+        let Some(held) = self.document_text(id, None)? else { return Ok(None) };
+        let now = fingerprint(held.2.as_bytes());
+        self.held.borrow_mut().insert(id, held);
+        Ok(Some(now))
     }
 
-    /// The fingerprint of a document's text as it is now.
-    pub(crate) fn fingerprint_of(&self, id: MilestoneId) -> Result<Option<String>> {
-        for (place, _) in load::places(id) {
-            if let Some(bytes) = self.disk.read(&place)? {
-                return Ok(Some(fingerprint(&bytes)));
-            }
-        }
-        Ok(None)
+    /// Whether a change is written here already.
+    pub(crate) fn has_seen(&self, change: ChangeId) -> Result<bool> {
+        follow::knows(&self.disk, change)
     }
 
-    /// Those that no history here has. The log of what was seen lately would not do: whoever
-    /// begins anew with a database sees everything again.
-    pub(crate) fn unseen(&self, events: Vec<Recorded>) -> Result<Vec<Recorded>> {
-        let streams: BTreeSet<Stream> = events.iter().map(|recorded| recorded.stream).collect();
-        let mut known = BTreeSet::new();
-        for stream in streams {
-            let told = history::read(&self.disk, stream, None)?.events;
-            known.extend(told.into_iter().map(|recorded| recorded.id));
-        }
-        Ok(events.into_iter().filter(|recorded| !known.contains(&recorded.id)).collect())
+    pub(crate) fn let_go(&self) {
+        self.held.borrow_mut().clear();
     }
 
     pub(crate) fn mirrored(&self) -> Result<Option<Cursor>> {
-        let bytes = self.disk.read(CURSOR)?;
+        let bytes = self.disk.read(MIRRORED)?;
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Cursor))
     }
 
     pub(crate) fn set_mirrored(&self, cursor: &Cursor) -> Result<()> {
-        self.disk.replace(CURSOR, cursor.0.as_bytes())
+        self.disk.replace(MIRRORED, cursor.0.as_bytes())
     }
 
     /// Everything is to be held against the database again.
     pub(crate) fn forget_mirrored(&self) -> Result<()> {
-        if self.disk.stamp(CURSOR)?.is_some() { self.disk.remove(CURSOR) } else { Ok(()) }
+        if self.disk.stamp(MIRRORED)?.is_some() { self.disk.remove(MIRRORED) } else { Ok(()) }
     }
 
     pub(crate) fn given(&self) -> Result<Given> {

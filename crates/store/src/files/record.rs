@@ -14,7 +14,7 @@ use super::disk::fingerprint;
 use super::journal::{Applied, Before, Record, Versions, Write};
 use super::meant::Rewritten;
 use super::text::{self, Edited};
-use super::{Files, boot, claims, follow, history, journal, load, meant, recent};
+use super::{Files, Held, boot, claims, follow, history, journal, load, meant, recent};
 use crate::error::StoreError;
 use crate::planted;
 use crate::{Change, ClaimChange, Result};
@@ -204,11 +204,14 @@ impl Files {
     }
 
     /// The document's text, provided that it is the one that was read.
-    fn document_text(
+    pub(super) fn document_text(
         &self,
         id: MilestoneId,
         version: Option<&String>,
-    ) -> Result<Option<(String, bool, String)>> {
+    ) -> Result<Option<Held>> {
+        if let Some(held) = self.held.borrow().get(&id) {
+            return Ok(Some(held.clone()));
+        }
         let mut other = false;
         for (place, archived) in load::places(id) {
             let Some(bytes) = self.disk.read_beneath(&place)? else { continue };

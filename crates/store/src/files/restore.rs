@@ -20,6 +20,7 @@ use super::backup::{self, Manifest};
 use super::disk::Disk;
 use super::{Files, claims, given, layout};
 use crate::Store as _;
+use crate::config::{self, PROJECT_FILE, SHARED, Source};
 use crate::discover::{self, BEFORE_RESTORE, RESTORING, Root};
 use crate::error::StoreError;
 
@@ -54,10 +55,12 @@ pub fn restore(root: &Root, from: &Path, wait: Duration, now: Timestamp) -> Resu
         take_place(&aside, &root.folder())?;
     }
     let there = root.exists();
-    let old = Files::open(root.folder(), Settings::default(), wait);
+    // Whatever keeps the project, what stands here takes its documents' place.
+    let old = Files::open(root.folder(), Settings::default(), wait).mirroring();
     let turn = if there { Some(old.turn(0)?) } else { None };
     sweep(&root.project)?;
     let (staged, manifest) = stage(root, from)?;
+    keep_shared(if there { Some(&old.disk) } else { None }, &staged)?;
     if there {
         carry_over(&old.disk, &staged)?;
     }
@@ -131,6 +134,21 @@ fn stage(root: &Root, from: &Path) -> Result<(Disk, Manifest)> {
     })?;
     layout::make(&staged, false)?;
     Ok((staged, manifest))
+}
+
+/// Which database others share says the present project, and no backup.
+fn keep_shared(old: Option<&Disk>, staged: &Disk) -> Result<()> {
+    let text = |disk: &Disk| -> Result<String> {
+        let bytes = disk.read(PROJECT_FILE)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let said = text(staged)?;
+    let now = old.map(text).transpose()?.and_then(|text| config::shared(&text));
+    let kept = match now {
+        Some(now) => config::edited(&said, SHARED, &now.0.to_string().into(), Source::Project)?,
+        None => config::without(&said, SHARED)?,
+    };
+    if kept == said { Ok(()) } else { staged.replace(PROJECT_FILE, kept.as_bytes()) }
 }
 
 /// What the present project knows and the backup cannot: which numbers and fences are gone, and the

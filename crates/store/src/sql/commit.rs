@@ -21,7 +21,7 @@ impl<C: Connection> Database<C> {
         match self.write(change) {
             Ok(true) => {
                 self.begun.set(false);
-                let kept = self.connection.commit();
+                let kept = self.connection.commit(self.project);
                 if matches!(kept, Err(StoreError::ConnectionLost(_))) {
                     self.in_doubt.set(true);
                 }
@@ -65,7 +65,7 @@ impl<C: Connection> Database<C> {
     }
 
     /// Whether an earlier try of the same change was kept.
-    fn knows(&self, change: &Change) -> Result<bool> {
+    pub(super) fn knows(&self, change: &Change) -> Result<bool> {
         if planted::has("change-id-not-asked") {
             return Ok(false);
         }
@@ -78,7 +78,7 @@ impl<C: Connection> Database<C> {
 
     /// Holds everything that the change was decided on and writes to, and says whether it still is
     /// what was read. All take them in the same order, so that no two wait for one another.
-    fn hold(&self, change: &Change) -> Result<bool> {
+    pub(super) fn hold(&self, change: &Change) -> Result<bool> {
         let mut parts: BTreeMap<Part, bool> =
             change.reads.keys().map(|part| (*part, false)).collect();
         for (id, touched) in &change.touched {
@@ -177,7 +177,12 @@ impl<C: Connection> Database<C> {
         self.connection.run(&sql, &[name.into()]).map(drop)
     }
 
-    fn write_document(&self, change: &Change, id: MilestoneId, document: &Milestone) -> Result<()> {
+    pub(super) fn write_document(
+        &self,
+        change: &Change,
+        id: MilestoneId,
+        document: &Milestone,
+    ) -> Result<()> {
         let none = Touched::default();
         let touched = change.touched.get(&id).unwrap_or(&none);
         let text = change.texts.get(&id);
@@ -272,23 +277,11 @@ impl<C: Connection> Database<C> {
         );
         self.connection.run(&sql, &[])?;
         let open = u32::from(!document.archived);
-        let own = document.dependencies.requires.iter().map(|reference| (0, reference));
-        let tasks = document
-            .tasks
-            .iter()
-            .flat_map(|task| task.requires.iter().map(|reference| (task.id.number, reference)));
-        let edges: BTreeSet<(u32, u32, u32)> = own
-            .chain(tasks)
-            .map(|(number, reference)| match reference.node(id) {
-                Node::Milestone(on) => (number, on.0, 0),
-                Node::Task(on) => (number, on.milestone.0, on.number),
-            })
-            .collect();
         let row = |(task, milestone, number): (u32, u32, u32)| {
             let numbers = [id.0, task, milestone, number, open];
             std::iter::once(Value::Int(project)).chain(numbers.map(Value::from)).collect()
         };
-        let rows: Vec<Vec<Value<'_>>> = edges.into_iter().map(row).collect();
+        let rows: Vec<Vec<Value<'_>>> = edges(document).into_iter().map(row).collect();
         self.connection.insert(
             "milestone_edge (project, milestone, task, on_milestone, on_task, open)",
             &rows,
@@ -453,8 +446,23 @@ const TASK_AGAIN: &str = " ON CONFLICT (project, milestone, number) DO UPDATE SE
      status = excluded.status, priority = excluded.priority, assignee = excluded.assignee, \
      due = excluded.due, document = excluded.document, outline = excluded.outline";
 
+/// What a milestone (0) and its tasks wait for: the task, and the milestone and task it waits for.
+pub(super) fn edges(document: &Milestone) -> BTreeSet<(u32, u32, u32)> {
+    let own = document.dependencies.requires.iter().map(|reference| (0, reference));
+    let tasks = document
+        .tasks
+        .iter()
+        .flat_map(|task| task.requires.iter().map(|reference| (task.id.number, reference)));
+    own.chain(tasks)
+        .map(|(number, reference)| match reference.node(document.id) {
+            Node::Milestone(on) => (number, on.0, 0),
+            Node::Task(on) => (number, on.milestone.0, on.number),
+        })
+        .collect()
+}
+
 /// What a document's row says, from `archived` to `outline`.
-fn document_values(document: &Milestone) -> Vec<Value<'static>> {
+pub(super) fn document_values(document: &Milestone) -> Vec<Value<'static>> {
     let order = document.tasks.iter().map(|task| task.id.number.to_string());
     let order = order.collect::<Vec<_>>().join(" ");
     let provides = Outline::of(document).provisions().next().is_some();

@@ -44,6 +44,7 @@ pub trait Movable: Store {
 
 impl<C: Connection> Movable for Database<C> {
     fn close(&self) -> Result<()> {
+        self.check_writable()?;
         self.connection.close(self.project)?;
         self.begun.set(true);
         self.check_seal()
@@ -52,7 +53,7 @@ impl<C: Connection> Movable for Database<C> {
     fn seal(&self, moved_to: &str) -> Result<()> {
         self.set_seal(moved_to)?;
         self.begun.set(false);
-        self.connection.commit()
+        self.connection.commit(self.project)
     }
 
     fn open_again(&self) {
@@ -70,7 +71,7 @@ impl<C: Connection> Movable for Database<C> {
         match filled.and_then(|()| check(self)) {
             Ok(()) => {
                 self.begun.set(false);
-                self.connection.commit()
+                self.connection.commit(self.project)
             }
             Err(error) => {
                 self.roll_back();
@@ -102,7 +103,7 @@ impl<C: Connection> Database<C> {
         match self.check_seal().and_then(|()| self.take_all(source)) {
             Ok(()) => {
                 self.begun.set(false);
-                self.connection.commit()
+                self.connection.commit(self.project)
             }
             Err(error) => {
                 self.roll_back();
@@ -270,7 +271,7 @@ impl<'a, C: Connection> Importing<'a, C> {
     fn take(&mut self, portion: Portion) -> Result<()> {
         match portion {
             Portion::Given(given) => self.database.add_given(&given),
-            Portion::Document { milestone, text } => self.take_document(&milestone, text),
+            Portion::Document { milestone, text } => self.take_document(&milestone, text.as_ref()),
             Portion::Event(recorded) => {
                 self.database.write_condition(&recorded)?;
                 self.events.push(recorded);
@@ -280,14 +281,14 @@ impl<'a, C: Connection> Importing<'a, C> {
         }
     }
 
-    fn take_document(&mut self, document: &Milestone, text: Option<String>) -> Result<()> {
+    fn take_document(&mut self, document: &Milestone, text: Option<&String>) -> Result<()> {
         let (database, id) = (self.database, document.id);
         if self.there.contains(&id) {
-            database.update_document(id, document, text.as_ref())?;
+            database.update_document(id, document, text)?;
             let kept: Vec<u32> = document.tasks.iter().map(|task| task.id.number).collect();
             database.remove_tasks_but(id, &kept)?;
         } else {
-            database.insert_document(id, document, text.as_ref())?;
+            database.insert_document(id, document, text)?;
             self.there.insert(id);
         }
         let rows = document.tasks.iter().map(|task| database.task_row(document, task));

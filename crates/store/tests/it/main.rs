@@ -14,6 +14,7 @@ mod documents;
 mod editors;
 mod files;
 mod git;
+mod moving;
 mod outside;
 mod recovery;
 mod support;

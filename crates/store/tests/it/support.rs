@@ -11,8 +11,10 @@ use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{Problem, Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
-use milestone_store::Project;
-use milestone_store::files::Files;
+use milestone_store::moving::move_to;
+use milestone_store::place::Place;
+use milestone_store::pointer::StoreKind;
+use milestone_store::{Project, StoreError};
 
 /// The quick count, or the full one when that is asked for.
 pub fn count(quick: usize, full: usize) -> usize {
@@ -59,9 +61,33 @@ impl Chance {
     }
 }
 
+pub fn place(root: &Path) -> Place {
+    Place {
+        root: root.to_owned(),
+        settings: Settings { zone: TimeZone::UTC, ..Settings::default() },
+        lock_wait: Duration::from_secs(30),
+        postgres: None,
+        listen: None,
+        shared: None,
+        pinned: false,
+        mirror: None,
+    }
+}
+
+/// Where `MILESTONE_TEST_STORE` is `sqlite`, every project moves there first: what people do with
+/// its documents must mean the same.
 pub fn open(root: &Path) -> Project {
-    let files = Files::open(root.to_owned(), Settings::default(), Duration::from_secs(30));
-    Project::new(Box::new(files), TimeZone::UTC)
+    if std::env::var("MILESTONE_TEST_STORE").is_ok_and(|store| store == "sqlite") {
+        match move_to(&place(root), StoreKind::Sqlite, &|_, _, _| ()) {
+            // Where nothing can be written it stays where it is.
+            Ok(_)
+            | Err(
+                StoreError::Io { .. } | StoreError::Outside { .. } | StoreError::Database { .. },
+            ) => {}
+            Err(error) => panic!("it does not move: {error}"),
+        }
+    }
+    Project::at(place(root)).unwrap()
 }
 
 pub fn project(root: &Path) -> Project {
