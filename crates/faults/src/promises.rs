@@ -193,8 +193,10 @@ pub const PROMISES: &[Promise] = &[
 ];
 
 impl Harness {
+    /// How often something is tried. Quickly, the two databases share what is tried on files.
     pub fn runs(&self, quick: u64, full: u64) -> u64 {
-        if self.full { full } else { (quick / self.sooner).max(1) }
+        let stores = if self.store == Store::Files { 1 } else { 2 };
+        if self.full { full } else { (quick / stores / self.sooner).max(1) }
     }
 
     /// Carries out `runs` independent runs on as many threads as there are jobs, and keeps the

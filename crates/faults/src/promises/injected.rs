@@ -18,8 +18,9 @@ const CALLS: &str = "openat,read,pread64,write,pwrite64,fsync,fdatasync,rename,r
 unlink,unlinkat,mkdir,mkdirat,ftruncate,link,linkat,getdents64,statx,newfstatat,lstat,stat,flock,\
 chmod,fchmod,sendto,recvfrom";
 
-/// Of so many faults, the quick run tries one.
-const ONE_IN: usize = 20;
+/// How many faults the quick run tries, spread over all that there are.
+const QUICK: u64 = 120;
+const QUICK_ON_THE_WIRE: u64 = 60;
 
 /// Limits on the size of files, which make writes short, for each verb.
 const LIMITS: u64 = 4;
@@ -44,7 +45,7 @@ pub fn run(harness: &Harness) -> Report {
     let mut verbs: Vec<&str> = VERBS.to_vec();
     verbs.dedup();
     verbs.extend(moves(harness));
-    injected(harness, "P3", &verbs, ONE_IN, |_| true)
+    injected(harness, "P3", &verbs, QUICK, |_| true)
 }
 
 /// The connection breaks at every message of a few commands, those after which the server has done
@@ -56,14 +57,20 @@ pub fn run_on_the_wire(harness: &Harness) -> Report {
         }
         _ => false,
     };
-    injected(harness, "P12-answers", &["task claim", "task note", "plan"], 3, breaks)
+    injected(
+        harness,
+        "P12-answers",
+        &["task claim", "task note", "plan"],
+        QUICK_ON_THE_WIRE,
+        breaks,
+    )
 }
 
 fn injected(
     harness: &Harness,
     name: &'static str,
     verbs: &[&str],
-    one_in: usize,
+    quick: u64,
     wanted: impl Fn(&Fault) -> bool,
 ) -> Report {
     if tool(&["strace", "-V"]).is_err() {
@@ -88,6 +95,8 @@ fn injected(
     }
     let all = planned.len();
     if !harness.full {
+        let wanted = usize::try_from(harness.runs(quick, quick)).unwrap_or(1);
+        let one_in = (all / wanted).max(1);
         let first = usize::try_from(harness.seed).unwrap_or(0) % one_in;
         planned = planned.into_iter().skip(first).step_by(one_in).collect();
     }
