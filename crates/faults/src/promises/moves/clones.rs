@@ -32,7 +32,9 @@ fn tried(scene: &Scene, random: &mut Random) -> Result<(), Vec<String>> {
     scene.must(Ask::Migrate { to: Store::Postgres }).map_err(text)?;
     note(scene, "where all meet").map_err(text)?;
     committed(&scene.root, "moved").map_err(text)?;
-    git(&clone.root, &["pull", "-q", "--no-rebase", "--no-edit"]).map_err(text)?;
+    // Both have wished for a store in the settings, and the one where all meet is taken.
+    let pull = ["pull", "-q", "--no-rebase", "--no-edit", "-X", "theirs"];
+    git(&clone.root, &pull).map_err(text)?;
     for _ in 0..random.below(3) {
         clone.act_killed(Ask::List, random);
     }
