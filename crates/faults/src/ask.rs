@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::Store;
+
 /// The right that a write on a claimed task shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
@@ -99,6 +101,10 @@ pub enum Ask {
     Archive {
         milestone: String,
     },
+    /// Moves the project to another store.
+    Migrate {
+        to: Store,
+    },
     /// Looks for anything that is not as it should be.
     Doctor,
     /// What a person wrote into the description of a document, without the program.
@@ -152,6 +158,7 @@ impl Ask {
                 words(&["update", milestone, "--status", status, "--reason", reason])
             }
             Self::Archive { milestone } => words(&["archive", milestone]),
+            Self::Migrate { to } => words(&["storage", "migrate", to.word()]),
             Self::List => words(&["list"]),
             Self::Doctor => words(&["doctor"]),
             Self::Edit { milestone, text } => words(&["(by hand)", milestone, text]),
@@ -180,6 +187,9 @@ impl Ask {
     pub fn verb(&self) -> String {
         let words = self.words();
         let nested = matches!(words[0].as_str(), "task" | "criterion" | "condition");
+        if let Self::Migrate { to } = self {
+            return format!("move to {}", to.word());
+        }
         words[..if nested { 2 } else { 1 }].join(" ")
     }
 
@@ -204,7 +214,12 @@ impl Ask {
     pub fn records(&self) -> bool {
         !matches!(
             self,
-            Self::Init | Self::List | Self::Doctor | Self::Edit { .. } | Self::Renew { .. }
+            Self::Init
+                | Self::List
+                | Self::Doctor
+                | Self::Migrate { .. }
+                | Self::Edit { .. }
+                | Self::Renew { .. }
         )
     }
 }

@@ -1,10 +1,11 @@
-//! The checker: does the folder hold what was acknowledged, all of it, and nothing else?
+//! The checker: does the store hold what was acknowledged, all of it, and nothing else?
 //!
-//! It assumes that one clone wrote the project, that nobody edited by hand, and that every request
+//! It assumes that one clone wrote the project's files, that nobody edited by hand, and that every request
 //! came from an actor of its own. So every event leads back to one request, and a hand edit that
 //! the program claims to have noticed is a document that a fault tore.
 
 mod claims;
+mod database;
 mod documents;
 mod history;
 mod leftovers;
@@ -23,6 +24,9 @@ use milestone_domain::status::{MilestoneStatus, TaskStatus};
 
 use crate::ask::Ask;
 use crate::ledger::{End, Entry, Ledger, Said};
+use crate::project::IN_A_CLONE;
+use crate::store::Kept;
+use database::Rows;
 use history::Stream;
 
 /// What the checker saw.
@@ -34,12 +38,12 @@ pub struct Verdict {
     pub events: usize,
 }
 
-/// Compares the project whose `.milestones` is `folder` with what was acknowledged. `settled`: the
-/// last command was one that writes, and it was acknowledged, so nothing may be left over.
-pub fn check(folder: &Path, ledger: &Ledger, settled: bool) -> Verdict {
+/// Compares the project whose `.milestones` is `folder` with what was acknowledged. `url`: where
+/// the server is that may keep it. `settled`: the last command was one that writes, and it was
+/// acknowledged, so nothing may be left over.
+pub fn check(folder: &Path, url: Option<&str>, ledger: &Ledger, settled: bool) -> Verdict {
     let mut wrong = Vec::new();
-    let streams = history::read_all(folder, &mut wrong);
-    let project = Project { folder, streams, ledger };
+    let mut project = Project::read(folder, url, ledger, settled, &mut wrong);
     for entry in &ledger.entries {
         ending(entry, &mut wrong);
     }
@@ -52,16 +56,17 @@ pub fn check(folder: &Path, ledger: &Ledger, settled: bool) -> Verdict {
     if settled {
         project.edits(&mut wrong);
     }
-    documents::check(&project, settled, &mut wrong);
-    claims::check(&project, settled, &mut wrong);
-    if settled {
-        leftovers::check(&project, &mut wrong);
+    documents::once(&project, &mut wrong);
+    if settled || project.rows.is_some() {
+        claims::check(&project, &mut wrong);
     }
+    let events = project.streams.values().map(|stream| stream.events.len()).sum();
+    project.beside(settled, &mut wrong);
     Verdict {
         exceptions: wrong,
         acknowledged: count(ledger, Said::Kept),
         unknown: count(ledger, Said::Unknown),
-        events: project.streams.values().map(|stream| stream.events.len()).sum(),
+        events,
     }
 }
 
@@ -78,16 +83,57 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A project as it stands on the disk, and what was asked of it.
+/// A project as it stands in its store, and what was asked of it.
 struct Project<'a> {
     folder: &'a Path,
+    /// What happened, by the store that keeps the project.
     streams: BTreeMap<String, Stream>,
+    /// The same and more, where that is a database.
+    rows: Option<(Kept, Rows)>,
     ledger: &'a Ledger,
 }
 
-impl Project<'_> {
+impl<'a> Project<'a> {
+    fn read(
+        folder: &'a Path,
+        url: Option<&str>,
+        ledger: &'a Ledger,
+        settled: bool,
+        wrong: &mut Vec<String>,
+    ) -> Self {
+        let mut rows = database::read(folder, url, settled, wrong);
+        let streams = match &mut rows {
+            Some((_, rows)) => {
+                database::check(rows, wrong);
+                rows.streams.clone()
+            }
+            None => history::read_all(folder, wrong),
+        };
+        Self { folder, streams, rows, ledger }
+    }
+
+    /// The documents and histories on the disk, as far as they must be current.
+    fn beside(&mut self, settled: bool, wrong: &mut Vec<String>) {
+        match &self.rows {
+            Some((kept, _)) if !kept.store.mirrors() => return,
+            // A database is right at every moment, and its mirror once somebody has written.
+            Some(_) if !settled => return,
+            Some((_, rows)) => {
+                let histories = history::read_all(self.folder, wrong);
+                database::mirrored(rows, &histories, wrong);
+                documents::check(self, settled, wrong);
+                // Where each event stands is for the histories to say.
+                self.streams = histories;
+            }
+            None => documents::check(self, settled, wrong),
+        }
+        if settled {
+            leftovers::check(self, wrong);
+        }
+    }
+
     /// Every event has somebody who asked for it. Answers the events of each actor.
-    fn events<'a>(&'a self, wrong: &mut Vec<String>) -> BTreeMap<&'a str, Vec<&'a Recorded>> {
+    fn events<'b>(&'b self, wrong: &mut Vec<String>) -> BTreeMap<&'b str, Vec<&'b Recorded>> {
         let entries = self.ledger.by_actor();
         let mut by_actor: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
         for recorded in self.streams.values().flat_map(|stream| &stream.events) {
@@ -225,6 +271,9 @@ impl Project<'_> {
             let mut latest: Option<&Entry> = None;
             for recorded in &stream.events {
                 let Some(entry) = entries.get(recorded.by.as_str()) else { continue };
+                if entry.actor.starts_with(IN_A_CLONE) {
+                    continue;
+                }
                 if let Some(latest) = latest
                     .filter(|latest| entry.said() == Said::Kept && entry.ended < latest.started)
                 {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Proof};
 
 /// One run of the program.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,6 +58,13 @@ impl Entry {
     /// The id that the program printed: the last word of the first line.
     pub fn printed_id(&self) -> Option<&str> {
         self.stdout.lines().next()?.split_whitespace().last()
+    }
+
+    /// The right that a claim printed.
+    pub fn proof(&self) -> Option<Proof> {
+        let fence = self.printed_field("fence")?.as_u64()?;
+        let attempt = self.printed_field("attempt")?.as_str()?.to_owned();
+        Some(Proof { fence, attempt })
     }
 
     /// A field of the JSON document that the program printed, wherever it stands in it.

@@ -2,7 +2,7 @@
 //!
 //! The harness starts the program as its own child, kills it, cuts its power, fails its system
 //! calls, and writes down what was acknowledged. The checker, which shares no state with it, then
-//! compares those acknowledgements with what the project's folder holds.
+//! compares those acknowledgements with what the project's store holds.
 
 pub mod ask;
 pub mod check;
@@ -12,3 +12,5 @@ pub mod promises;
 pub mod random;
 pub mod report;
 pub mod run;
+pub mod server;
+pub mod store;

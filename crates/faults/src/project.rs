@@ -12,9 +12,14 @@ use crate::check::check;
 use crate::ledger::{Entry, Ledger, Said};
 use crate::random::Random;
 use crate::run::{Program, Running};
+use crate::server;
+use crate::store::{Kept, PROGRAM_URL, Store};
 
 /// What the ledger is called in a folder that is kept.
 pub const LEDGER: &str = "ledger.jsonl";
+
+/// What those are called who ask in a clone: what they were told before it joined came late.
+pub const IN_A_CLONE: &str = "clone";
 
 /// How long a command takes before any was measured.
 const USUAL_MICROS: u64 = 8_000;
@@ -23,6 +28,10 @@ const USUAL_MICROS: u64 = 8_000;
 pub struct Scene {
     pub root: PathBuf,
     pub program: Program,
+    /// What keeps it once it is furnished.
+    pub store: Store,
+    /// What those who ask here are called, before their number.
+    called: &'static str,
     asked: AtomicU64,
     inner: Mutex<Inner>,
 }
@@ -60,10 +69,16 @@ impl Scene {
     pub fn new(root: &Path, program: &Program) -> Self {
         fs::create_dir_all(root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
         let (asked, inner) = (AtomicU64::new(0), Mutex::default());
-        Self { root: root.to_owned(), program: program.clone(), asked, inner }
+        let (root, program) = (root.to_owned(), program.clone());
+        Self { root, program, store: Store::Files, called: "op", asked, inner }
     }
 
-    /// A copy of the folder, modification times included, with the same past.
+    #[must_use]
+    pub fn kept_in(self, store: Store) -> Self {
+        Self { store, ..self }
+    }
+
+    /// A copy of the project, modification times included, with the same past.
     #[must_use]
     pub fn copied(&self, root: &Path) -> Self {
         let source = format!("{}/.", self.root.display());
@@ -72,12 +87,33 @@ impl Scene {
         if let Err(error) = crate::run::tool(&["cp", "-a", &source, &target]) {
             panic!("{error}");
         }
+        if let Err(error) = server::own_project(&root.join(".milestones"), self.url()) {
+            panic!("{error}");
+        }
         Self {
             root: root.to_owned(),
             program: self.program.clone(),
+            store: self.store,
+            called: self.called,
             asked: AtomicU64::new(self.asked.load(Ordering::Relaxed)),
             inner: Mutex::new(self.inner().clone()),
         }
+    }
+
+    /// With writers who wait for one another as long as it takes.
+    #[must_use]
+    pub fn waiting_long(self) -> Self {
+        Self { program: self.program.with("MILESTONE_STORAGE_LOCK_WAIT", "60s"), ..self }
+    }
+
+    /// Where the server is that may keep it.
+    pub fn url(&self) -> Option<&str> {
+        self.program.value(PROGRAM_URL)
+    }
+
+    /// What keeps it at this moment, as its pointer says it.
+    pub fn kept(&self) -> Store {
+        Kept::of(&self.folder()).map_or(Store::Files, |kept| kept.store)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -90,17 +126,30 @@ impl Scene {
 
     /// A name that nobody else asks under.
     pub fn actor(&self) -> String {
-        format!("op-{:05}", self.asked.fetch_add(1, Ordering::Relaxed))
+        format!("{}-{:05}", self.called, self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A project with two milestones and a few tasks.
+    /// A project with two milestones and a few tasks, in its store.
     pub fn furnish(&self) -> Result<(), String> {
+        self.furnish_in_files()?;
+        self.settle_in_store()
+    }
+
+    pub fn furnish_in_files(&self) -> Result<(), String> {
         self.must(Ask::Init)?;
         for name in ["first", "second"] {
             let tasks = (1..=3).map(|n| format!("{name} {n}")).collect();
             self.must(Ask::Plan { title: format!("The {name}"), tasks })?;
         }
         Ok(())
+    }
+
+    /// Moves what was made in files to where it is to be kept.
+    pub fn settle_in_store(&self) -> Result<(), String> {
+        match self.store {
+            Store::Files => Ok(()),
+            to => self.must(Ask::Migrate { to }).map(drop),
+        }
     }
 
     /// Runs it without a fault, and wants it done.
@@ -122,6 +171,35 @@ impl Scene {
         *usual = (*usual * 3 + took) / 4;
         drop(inner);
         self.keep(entry)
+    }
+
+    /// The same, and nobody is told what it made: what others ask for leaves it alone.
+    pub fn aside(&self, ask: Ask) -> Entry {
+        let entry = self.program.run(&self.root, ask, &self.actor());
+        self.inner().ledger.entries.push(entry.clone());
+        entry
+    }
+
+    /// How many edits were made by hand.
+    pub fn edits(&self) -> usize {
+        let inner = self.inner();
+        let edits = inner.ledger.entries.iter();
+        edits.filter(|entry| matches!(entry.ask, Ask::Edit { .. })).count()
+    }
+
+    /// Somebody else who works on this project in a folder of their own.
+    #[must_use]
+    pub fn sharing(&self, root: &Path) -> Self {
+        let (asked, inner) = (AtomicU64::new(0), Mutex::default());
+        let (program, store) = (self.program.clone(), self.store);
+        Self { root: root.to_owned(), program, store, called: IN_A_CLONE, asked, inner }
+    }
+
+    /// What the checker finds where both have asked.
+    pub fn settle_and_verify_with(&self, other: &Self) -> Vec<String> {
+        let entries = other.inner().ledger.entries.clone();
+        self.inner().ledger.entries.extend(entries);
+        self.settle_and_verify()
     }
 
     pub fn start(&self, ask: Ask) -> Running {
@@ -160,7 +238,7 @@ impl Scene {
     /// What the checker finds.
     pub fn verify(&self, settled: bool) -> Vec<String> {
         let ledger = self.inner().ledger.clone();
-        check(&self.folder(), &ledger, settled).exceptions
+        check(&self.folder(), self.url(), &ledger, settled).exceptions
     }
 
     pub fn settle_and_verify(&self) -> Vec<String> {
@@ -188,6 +266,9 @@ impl Scene {
     /// A write of this verb that succeeds now, as far as the harness knows.
     pub fn ask_for(&self, verb: &str, random: &mut Random) -> Option<Ask> {
         let number = self.asked.load(Ordering::Relaxed);
+        if let Some(to) = verb.strip_prefix("move to ").and_then(Store::named) {
+            return (to != self.kept()).then_some(Ask::Migrate { to });
+        }
         self.inner().model.ask_for(verb, random, &format!("{verb} {number}"))
     }
 }
@@ -348,11 +429,7 @@ impl Model {
             Ask::Claim { task, .. } => {
                 status(task, "in_progress");
                 if let (Some(task), true) = (self.tasks.get_mut(task), sure) {
-                    let fence = entry.printed_field("fence").and_then(|fence| fence.as_u64());
-                    let attempt = entry.printed_field("attempt");
-                    let attempt = attempt.and_then(|attempt| Some(attempt.as_str()?.to_owned()));
-                    task.proof =
-                        fence.zip(attempt).map(|(fence, attempt)| Proof { fence, attempt });
+                    task.proof = entry.proof();
                 }
             }
             Ask::Move { task, .. } | Ask::Remove { task } => {

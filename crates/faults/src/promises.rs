@@ -2,13 +2,16 @@
 
 pub mod clocks;
 pub mod editors;
+pub mod flips;
 pub mod holders;
 pub mod injected;
 pub mod kills;
+pub mod moves;
 pub mod planted;
 pub mod power;
 pub mod races;
 pub mod rot;
+pub mod servers;
 pub mod writers;
 
 use std::fs;
@@ -22,6 +25,7 @@ use crate::project::Scene;
 use crate::random::Random;
 use crate::report::{Exception, Report};
 use crate::run::Program;
+use crate::store::Store;
 
 /// How many broken runs of one promise are enough to show.
 const EXCEPTIONS_MAX: usize = 5;
@@ -38,6 +42,8 @@ pub struct Harness {
     pub jobs: usize,
     /// Divides the counts, to find a planted bug sooner.
     pub sooner: u64,
+    /// What keeps the projects.
+    pub store: Store,
 }
 
 /// One run of a promise: how much it counted, and what was wrong.
@@ -59,56 +65,138 @@ pub struct Promise {
     /// Tried without being named.
     pub usual: bool,
     pub name: &'static str,
+    /// Where it makes sense; a promise about more than one store stands by the first of them.
+    pub stores: &'static [Store],
+    /// Whether it starts the server that it needs.
+    pub own_server: bool,
     pub about: &'static str,
     pub run: fn(&Harness) -> Report,
 }
+
+const EVERYWHERE: &[Store] = &Store::ALL;
+const FILES: &[Store] = &[Store::Files];
+const DOCUMENTS: &[Store] = &[Store::Files, Store::Sqlite];
 
 pub const PROMISES: &[Promise] = &[
     Promise {
         usual: true,
         name: "P1",
+        stores: EVERYWHERE,
+        own_server: false,
         about: "an acknowledged write survives kill -9",
         run: kills::run,
     },
     Promise {
         usual: true,
         name: "P2",
+        stores: DOCUMENTS,
+        own_server: false,
         about: "an acknowledged write survives a power cut",
         run: power::run,
     },
     Promise {
         usual: false,
         name: "P2-same-boot",
+        stores: FILES,
+        own_server: false,
         about: "a disk that was away for a moment",
         run: power::run_in_the_same_boot,
     },
     Promise {
         usual: true,
         name: "P3",
+        stores: EVERYWHERE,
+        own_server: false,
         about: "a failed system call leaves the old state or the new",
         run: injected::run,
     },
-    Promise { usual: true, name: "P4", about: "one claim, one winner", run: races::run },
+    Promise {
+        usual: true,
+        name: "P4",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "one claim, one winner",
+        run: races::run,
+    },
     Promise {
         usual: true,
         name: "P5",
+        stores: EVERYWHERE,
+        own_server: false,
         about: "a paused holder can change nothing",
         run: holders::run,
     },
     Promise {
         usual: true,
         name: "P10",
+        stores: DOCUMENTS,
+        own_server: false,
         about: "hand edits and the program's writes both survive",
         run: editors::run,
     },
-    Promise { usual: true, name: "P11", about: "many writers on one project", run: writers::run },
-    Promise { usual: true, name: "P13", about: "clocks may lie", run: clocks::run },
-    Promise { usual: true, name: "S9", about: "a changed history is found out", run: rot::run },
+    Promise {
+        usual: true,
+        name: "P11",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "many writers on one project",
+        run: writers::run,
+    },
+    Promise {
+        usual: true,
+        name: "P13",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "clocks may lie",
+        run: clocks::run,
+    },
+    Promise {
+        usual: true,
+        name: "P8",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "moving between stores disturbs nobody",
+        run: moves::run,
+    },
+    Promise {
+        usual: true,
+        name: "P12",
+        stores: &[Store::Postgres],
+        own_server: true,
+        about: "database trouble is ridden out",
+        run: servers::run,
+    },
+    Promise {
+        usual: true,
+        name: "P12-answers",
+        stores: &[Store::Postgres],
+        own_server: false,
+        about: "an answer of the server that is lost is asked for again",
+        run: injected::run_on_the_wire,
+    },
+    Promise {
+        usual: true,
+        name: "P15",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "corruption is found and contained",
+        run: flips::run,
+    },
+    Promise {
+        usual: true,
+        name: "S9",
+        stores: DOCUMENTS,
+        own_server: false,
+        about: "a changed history is found out",
+        run: rot::run,
+    },
 ];
 
 impl Harness {
+    /// How often something is tried. Quickly, the two databases share what is tried on files.
     pub fn runs(&self, quick: u64, full: u64) -> u64 {
-        if self.full { full } else { (quick / self.sooner).max(1) }
+        let stores = if self.store == Store::Files { 1 } else { 2 };
+        if self.full { full } else { (quick / stores / self.sooner).max(1) }
     }
 
     /// Carries out `runs` independent runs on as many threads as there are jobs, and keeps the
@@ -136,7 +224,7 @@ impl Harness {
                 break;
             }
             let name = lock().promise;
-            let root = self.work.join(format!("{name}-{}-{run}", self.seed));
+            let root = self.work.join(format!("{name}-{}-{}-{run}", self.store.word(), self.seed));
             let (outcome, scene) = one(self, &root, Random::part(self.seed, run));
             let mut report = lock();
             report.count += outcome.count;
@@ -160,13 +248,19 @@ impl Harness {
             }
         });
         let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.store = self.store;
         report.took = started.elapsed();
         report
     }
 
     /// The folder where runs are made.
     pub fn place(&self, name: &str) -> PathBuf {
-        self.work.join(format!("{name}-{}", self.seed))
+        self.work.join(format!("{name}-{}-{}", self.store.word(), self.seed))
+    }
+
+    /// A project to be kept where this harness looks.
+    pub fn scene(&self, root: &Path) -> Scene {
+        Scene::new(root, &self.program).kept_in(self.store)
     }
 }
 

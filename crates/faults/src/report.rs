@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::store::Store;
+
 /// A broken promise.
 #[derive(Debug)]
 pub struct Exception {
@@ -17,6 +19,7 @@ pub struct Exception {
 #[derive(Debug, Default)]
 pub struct Report {
     pub promise: &'static str,
+    pub store: Store,
     pub about: &'static str,
     /// What was counted, and how often it happened.
     pub counted: &'static str,
@@ -31,11 +34,13 @@ pub struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { promise, about, counted, count, took, .. } = self;
+        let store = self.store.word();
+        write!(f, "{promise:4} {store:8} {about}: ")?;
         if let Some(skipped) = &self.skipped {
-            return write!(f, "{promise:4} {about}: skipped: {skipped}");
+            return write!(f, "skipped: {skipped}");
         }
         let (broken, seconds) = (self.exceptions.len(), took.as_secs_f64());
-        write!(f, "{promise:4} {about}: {count} {counted}, {broken} exceptions, {seconds:.1} s")?;
+        write!(f, "{count} {counted}, {broken} exceptions, {seconds:.1} s")?;
         self.remarks.iter().try_for_each(|remark| write!(f, "; {remark}"))
     }
 }

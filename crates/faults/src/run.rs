@@ -51,6 +51,12 @@ impl Program {
         program
     }
 
+    /// What its environment says by a name.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let said = self.environment.iter().rev().find(|(known, _)| known == name);
+        said.map(|(_, value)| value.as_str())
+    }
+
     /// The command that carries out `ask` in the project at `root`.
     pub fn command(&self, root: &Path, ask: &Ask, actor: &str) -> Command {
         let mut line: Vec<String> = self.wrapper.clone();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use milestone_domain::calendar::Calendar;
+use milestone_domain::change::{Path as FieldPath, put};
 use milestone_domain::ids::Uid;
 use milestone_domain::limits;
 use milestone_domain::settings::Settings;
@@ -446,11 +447,18 @@ pub fn edited(text: &str, name: &str, value: &Value, source: Source) -> Result<S
         return Err(StoreError::Configuration { setting, message: MAY_BE_SECRET.into() });
     }
     let steps: Vec<yaml::Step> = name.split('.').map(yaml::Step::key).collect();
-    if says_nothing(text) || is_to_be_appended(text, name) {
-        let mut tree = value.clone();
-        for step in name.rsplit('.') {
-            tree = Value::Object(Map::from_iter([(step.to_owned(), tree)]));
-        }
+    let read = yaml::read_lenient::<Map<String, Value>>(text).ok();
+    // People append settings to the file, and the last of several counts. No edit is sure of which
+    // one is meant, so one more is appended; with its group, of which the last counts, too.
+    let repeated = read.filter(|read| !read.repeated.is_empty()).map(|read| read.value);
+    if says_nothing(text) || repeated.is_some() {
+        let mut tree = repeated.unwrap_or_default();
+        tree.retain(|group, _| {
+            Some(group.as_str()) == name.split_once('.').map(|(group, _)| group)
+        });
+        let path = name.split('.').fold(FieldPath::root(), |path, step| path.key(step));
+        let mut tree = Value::Object(tree);
+        put(&mut tree, &path, Some(value));
         let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         return Ok(format!("{text}{end}{}", yaml::write(&tree, None)));
     }
@@ -461,15 +469,6 @@ pub fn edited(text: &str, name: &str, value: &Value, source: Source) -> Result<S
         };
         StoreError::Unfaithful { file: file.into(), message: masked_in(&error.to_string()) }
     })
-}
-
-/// People append settings to the file, and the last of several counts. No edit is sure of which one
-/// is meant, so one more is appended; a group would take the place of the whole group.
-fn is_to_be_appended(text: &str, name: &str) -> bool {
-    let Ok(read) = yaml::read_lenient::<Map<String, Value>>(text) else { return false };
-    let (group, _) = name.split_once('.').unwrap_or((name, ""));
-    let alone = group == name || !read.value.contains_key(group);
-    !read.repeated.is_empty() && alone
 }
 
 /// What the text of a project's settings says about that.
@@ -483,7 +482,11 @@ pub fn shared(text: &str) -> Option<Uid> {
 pub fn without(text: &str, name: &str) -> Result<String, StoreError> {
     let steps: Vec<yaml::Step> = name.split('.').map(yaml::Step::key).collect();
     if yaml::locate(text, &steps).is_none() {
-        return Ok(text.to_owned());
+        // In a text that says something twice, what is there is not found.
+        return match shared(text) {
+            Some(_) if name == SHARED => edited(text, name, &"none".into(), Source::Project),
+            _ => Ok(text.to_owned()),
+        };
     }
     let tree = yaml::to_value(text).unwrap_or_default();
     let group = steps.len() - 1;
@@ -495,6 +498,12 @@ pub fn without(text: &str, name: &str) -> Result<String, StoreError> {
         file: PROJECT_FILE.into(),
         message: error.to_string(),
     })
+}
+
+/// The shared project that the text of a settings file names, as it stands there at this moment.
+pub fn shared_project(text: &str) -> Option<Uid> {
+    let tree = yaml::to_value(text).unwrap_or_default();
+    project(tree.get("storage")?.get("project")?).unwrap_or_default()
 }
 
 fn project(value: &Value) -> Result<Option<Uid>, String> {
@@ -652,6 +661,23 @@ mod tests {
         fs::write(&file, project).unwrap();
         let environment = environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         Config::load(&Layers { project: Some(file), user: None, environment })
+    }
+
+    #[test]
+    fn what_people_appended_is_no_obstacle() {
+        let text = "scale_override: file\nstorage:\n  lock_wait: 20s\nscale_override: auto\n";
+        let id = "019a9e3c-0000-7000-8000-000000000001";
+        let with = edited(text, SHARED, &id.into(), Source::Project).unwrap();
+        assert!(with.starts_with(text), "{with}");
+        assert_eq!(shared(&with).map(|id| id.0.to_string()).as_deref(), Some(id));
+        assert!(
+            with.ends_with(&format!("storage:\n  lock_wait: 20s\n  project: {id}\n")),
+            "{with}"
+        );
+        let without = without(&with, SHARED).unwrap();
+        assert_eq!(shared(&without), None, "{without}");
+        let wish = edited(&without, "scale_override", &"sqlite".into(), Source::Project).unwrap();
+        assert!(wish.ends_with("scale_override: sqlite\n"), "{wish}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod restore;
 mod sealed;
 mod search;
 pub mod text;
+mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,9 +58,6 @@ use load::{Loaded, Outlined};
 use lock::Lock;
 use recent::Watched;
 use record::Memory;
-
-/// How often a reading that a writer disturbed is repeated before it waits for the lock.
-const READ_TRIES: u32 = 3;
 
 /// How many documents are kept in their read form during a turn.
 const EXACT_MAX: usize = 16;
@@ -175,45 +173,6 @@ impl Files {
         recent::sweep(&self.disk)?;
         cache::forget(&self.disk)?;
         Ok(Optimized { before, after: size()? })
-    }
-
-    /// Runs `read` on a state that no writer touched meanwhile.
-    fn undisturbed<T>(&self, read: impl Fn() -> Result<T>) -> Result<T> {
-        if self.turns.get() > 0 {
-            return read();
-        }
-        for _ in 0..READ_TRIES {
-            let before = self.quiet()?;
-            let Some(before) = before else { continue };
-            let result = read();
-            if self.quiet()?.as_ref() == Some(&before) {
-                return result;
-            }
-        }
-        match self.turn(0) {
-            Ok(_turn) => read(),
-            // Where the lock cannot be had because nothing can be written, what the journal still
-            // has to say is laid over what the files say.
-            Err(StoreError::Io { .. }) => {
-                let applied = Applied::read(&self.disk)?;
-                self.disk.set_overlay(journal::overlay(&self.disk, applied.as_ref())?);
-                read()
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The state of the journal if nothing waits to be applied.
-    fn quiet(&self) -> Result<Option<(u64, u64)>> {
-        let applied = Applied::read(&self.disk)?;
-        let length = journal::length(&self.disk)?;
-        Ok(match applied {
-            None if length == 0 => Some((0, 0)),
-            Some(applied) if applied.journal == length && applied.boot == boot::boot() => {
-                Some((applied.seq, length))
-            }
-            _ => None,
-        })
     }
 
     fn read_scope(&self, scope: &Scope) -> Result<Reading> {
@@ -525,14 +484,6 @@ impl Files {
     fn state(&self) -> Result<Applied> {
         Ok(Applied::read(&self.disk)?.unwrap_or_else(|| Applied::first(&boot::boot())))
     }
-
-    /// Finishes what somebody left open, before anything is read or written under the lock.
-    fn recovered(&self) -> Result<()> {
-        if self.quiet()?.is_none() && !planted::has("recovery-skipped") {
-            journal::recover(&self.disk, Applied::read(&self.disk)?, &boot::boot())?;
-        }
-        Ok(())
-    }
 }
 
 fn set_condition(conditions: &mut Conditions, recorded: &Recorded) {
@@ -548,48 +499,13 @@ fn set_condition(conditions: &mut Conditions, recorded: &Recorded) {
     }
 }
 
-/// Held while a command has its turn; taking it again within the same process costs nothing.
-struct FilesTurn<'a> {
-    files: &'a Files,
-}
-
-impl Turn for FilesTurn<'_> {}
-
-impl Drop for FilesTurn<'_> {
-    fn drop(&mut self) {
-        let turns = self.files.turns.get() - 1;
-        self.files.turns.set(turns);
-        if turns == 0 {
-            self.files.exact.borrow_mut().clear();
-            self.files.turn.replace(None);
-        }
-    }
-}
-
 impl Store for Files {
     fn read(&self, scope: &Scope) -> Result<Reading> {
         self.undisturbed(|| self.read_scope(scope))
     }
 
     fn turn(&self, _: u32) -> Result<Box<dyn Turn + '_>> {
-        if self.turns.get() == 0 {
-            if self.disk.stamp("data")?.is_none() {
-                self.disk.make_folder("data")?;
-                self.disk.keep_private("data")?;
-            }
-            self.disk.make_folder("data")?;
-            let lock = Lock::acquire(&self.disk, self.lock_wait)?;
-            self.turn.replace(Some(lock));
-            if let Err(error) = self.check_place().and_then(|()| self.recovered()) {
-                self.turn.replace(None);
-                return Err(error);
-            }
-            if !planted::has("drafts-kept") {
-                self.disk.sweep_drafts();
-            }
-        }
-        self.turns.set(self.turns.get() + 1);
-        Ok(Box::new(FilesTurn { files: self }))
+        self.turn_within(self.lock_wait)
     }
 
     fn commit(&self, change: &Change) -> Result<()> {

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::files::Files;
 use crate::files::mirror::Changed;
+use crate::planted;
 use crate::sql::copy::Movable;
 use crate::{
     Bases, Candidate, Change, ClaimFilter, Collided, Cursor, EventFilter, Looked, Mending, Noticed,
@@ -89,7 +90,8 @@ impl Local {
         Ok(Reading { snapshot, noticed: documents.noticed })
     }
 
-    /// Writes what a process that died has left; where nothing can be written, reading goes on.
+    /// Writes what a process that died has left. One that is alive is about to write it, and where
+    /// nothing can be written, reading goes on.
     fn caught_up(&self) -> Result<()> {
         let mirrored = self.files.mirrored()?;
         let nothing = EventFilter::default();
@@ -102,9 +104,9 @@ impl Local {
         if !behind {
             return Ok(());
         }
-        match self.files.turn(0) {
+        match self.files.turn_within(Duration::ZERO) {
             Ok(_turn) => self.catch_up(),
-            Err(StoreError::Io { .. }) => Ok(()),
+            Err(StoreError::Io { .. } | StoreError::Busy { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -382,6 +384,9 @@ impl Local {
         let Ok(page) = page else { return self.catch_up() };
         if page.events.iter().any(|recorded| recorded.id.change != change.id) {
             return self.catch_up();
+        }
+        if planted::has("mirrored-before-written") {
+            self.files.set_mirrored(&page.next)?;
         }
         self.mirror_change(change, still)?;
         self.files.set_mirrored(&page.next)

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use milestone_domain::ids::Uid;
 use milestone_domain::settings::Settings;
 
+use crate::config::{self, PROJECT_FILE};
 use crate::error::StoreError;
 use crate::files::Files;
 use crate::files::disk::Disk;
@@ -19,11 +20,22 @@ use crate::sql::copy::{COPYING, Movable};
 use crate::sqlite::Sqlite;
 use crate::{Result, Store};
 
-/// The database beside the documents.
-pub const DATABASE: &str = "data/milestones.db";
+/// The database beside the documents. Each time that a project comes into SQLite it is another
+/// file: who still has an earlier one open looks for its log by its name.
+pub fn database(project: Uid) -> String {
+    format!("data/milestones-{}.db", project.0.simple())
+}
+
+/// Whether that is the name of such a database, or of what belongs to one.
+pub(crate) fn is_database(name: &str) -> bool {
+    name.starts_with("milestones-") && name.contains(".db")
+}
 
 /// How often a project that moves on is followed.
 const FOLLOWED_MAX: u32 = 8;
+
+/// How often somebody looks whether a move has come to its end.
+const SETTLE_PAUSE: Duration = Duration::from_millis(3);
 
 /// A URL with a password in it: never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,25 +90,71 @@ impl Place {
 
     /// Opens the project where it is.
     pub fn open(&self) -> Result<Box<dyn Store>> {
-        let pointer = pointer::read(&self.disk())?;
+        let mut pointer = pointer::read(&self.disk())?;
+        for _ in 0..FOLLOWED_MAX {
+            let opened = self.open_at(pointer);
+            let now = pointer::read(&self.disk())?;
+            // It may have moved on since we were told where it is.
+            if opened.is_ok() || now == pointer {
+                return opened;
+            }
+            pointer = now;
+        }
+        Err(StoreError::Moved)
+    }
+
+    fn open_at(&self, pointer: Option<Pointer>) -> Result<Box<dyn Store>> {
         let store = pointer.map_or(StoreKind::Files, |pointer| pointer.store);
-        match (pointer, self.shared) {
-            _ if self.postgres.is_none() && self.is_shared(store) => {
-                Ok(Box::new(SnapshotOnly::new(self.files())))
+        let shared = self.shared_now()?;
+        if self.postgres.is_none() && (store == StoreKind::Postgres || shared.is_some()) {
+            return Ok(Box::new(SnapshotOnly::new(self.files())));
+        }
+        if let Some(project) = shared.filter(|_| store != StoreKind::Postgres) {
+            let there = Pointer { store: StoreKind::Postgres, project };
+            if !self.has_left(there)? {
+                // Others have moved it where all who have this repository share it.
+                crate::moving::join(self, there)?;
+                return Ok(Box::new(self.local(there)?));
             }
-            // Others have moved it where all who have this repository share it.
-            (_, Some(project)) if store != StoreKind::Postgres => {
-                let pointer = Pointer { store: StoreKind::Postgres, project };
-                crate::moving::join(self, pointer)?;
-                Ok(Box::new(self.local(pointer)?))
-            }
-            (Some(pointer), _) if store != StoreKind::Files => Ok(Box::new(self.local(pointer)?)),
+        }
+        match pointer {
+            Some(pointer) if store != StoreKind::Files => Ok(Box::new(self.local(pointer)?)),
             _ => Ok(Box::new(self.files())),
         }
     }
 
-    fn is_shared(&self, store: StoreKind) -> bool {
-        store == StoreKind::Postgres || self.shared.is_some()
+    /// The shared project as the settings name it now: a move may have changed them since this
+    /// process began.
+    fn shared_now(&self) -> Result<Option<Uid>> {
+        if self.shared.is_none() {
+            return Ok(None);
+        }
+        let text = self.disk().read(PROJECT_FILE)?.unwrap_or_default();
+        Ok(config::shared_project(&String::from_utf8_lossy(&text)))
+    }
+
+    /// Whether it is this clone that has moved the project out of the shared database, and was
+    /// interrupted before its settings said so. They are corrected.
+    fn has_left(&self, there: Pointer) -> Result<bool> {
+        let Some(database) = self.movable(there)? else { return Ok(false) };
+        let moved_to = database.moved_to()?;
+        if moved_to.is_empty() || moved_to == COPYING {
+            return Ok(false);
+        }
+        let left = left(&moved_to)?;
+        if left.by != pointer::clone_id(&self.disk())? {
+            return Err(StoreError::LeftForClone { store: left.to.store.word() });
+        }
+        let files = self.files().mirroring();
+        match files.turn_within(Duration::ZERO) {
+            Ok(_turn) if self.shared_now()? == Some(there.project) => {
+                crate::moving::write_shared(&self.disk(), None)?;
+            }
+            // Whoever has the turn at this moment does it, or the next command.
+            Ok(_) | Err(StoreError::Busy { .. } | StoreError::Io { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(true)
     }
 
     pub(crate) fn local(&self, pointer: Pointer) -> Result<Local> {
@@ -114,15 +172,22 @@ impl Place {
         let settings = self.settings.clone();
         Ok(match pointer.store {
             StoreKind::Files => None,
-            StoreKind::Sqlite => Some(Box::new(Database::open(self.sqlite()?, &uuid, settings)?)),
+            StoreKind::Sqlite => {
+                Some(Box::new(Database::open(self.sqlite(pointer.project)?, &uuid, settings)?))
+            }
             StoreKind::Postgres => {
                 Some(Box::new(Database::open(self.postgres()?, &uuid, settings)?))
             }
         })
     }
 
-    fn sqlite(&self) -> Result<Sqlite> {
-        Sqlite::open(&self.root.join(DATABASE), self.lock_wait)
+    fn sqlite(&self, project: Uid) -> Result<Sqlite> {
+        let file = self.root.join(database(project));
+        // To open what is not there would make it.
+        if !file.exists() {
+            return Err(StoreError::NoSuchProject { uuid: project.0.to_string() });
+        }
+        Sqlite::open(&file, self.lock_wait)
     }
 
     pub(crate) fn postgres(&self) -> Result<Postgres> {
@@ -134,10 +199,34 @@ impl Place {
         }
     }
 
-    /// Finishes a move that was interrupted, or follows one that somebody else made.
+    /// Finishes a move that was interrupted, or follows one that somebody else made. Whoever only
+    /// follows does not wait among the writers.
     pub fn settle(&self) -> Result<()> {
         let files = self.files().mirroring();
-        let _turn = files.turn(0)?;
+        let started = Instant::now();
+        while !self.is_settled()? {
+            match files.turn_within(Duration::ZERO) {
+                Ok(_turn) => return self.settle_in_turn(),
+                Err(StoreError::Busy { .. }) if started.elapsed() < self.lock_wait => {}
+                Err(error) => return Err(error),
+            }
+            std::thread::sleep(SETTLE_PAUSE);
+        }
+        Ok(())
+    }
+
+    fn is_settled(&self) -> Result<bool> {
+        let Some(pointer) = pointer::read(&self.disk())? else { return Ok(true) };
+        match self.movable(pointer) {
+            Ok(None) => Ok(true),
+            Ok(Some(database)) => Ok(database.moved_to()?.is_empty()),
+            // It has moved on since we were told where it is.
+            Err(_) if pointer::read(&self.disk())? != Some(pointer) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn settle_in_turn(&self) -> Result<()> {
         let disk = self.disk();
         for _ in 0..FOLLOWED_MAX {
             let Some(pointer) = pointer::read(&disk)? else { return Ok(()) };
@@ -147,6 +236,7 @@ impl Place {
                 return Ok(());
             }
             if moved_to == COPYING {
+                crate::moving::write_shared(&disk, Some(pointer))?;
                 database.take_up()?;
                 continue;
             }
@@ -156,10 +246,7 @@ impl Place {
     }
 
     fn follow(&self, disk: &Disk, moved_to: &str) -> Result<()> {
-        let left: Left = serde_json::from_str(moved_to).map_err(|error| StoreError::BadRow {
-            table: "milestone_project",
-            message: error.to_string(),
-        })?;
+        let left = left(moved_to)?;
         if left.to.store != StoreKind::Postgres && left.by != pointer::clone_id(disk)? {
             if self.shared.is_some() {
                 return Err(StoreError::LeftForClone { store: left.to.store.word() });
@@ -170,4 +257,11 @@ impl Place {
         }
         pointer::write(disk, &left.to)
     }
+}
+
+fn left(moved_to: &str) -> Result<Left> {
+    serde_json::from_str(moved_to).map_err(|error| StoreError::BadRow {
+        table: "milestone_project",
+        message: error.to_string(),
+    })
 }

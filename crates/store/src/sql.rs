@@ -27,6 +27,7 @@ use milestone_domain::snapshot::{Claim, Problem, Scope};
 
 use crate::error::StoreError;
 use crate::files::text;
+use crate::planted;
 use crate::{
     Bases, Candidate, Change, ClaimFilter, Collided, Cursor, EventFilter, Looked, Mending, Noticed,
     Optimized, Page, Portion, Reading, Result, Searched, Source, Store, Turn,
@@ -202,6 +203,8 @@ pub struct Database<C> {
     queued: Cell<bool>,
     turns: Cell<u32>,
     epoch: RefCell<Option<String>>,
+    /// Whether the connection was lost while a change was being kept, and nobody knows yet.
+    in_doubt: Cell<bool>,
 }
 
 impl<C: Connection> Database<C> {
@@ -232,11 +235,8 @@ impl<C: Connection> Database<C> {
             queued: Cell::new(false),
             turns: Cell::new(0),
             epoch: RefCell::new(Some(project.epoch)),
+            in_doubt: Cell::new(false),
         })
-    }
-
-    pub(crate) fn connection(&self) -> &C {
-        &self.connection
     }
 
     fn one<T>(
@@ -311,7 +311,7 @@ impl<C: Connection> Database<C> {
     fn check_seal(&self) -> Result<()> {
         let sql = format!("SELECT moved_to FROM milestone_project WHERE id = {}", self.project);
         match self.one(&sql, &[], |row| row.string(0))? {
-            Some(to) if to.is_empty() => Ok(()),
+            Some(to) if to.is_empty() || planted::has("seal-not-checked") => Ok(()),
             _ => Err(StoreError::Moved),
         }
     }
@@ -374,7 +374,7 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn turn(&self, tried: u32) -> Result<Box<dyn Turn + '_>> {
-        if tried > 0 {
+        if tried > 0 && !planted::has("queue-skipped") {
             self.connected(|| {
                 self.begin()?;
                 let queued = self.connection.queue(self.project);
@@ -389,10 +389,19 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn commit(&self, change: &Change) -> Result<()> {
-        match self.connected(|| self.commit_once(change)) {
+        let kept = match self.connected(|| self.commit_once(change)) {
             // An earlier try, on a connection that was lost, may have come through after all.
             Err(StoreError::Exists { .. }) if self.connected(|| self.knows(change))? => Ok(()),
-            committed => committed,
+            kept => kept,
+        };
+        match kept {
+            Err(StoreError::ConnectionLost(reason)) if self.in_doubt.take() => {
+                Err(StoreError::OutcomeUnknown(std::io::Error::other(reason)))
+            }
+            known => {
+                self.in_doubt.set(false);
+                known
+            }
         }
     }
 

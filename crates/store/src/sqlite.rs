@@ -62,6 +62,9 @@ impl Sqlite {
         this.batch(
             "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
         )?;
+        if crate::planted::has("sqlite-not-synced") {
+            this.batch("PRAGMA synchronous = OFF")?;
+        }
         Ok(this)
     }
 
@@ -74,11 +77,6 @@ impl Sqlite {
             Ok(())
         })?;
         Ok(version)
-    }
-
-    /// Puts everything into the one file, so that it can be moved.
-    pub(crate) fn fold_up(&self) -> Result<()> {
-        self.batch("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
     /// A statement that was prepared before if it was ever run: the moment is a value like others.

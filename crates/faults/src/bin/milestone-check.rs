@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use milestone_faults::check::check;
 use milestone_faults::ledger::Ledger;
+use milestone_faults::store::{PROGRAM_URL, TEST_URL};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,7 +22,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let verdict = check(&Path::new(project).join(".milestones"), &ledger, settled);
+    let url = std::env::var(TEST_URL).or_else(|_| std::env::var(PROGRAM_URL)).ok();
+    let verdict = check(&Path::new(project).join(".milestones"), url.as_deref(), &ledger, settled);
     for exception in &verdict.exceptions {
         println!("{exception}");
     }

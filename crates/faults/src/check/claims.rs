@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Project, names};
 
-pub(super) fn check(project: &Project<'_>, settled: bool, wrong: &mut Vec<String>) {
+pub(super) fn check(project: &Project<'_>, wrong: &mut Vec<String>) {
     let mut highest: BTreeMap<TaskId, u64> = BTreeMap::new();
     let mut held: BTreeMap<TaskId, (u64, String)> = BTreeMap::new();
     for recorded in project.streams.values().flat_map(|stream| &stream.events) {
@@ -30,12 +30,16 @@ pub(super) fn check(project: &Project<'_>, settled: bool, wrong: &mut Vec<String
             _ => {}
         }
     }
-    if settled {
-        compare(project, &held, wrong);
+    let kept = match &project.rows {
+        Some((_, rows)) => rows.claims.clone(),
+        None => in_files(project, wrong),
+    };
+    if kept != held {
+        wrong.push(format!("claims: history says {held:?}, kept are {kept:?}"));
     }
 }
 
-fn compare(project: &Project<'_>, held: &BTreeMap<TaskId, (u64, String)>, wrong: &mut Vec<String>) {
+fn in_files(project: &Project<'_>, wrong: &mut Vec<String>) -> BTreeMap<TaskId, (u64, String)> {
     let folder = project.folder.join("data/claims");
     let mut kept = BTreeMap::new();
     for name in names(&folder) {
@@ -50,7 +54,5 @@ fn compare(project: &Project<'_>, held: &BTreeMap<TaskId, (u64, String)>, wrong:
             _ => wrong.push(format!("data/claims/{name}: it cannot be read")),
         }
     }
-    if kept != *held {
-        wrong.push(format!("claims: history says {held:?}, kept are {kept:?}"));
-    }
+    kept
 }

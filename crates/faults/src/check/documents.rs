@@ -45,7 +45,6 @@ pub(super) fn check(project: &Project<'_>, settled: bool, wrong: &mut Vec<String
         if settled && !stream.events.is_empty() && !seen.contains(id) {
             wrong.push(format!("{id}: it has a history and no document"));
         }
-        once(id, &stream.events, wrong);
     }
 }
 
@@ -75,7 +74,13 @@ fn compare(
 }
 
 /// Ids are given once.
-fn once(id: &str, events: &[Recorded], wrong: &mut Vec<String>) {
+pub(super) fn once(project: &Project<'_>, wrong: &mut Vec<String>) {
+    for (id, stream) in &project.streams {
+        given_once(id, &stream.events, wrong);
+    }
+}
+
+fn given_once(id: &str, events: &[Recorded], wrong: &mut Vec<String>) {
     let mut tasks = BTreeSet::new();
     let mut made = 0;
     for recorded in events {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The events of one stream in order, with where each line begins.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Stream {
     pub events: Vec<Recorded>,
     /// By event id: segment and offset.

@@ -133,7 +133,7 @@ impl Made {
     }
 
     fn verdict(&self) -> Vec<String> {
-        check(self.temp.path(), &self.ledger, true).exceptions
+        check(self.temp.path(), None, &self.ledger, true).exceptions
     }
 
     /// What is wrong after `change` was made to the project.

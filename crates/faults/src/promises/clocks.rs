@@ -29,7 +29,7 @@ pub fn run(harness: &Harness) -> Report {
         runs,
         harness.jobs * 5,
         |harness, root, mut random| {
-            let scene = Scene::new(root, &harness.program);
+            let scene = harness.scene(root);
             let wrong = one(&scene, library, &mut random).err().unwrap_or_default();
             (Outcome::new(1, wrong), Some(scene))
         },

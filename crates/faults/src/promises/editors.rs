@@ -20,7 +20,7 @@ pub fn run(harness: &Harness) -> Report {
     let traced = tool(&["strace", "-V"]).is_ok();
     // They mostly wait for documents to come to rest.
     harness.each(report("P10", "edits"), runs, harness.jobs * 3, |harness, root, mut random| {
-        let scene = Scene::new(root, &harness.program);
+        let scene = harness.scene(root);
         let mut edits = 0;
         let wrong = one(&scene, traced, &mut random, &mut edits).err().unwrap_or_default();
         (Outcome::new(edits, wrong), Some(scene))

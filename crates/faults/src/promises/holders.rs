@@ -21,7 +21,7 @@ pub fn run(harness: &Harness) -> Report {
     // They mostly sleep.
     let runs = harness.runs(20, 1_000);
     harness.each(report("P5", "pauses"), runs, harness.jobs * 5, |harness, root, mut random| {
-        let scene = Scene::new(root, &harness.program);
+        let scene = harness.scene(root);
         let wrong = one(&scene, &mut random).err().unwrap_or_default();
         (Outcome::new(1, wrong), Some(scene))
     })
@@ -32,7 +32,7 @@ fn one(scene: &Scene, random: &mut Random) -> Result<(), Vec<String>> {
     let task = "task-001-001".to_owned();
     let claim = || Ask::Claim { task: task.clone(), lease: LEASE.into() };
     let entry = scene.must(claim()).map_err(|error| vec![error])?;
-    let proof = proof(&entry).ok_or_else(|| vec![format!("no proof in {:?}", entry.stdout)])?;
+    let proof = entry.proof().ok_or_else(|| vec![format!("no proof in {:?}", entry.stdout)])?;
     let late = late_asks(&task, &proof);
     let mut holder = Holder::start(scene, &late).map_err(|error| vec![error.to_string()])?;
     holder.signal(Signal::STOP);
@@ -57,7 +57,7 @@ fn one(scene: &Scene, random: &mut Random) -> Result<(), Vec<String>> {
 /// Another one claims, and mostly finishes as well.
 fn takeover(scene: &Scene, task: &str, random: &mut Random) -> Vec<String> {
     let again = scene.act(Ask::Claim { task: task.to_owned(), lease: "10m".into() });
-    let Some(second) = proof(&again) else {
+    let Some(second) = again.proof() else {
         return vec![format!("a lapsed claim cannot be taken over: {}", again.stderr)];
     };
     if random.percent(25) {
@@ -65,12 +65,6 @@ fn takeover(scene: &Scene, task: &str, random: &mut Random) -> Vec<String> {
     }
     let done = Ask::Done { task: task.to_owned(), proof: Some(second) };
     scene.must(done).err().into_iter().collect()
-}
-
-fn proof(entry: &Entry) -> Option<Proof> {
-    let fence = entry.printed_field("fence")?.as_u64()?;
-    let attempt = entry.printed_field("attempt")?.as_str()?.to_owned();
-    Some(Proof { fence, attempt })
 }
 
 fn late_asks(task: &str, proof: &Proof) -> Vec<(Ask, String)> {

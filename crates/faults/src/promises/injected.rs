@@ -11,14 +11,16 @@ use crate::project::{Scene, VERBS};
 use crate::random::Random;
 use crate::report::Report;
 use crate::run::tool;
+use crate::store::{PROGRAM_URL, Store};
 
 /// The calls that touch a project's files.
 const CALLS: &str = "openat,read,pread64,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,\
 unlink,unlinkat,mkdir,mkdirat,ftruncate,link,linkat,getdents64,statx,newfstatat,lstat,stat,flock,\
-chmod,fchmod";
+chmod,fchmod,sendto,recvfrom";
 
-/// Of so many faults, the quick run tries one.
-const ONE_IN: usize = 20;
+/// How many faults the quick run tries, spread over all that there are.
+const QUICK: u64 = 120;
+const QUICK_ON_THE_WIRE: u64 = 60;
 
 /// Limits on the size of files, which make writes short, for each verb.
 const LIMITS: u64 = 4;
@@ -36,38 +38,83 @@ enum Fault {
     Full(u64),
 }
 
+/// What talks to a server.
+const WIRE: [&str; 2] = ["sendto", "recvfrom"];
+
 pub fn run(harness: &Harness) -> Report {
-    if tool(&["strace", "-V"]).is_err() {
-        return skipped("P3", "strace is not installed".into());
-    }
-    let place = harness.place("P3-fixtures");
-    let verbs: Vec<&str> = {
-        let mut verbs: Vec<&str> = VERBS.to_vec();
-        verbs.dedup();
-        verbs.insert(0, "init");
-        verbs
+    let mut verbs: Vec<&str> = VERBS.to_vec();
+    verbs.dedup();
+    verbs.extend(moves(harness));
+    injected(harness, "P3", &verbs, QUICK, |_| true)
+}
+
+/// The connection breaks at every message of a few commands, those after which the server has done
+/// what it was asked for included.
+pub fn run_on_the_wire(harness: &Harness) -> Report {
+    let breaks = |fault: &Fault| match fault {
+        Fault::Call { call, inject, .. } => {
+            WIRE.contains(&call.as_str()) && *inject == "error=ECONNRESET"
+        }
+        _ => false,
     };
-    let fixtures = match fixtures(harness, &place, &verbs) {
+    injected(
+        harness,
+        "P12-answers",
+        &["task claim", "task note", "plan"],
+        QUICK_ON_THE_WIRE,
+        breaks,
+    )
+}
+
+fn injected(
+    harness: &Harness,
+    name: &'static str,
+    verbs: &[&str],
+    quick: u64,
+    wanted: impl Fn(&Fault) -> bool,
+) -> Report {
+    if tool(&["strace", "-V"]).is_err() {
+        return skipped(name, "strace is not installed".into());
+    }
+    let place = harness.place(&format!("{name}-fixtures"));
+    let fixtures = match fixtures(harness, &place, verbs) {
         Ok(fixtures) => fixtures,
-        Err(error) => return broken(vec![error], &place),
+        Err(error) => return broken(name, vec![error], &place),
     };
     let full_disks = mounted(&place.join("trial")).and_then(|()| unmounted(&place.join("trial")));
     let full_disks = full_disks.is_ok();
     let mut planned: Vec<(usize, Fault)> = Vec::new();
     for (index, fixture) in fixtures.iter().enumerate() {
         match faults(harness, fixture, full_disks) {
-            Ok(faults) => planned.extend(faults.into_iter().map(|fault| (index, fault))),
-            Err(error) => return broken(vec![error], &place),
+            Ok(faults) => {
+                let faults = faults.into_iter().filter(&wanted);
+                planned.extend(faults.map(|fault| (index, fault)));
+            }
+            Err(error) => return broken(name, vec![error], &place),
         }
     }
     let all = planned.len();
     if !harness.full {
-        let first = usize::try_from(harness.seed).unwrap_or(0) % ONE_IN;
-        planned = planned.into_iter().skip(first).step_by(ONE_IN).collect();
+        let wanted = usize::try_from(harness.runs(quick, quick)).unwrap_or(1);
+        let one_in = (all / wanted).max(1);
+        let first = usize::try_from(harness.seed).unwrap_or(0) % one_in;
+        planned = planned.into_iter().skip(first).step_by(one_in).collect();
     }
-    let runs = planned.len() as u64;
+    let report = one_by_one(harness, name, &planned, fixtures);
+    let _ = fs::remove_dir_all(&place);
+    let remark = format!("of {all} that there are");
+    Report { remarks: vec![remark], ..report }
+}
+
+fn one_by_one(
+    harness: &Harness,
+    name: &'static str,
+    planned: &[(usize, Fault)],
+    fixtures: Vec<Fixture>,
+) -> Report {
     let fixtures = Mutex::new(fixtures);
-    let report = harness.each(report("P3", "faults"), runs, harness.jobs, |_, root, mut random| {
+    let runs = planned.len() as u64;
+    harness.each(report(name, "faults"), runs, harness.jobs, |_, root, mut random| {
         let run = root.to_string_lossy().rsplit('-').next().and_then(|run| run.parse().ok());
         let (index, fault) = &planned[run.unwrap_or(0_usize)];
         let (scene, ask) = {
@@ -85,16 +132,27 @@ pub fn run(harness: &Harness) -> Report {
             put_back(&scene, !wrong.is_empty());
         }
         (Outcome::new(1, wrong), Some(scene))
-    });
-    let _ = fs::remove_dir_all(&place);
-    let remark = format!("of {all} that there are");
-    Report { remarks: vec![remark], ..report }
+    })
 }
 
-fn broken(what: Vec<String>, kept: &Path) -> Report {
+/// The ways out of this store.
+fn moves(harness: &Harness) -> impl Iterator<Item = &'static str> {
+    let server = harness.program.value(PROGRAM_URL).is_some();
+    let ways = [
+        (Store::Files, "move to files"),
+        (Store::Sqlite, "move to sqlite"),
+        (Store::Postgres, "move to postgres"),
+    ];
+    let here = harness.store;
+    let others =
+        ways.into_iter().filter(move |(to, _)| *to != here && (*to != Store::Postgres || server));
+    others.map(|(_, verb)| verb)
+}
+
+fn broken(name: &'static str, what: Vec<String>, kept: &Path) -> Report {
     let kept = kept.to_owned();
     let exceptions = vec![crate::report::Exception { run: 0, what, kept }];
-    Report { exceptions, ..report("P3", "faults") }
+    Report { exceptions, ..report(name, "faults") }
 }
 
 /// A verb, and a project in which it does something.
@@ -104,12 +162,15 @@ struct Fixture {
 }
 
 fn fixtures(harness: &Harness, place: &Path, verbs: &[&str]) -> Result<Vec<Fixture>, String> {
-    let empty = Scene::new(&place.join("empty"), &harness.program);
-    let scene = Scene::new(&place.join("project"), &harness.program);
+    let scene = harness.scene(&place.join("project"));
     let mut random = Random::new(harness.seed);
     scene.furnish()?;
-    let mut fixtures = vec![Fixture { scene: empty, ask: Ask::Init }];
-    for verb in verbs.iter().filter(|verb| **verb != "init") {
+    let mut fixtures = Vec::new();
+    if harness.store == Store::Files {
+        let empty = Scene::new(&place.join("empty"), &harness.program);
+        fixtures.push(Fixture { scene: empty, ask: Ask::Init });
+    }
+    for verb in verbs {
         let root = place.join(verb.replace(' ', "-"));
         let found = (0..ACTS_MAX).find_map(|_| {
             let found = scene.ask_for(verb, &mut random).filter(|ask| works(&scene, ask, &root));
@@ -166,10 +227,12 @@ fn calls_of(log: &str, root: &str) -> impl Iterator<Item = Fault> {
         }
         let when = counts.entry(call.to_owned()).or_default();
         *when += 1;
-        if !rest.contains(root) {
+        let network = WIRE.contains(&call);
+        if !rest.contains(root) && !network {
             continue;
         }
-        let mut injects = vec!["signal=KILL", "error=EIO"];
+        let mut injects =
+            vec!["signal=KILL", if network { "error=ECONNRESET" } else { "error=EIO" }];
         let writes = ["write", "pwrite64"].contains(&call);
         if writes
             || ["openat", "rename", "renameat2", "mkdir", "ftruncate", "fsync", "fdatasync"]

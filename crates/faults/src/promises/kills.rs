@@ -11,7 +11,7 @@ const KILLS_IN_A_RUN: u64 = 10;
 pub fn run(harness: &Harness) -> Report {
     let runs = harness.runs(200, 10_000).div_ceil(KILLS_IN_A_RUN);
     harness.each(report("P1", "kills"), runs, harness.jobs, |harness, root, mut random| {
-        let scene = Scene::new(root, &harness.program);
+        let scene = harness.scene(root);
         let mut kills = 0;
         let wrong = one(&scene, &mut random, &mut kills).err().unwrap_or_default();
         (Outcome::new(kills, wrong), Some(scene))

@@ -39,7 +39,7 @@ fn cuts(harness: &Harness, name: &'static str, reboots: bool) -> Report {
     harness.each(report(name, "cuts"), runs, 1, |_, root, mut random| {
         let mut machine = Machine::new(root);
         let mut cuts = 0;
-        let scene = Scene::new(&machine.inside.join("project"), &harness.program);
+        let scene = harness.scene(&machine.inside.join("project"));
         let wrong = match machine.begin(&mut random) {
             Ok(()) => {
                 one(&mut machine, scene, reboots, &mut random, &mut cuts).err().unwrap_or_default()

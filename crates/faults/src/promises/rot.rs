@@ -17,7 +17,7 @@ pub fn run(harness: &Harness) -> Report {
         runs,
         harness.jobs,
         |harness, root, mut random| {
-            let scene = Scene::new(root, &harness.program);
+            let scene = harness.scene(root);
             let wrong = one(&scene, &mut random).err().into_iter().collect();
             (Outcome::new(1, wrong), Some(scene))
         },

@@ -14,7 +14,7 @@ pub fn run(harness: &Harness) -> Report {
     let writers = if harness.full { 64 } else { 16 };
     let each = if harness.full { 200 } else { harness.runs(50, 200) };
     harness.each(report("P11", "operations"), 1, 1, |harness, root, mut random| {
-        let scene = Scene::new(root, &harness.program.with("MILESTONE_STORAGE_LOCK_WAIT", "60s"));
+        let scene = harness.scene(root).waiting_long();
         if let Err(error) = scene.furnish() {
             return (Outcome::new(0, vec![error]), Some(scene));
         }

@@ -53,6 +53,9 @@ impl Lock {
         }
         let file = match file.try_lock() {
             Ok(()) => file,
+            Err(std::fs::TryLockError::WouldBlock) if wait.is_zero() => {
+                return Err(StoreError::Busy { holder: holder(disk), waited_ms: 0 });
+            }
             Err(std::fs::TryLockError::WouldBlock) => Self::wait(disk, file, wait)?,
             Err(std::fs::TryLockError::Error(error)) => {
                 return Err(failed(error));

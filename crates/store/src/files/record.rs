@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use milestone_domain::change::FieldChange;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{Event, Recorded, Stream};
-use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::ids::{MilestoneId, TaskId, Uid};
 use milestone_domain::snapshot::Part;
 use serde_json::Value;
 
@@ -40,7 +40,9 @@ impl Files {
             let memory = match memories.iter_mut().find(|memory| memory.stream == stream) {
                 Some(memory) => memory,
                 None => {
-                    memories.push(self.memory(stream)?);
+                    let memory = self.memory(stream)?;
+                    memories
+                        .push(Memory { uid: uid_of(change, stream, &memory.accepted), ..memory });
                     let last = memories.len() - 1;
                     &mut memories[last]
                 }
@@ -335,4 +337,16 @@ impl Change {
         }
         paths
     }
+}
+
+/// Whose history it is where the document itself is not written: events in a segment that does not
+/// say so would be nobody's.
+fn uid_of(change: &Change, stream: Stream, accepted: &Accepted) -> Option<Uid> {
+    let made = change.events.iter().find_map(|recorded| match &recorded.event {
+        Event::MilestoneCreated { document } if recorded.stream == stream => {
+            serde_json::from_value(document["uid"].clone()).ok()
+        }
+        _ => None,
+    });
+    accepted.own.as_ref().and_then(|own| own.uid).or(made)
 }

@@ -41,6 +41,9 @@ impl Digest {
     }
 
     pub fn compare(&self, other: &Self) -> Result<()> {
+        if crate::planted::has("digest-not-compared") {
+            return Ok(());
+        }
         let differs = |what: &str| Err(StoreError::CopyDiffers { what: what.to_owned() });
         if self.given != other.given {
             return differs("what was given before a restore");

@@ -14,13 +14,20 @@ use milestone_domain::status::Priority;
 use super::read::{packed, parsed};
 use super::{Connection, Database, Value};
 use crate::error::StoreError;
+use crate::planted;
 use crate::{Change, ClaimChange, Result, Touched};
 
 impl<C: Connection> Database<C> {
     pub(super) fn commit_once(&self, change: &Change) -> Result<()> {
         self.begin()?;
         match self.write(change) {
-            Ok(true) => self.keep(),
+            Ok(true) => {
+                let kept = self.keep();
+                if matches!(kept, Err(StoreError::ConnectionLost(_))) {
+                    self.in_doubt.set(true);
+                }
+                kept
+            }
             Ok(false) => {
                 self.roll_back();
                 Ok(())
@@ -34,7 +41,7 @@ impl<C: Connection> Database<C> {
 
     /// Whether there was anything to write.
     fn write(&self, change: &Change) -> Result<bool> {
-        let stale = !self.hold(change)?;
+        let stale = !self.hold(change)? && !planted::has("versions-not-compared");
         if self.knows(change)? {
             return Ok(false);
         }
@@ -57,6 +64,9 @@ impl<C: Connection> Database<C> {
     /// Whether an earlier try of the same change was kept. Nothing is kept any more in a project
     /// that has moved elsewhere.
     pub(super) fn knows(&self, change: &Change) -> Result<bool> {
+        if planted::has("change-id-not-asked") {
+            return Ok(false);
+        }
         let sql = format!(
             "SELECT moved_to, (SELECT COUNT(*) FROM (SELECT 1 FROM milestone_event \
                WHERE project = {project} AND change = $1 LIMIT 1) AS known) \
@@ -67,7 +77,7 @@ impl<C: Connection> Database<C> {
             Ok((row.text(0)?.is_empty(), row.int(1)? > 0))
         })?;
         match known {
-            Some((true, known)) => Ok(known),
+            Some((here, known)) if here || planted::has("seal-not-checked") => Ok(known),
             _ => Err(StoreError::Moved),
         }
     }
