@@ -3,6 +3,7 @@
 pub mod clocks;
 pub mod editors;
 pub mod flips;
+pub mod growth;
 pub mod holders;
 pub mod injected;
 pub mod kills;
@@ -125,6 +126,14 @@ pub const PROMISES: &[Promise] = &[
         own_server: false,
         about: "a paused holder can change nothing",
         run: holders::run,
+    },
+    Promise {
+        usual: true,
+        name: "growth",
+        stores: FILES,
+        own_server: false,
+        about: "a project grows into every store, and nobody notices",
+        run: growth::run,
     },
     Promise {
         usual: true,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use milestone_domain::snapshot::Given;
+use milestone_domain::snapshot::{Given, Scope};
 use uuid::Uuid;
 
 use crate::discover::Root;
@@ -16,7 +16,7 @@ use crate::files::{Files, make};
 use crate::local::Local;
 use crate::place::Place;
 use crate::pointer::{self, Pointer, StoreKind};
-use crate::{Portion, Result, Store, moving};
+use crate::{Portion, Project, Result, Store, moving};
 
 /// Where a project is unpacked for a moment.
 const UNPACKED: &str = "temp/unpacked-";
@@ -86,6 +86,9 @@ fn put_back_shared(
     let Restored { manifest, .. } = restore::restore(&aside, from, place.lock_wait, now)?;
     let (before, _) = back_up_database(place, &local, None, now)?;
     let claims_ended = held(&local)?.len();
+    // A text that was written this very moment is believed once it has come to rest.
+    let zone = place.settings.zone.clone();
+    Project::new(Box::new(unpacked.files(place)), zone).read(&Scope::All, moving::MOVED_BY)?;
     let source = unpacked.files(place);
     moving::replace_shared(place, &local, &source, &given(&local)?)?;
     Ok(Restored { manifest, before: Some(before), claims_ended })

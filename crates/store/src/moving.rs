@@ -440,7 +440,7 @@ pub(crate) fn replace_shared(
 }
 
 /// Who takes in what people have changed by hand before it goes elsewhere.
-const MOVED_BY: &str = "milestone";
+pub(crate) const MOVED_BY: &str = "milestone";
 
 fn sync_folder(file: &Path) -> Result<()> {
     let folder = file.parent().unwrap_or(file);

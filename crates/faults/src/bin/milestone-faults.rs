@@ -9,7 +9,8 @@ use milestone_faults::run::Program;
 use milestone_faults::store::{PROGRAM_URL, Store, TEST_URL};
 
 const USAGE: &str = "\
-usage: milestone-faults [--full] [--store files|sqlite|postgres|all] [--seed N] [--run N] [--jobs N] [--program FILE] [--work DIR] [P1 P2 ...]
+usage: milestone-faults [--full] [--store files|sqlite|postgres|all] [--seed N] [--run N] [--jobs N]
+                        [--program FILE] [--work DIR] [P1 P2 ...]
        milestone-faults planted [the same] [BUG ...]";
 
 struct Arguments {

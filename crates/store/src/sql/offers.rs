@@ -342,7 +342,8 @@ impl<C: Connection> Database<C> {
                 "UPDATE milestone_offer SET lane = $1, day = {day} WHERE project = {project} \
                  AND (milestone, number) IN (SELECT o.milestone, o.number \
                    FROM (VALUES {names}) AS v CROSS JOIN milestone_offer AS o \
-                   WHERE o.project = {project} AND o.milestone = v.column1 AND o.number = v.column2 AND o.woken = v.column3 \
+                   WHERE o.project = {project} AND o.milestone = v.column1 \
+                     AND o.number = v.column2 AND o.woken = v.column3 \
                    ORDER BY o.milestone, o.number{skipping})",
                 project = self.project,
                 names = names.collect::<Vec<_>>().join(", "),
