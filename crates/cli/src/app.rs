@@ -13,7 +13,7 @@ use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
-use milestone_store::place::Place;
+use milestone_store::place::{Place, Told};
 use milestone_store::scale::Seen;
 use milestone_store::templates::Templates;
 use milestone_store::{Error, Outcome, Project, StoreError};
@@ -145,6 +145,13 @@ impl App {
         Ok(self.opened.get_or_init(|| opened))
     }
 
+    /// Where the project is kept, whether it can be opened or not.
+    pub fn kept_in(&self) -> Result<Place, Failure> {
+        let root = discover::find(&self.start(), chosen_root().as_deref())?;
+        let config = Config::load(&layers(Some(&root)))?;
+        Ok(place(&root, &config))
+    }
+
     /// The project, made first where there is none. True if it was made now.
     pub fn opened_or_made(&self) -> Result<(&Opened, bool), Failure> {
         match self.opened() {
@@ -235,6 +242,9 @@ pub fn open(root: Root) -> Result<Opened, Failure> {
     }
     let place = place(&root, &config);
     let project = Project::at(place.clone())?;
+    for told in place.told.take() {
+        crate::output::warn(&told);
+    }
     Ok(Opened { project, root, config, place })
 }
 
@@ -249,6 +259,7 @@ pub fn place(root: &Root, config: &Config) -> Place {
         shared: config.project(),
         wished: config.wished(),
         mirror: config.mirror(),
+        told: Told::default(),
     }
 }
 

@@ -471,7 +471,7 @@ pub fn edited(text: &str, name: &str, value: &Value, source: Source) -> Result<S
     })
 }
 
-/// What the text of a project's settings says about that.
+/// The shared project that the text of a settings file names, as it stands there at this moment.
 pub fn shared(text: &str) -> Option<Uid> {
     let tree = yaml::read_lenient::<Map<String, Value>>(text).ok()?.value;
     let (_, value) = leaves(tree).into_iter().find(|(name, _)| name == SHARED)?;
@@ -498,12 +498,6 @@ pub fn without(text: &str, name: &str) -> Result<String, StoreError> {
         file: PROJECT_FILE.into(),
         message: error.to_string(),
     })
-}
-
-/// The shared project that the text of a settings file names, as it stands there at this moment.
-pub fn shared_project(text: &str) -> Option<Uid> {
-    let tree = yaml::to_value(text).unwrap_or_default();
-    project(tree.get("storage")?.get("project")?).unwrap_or_default()
 }
 
 fn project(value: &Value) -> Result<Option<Uid>, String> {

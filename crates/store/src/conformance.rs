@@ -291,7 +291,7 @@ pub(crate) mod tests {
     use crate::files::{Files, make};
     use crate::memory::Memory;
     use crate::moving::move_to;
-    use crate::place::Place;
+    use crate::place::{Place, Told};
     use crate::pointer::StoreKind;
     use crate::postgres::Postgres;
     use crate::sql::Database;
@@ -393,6 +393,7 @@ pub(crate) mod tests {
                 shared: None,
                 wished: None,
                 mirror: None,
+                told: Told::default(),
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Where a project is kept, found out anew whenever somebody opens it.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use milestone_domain::ids::Uid;
@@ -31,6 +33,9 @@ pub(crate) fn is_database(name: &str) -> bool {
     name.starts_with("milestones-") && name.contains(".db")
 }
 
+/// Where what cannot be used is kept.
+const SET_ASIDE: &str = "data/kept";
+
 /// How often a project that moves on is followed.
 const FOLLOWED_MAX: u32 = 8;
 
@@ -44,6 +49,16 @@ pub struct DatabaseUrl(pub String);
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DatabaseUrl(…)")
+    }
+}
+
+/// What a person is to be told about how a project was opened.
+#[derive(Debug, Clone, Default)]
+pub struct Told(Rc<RefCell<Vec<String>>>);
+
+impl Told {
+    pub fn take(&self) -> Vec<String> {
+        self.0.take()
     }
 }
 
@@ -63,6 +78,7 @@ pub struct Place {
     pub wished: Option<StoreKind>,
     /// Whether documents are kept current beside a database; where nobody says so, beside SQLite.
     pub mirror: Option<bool>,
+    pub told: Told,
 }
 
 impl Place {
@@ -113,7 +129,8 @@ impl Place {
             let there = Pointer { store: StoreKind::Postgres, project };
             if !self.has_left(there)? {
                 // Others have moved it where all who have this repository share it.
-                crate::moving::join(self, there)?;
+                let conflicts = crate::moving::join(self, there)?;
+                self.told.0.borrow_mut().extend(conflicts);
                 return Ok(Box::new(self.local(there)?));
             }
         }
@@ -130,7 +147,7 @@ impl Place {
             return Ok(None);
         }
         let text = self.disk().read(PROJECT_FILE)?.unwrap_or_default();
-        Ok(config::shared_project(&String::from_utf8_lossy(&text)))
+        Ok(config::shared(&String::from_utf8_lossy(&text)))
     }
 
     /// Whether it is this clone that has moved the project out of the shared database, and was
@@ -197,6 +214,32 @@ impl Place {
             Some(url) => postgres.listening(&url.0),
             None => Ok(postgres),
         }
+    }
+
+    /// Puts a database aside that cannot be used, whole, and goes on in the files beside it. Answers
+    /// where it is kept; none where there is no such database, or the files are only a snapshot.
+    pub fn set_aside_database(&self) -> Result<Option<PathBuf>> {
+        let files = self.files().mirroring();
+        let _turn = files.turn(0)?;
+        let disk = self.disk();
+        let pointer = pointer::read(&disk)?;
+        let Some(pointer) = pointer.filter(|pointer| pointer.store == StoreKind::Sqlite) else {
+            return Ok(None);
+        };
+        if !self.mirrors(StoreKind::Sqlite) {
+            return Ok(None);
+        }
+        disk.make_folder(SET_ASIDE)?;
+        let place = database(pointer.project);
+        let name = place.rsplit('/').next().unwrap_or_default();
+        for ending in ["", "-wal", "-shm"] {
+            let part = format!("{place}{ending}");
+            if disk.stamp(&part)?.is_some() {
+                disk.rename(&part, &format!("{SET_ASIDE}/{name}{ending}"))?;
+            }
+        }
+        pointer::write(&disk, &Pointer { store: StoreKind::Files, ..pointer })?;
+        Ok(Some(disk.path(&format!("{SET_ASIDE}/{name}"))))
     }
 
     /// Finishes a move that was interrupted, or follows one that somebody else made. Whoever only

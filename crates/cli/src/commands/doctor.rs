@@ -1,8 +1,9 @@
 //! `milestone doctor`: finds what is wrong, and mends what can be mended.
 
 use clap::Args;
-use milestone_domain::snapshot::{Problem, ProblemKind};
-use milestone_store::Mending;
+use milestone_domain::snapshot::{Problem, ProblemKind, Scope};
+use milestone_store::pointer::StoreKind;
+use milestone_store::{Mending, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -39,6 +40,9 @@ pub struct Examined {
 }
 
 pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
+    if let Some(error) = unusable(app)? {
+        return unusable_database(app, args, &error);
+    }
     let project = &app.opened()?.project;
     let folder = app.opened()?.root.folder();
     let Mending { done: mended, left } = match args.fix {
@@ -50,14 +54,66 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     let wrong = |problem: &&Problem| problem.kind != ProblemKind::UnknownKey;
     let wrong = problems.iter().filter(wrong).count();
     let examined = Examined { healthy: wrong == 0, mended, left, problems };
-    app.out.show(&examined, |page| {
+    show(app, &examined, git::is_merging(&folder), wrong)
+}
+
+/// The error for which the database of this clone cannot be read at all, if there is one.
+fn unusable(app: &App) -> Result<Option<StoreError>, Failure> {
+    let read = app.opened().and_then(|_| app.read(&Scope::All));
+    match read {
+        Err(Failure::Store(
+            error @ (StoreError::Corrupt { .. }
+            | StoreError::BadRow { .. }
+            | StoreError::NoSuchProject { .. }),
+        )) if app.kept_in()?.kind()? == StoreKind::Sqlite => Ok(Some(error)),
+        // Anything else is named where it is met.
+        _ => Ok(None),
+    }
+}
+
+/// The documents beside a database, and their history, are all there is to know of a project.
+fn unusable_database(app: &App, args: &DoctorArgs, error: &StoreError) -> Result<(), Failure> {
+    let aside = if args.fix { app.kept_in()?.set_aside_database()? } else { None };
+    let problem = Problem {
+        milestone: None,
+        file: "data".into(),
+        line: None,
+        column: None,
+        kind: ProblemKind::Other,
+        message: format!("the database cannot be read: {error}"),
+        next: "`milestone doctor --fix` keeps it, and goes on with the documents beside it and \
+               their history; without them, put a backup back"
+            .into(),
+    };
+    let examined = match aside {
+        Some(kept) => Examined {
+            healthy: true,
+            mended: vec![format!(
+                "the database: the project is in its files now, as they and their history say it, \
+                 and claims have ended; what could not be read is kept in {}",
+                kept.display()
+            )],
+            left: Vec::new(),
+            problems: Vec::new(),
+        },
+        None => {
+            let (mended, left) = (Vec::new(), Vec::new());
+            Examined { healthy: false, mended, left, problems: vec![problem] }
+        }
+    };
+    let wrong = examined.problems.len();
+    show(app, &examined, false, wrong)
+}
+
+fn show(app: &App, examined: &Examined, merging: bool, wrong: usize) -> Result<(), Failure> {
+    app.out.show(examined, |page| {
         for line in &examined.mended {
             page.say("Mended ").say(line).end();
         }
         for line in &examined.left {
             page.say("Left ").say(line).end();
         }
-        if !examined.mended.is_empty() && git::is_merging(&folder) {
+        if !examined.mended.is_empty() && merging {
             page.say("Git waits for you to end the merge: ");
             page.styled(style::HINT, "git add .milestones && git commit").end();
         }

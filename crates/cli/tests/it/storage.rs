@@ -291,3 +291,43 @@ fn how_it_is_kept() {
     assert_eq!(status["data"]["journal"], "applied");
     assert_eq!(status["data"]["held_by"], serde_json::Value::Null);
 }
+
+/// A database that cannot be read hides nothing for good: what stands beside it is all there is.
+#[test]
+fn a_database_that_cannot_be_read_is_put_aside_and_the_files_go_on() {
+    let damage: [fn(&std::path::Path); 2] = [
+        |file| {
+            let mut bytes = fs::read(file).unwrap();
+            bytes[4096..].fill(0xa5);
+            fs::write(file, bytes).unwrap();
+        },
+        |file| fs::remove_file(file).unwrap(),
+    ];
+    for damage in damage {
+        let project = Environment::new();
+        project.ok(&["plan", "Login", "--task", "Design", "--task", "Build"]);
+        project.ok(&["storage", "migrate", "sqlite"]);
+        project.ok(&["task", "done", "1.1"]);
+        let data = project.project().join(".milestones/data");
+        let names = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path());
+        for file in names.filter(|path| path.to_string_lossy().contains(".db")).collect::<Vec<_>>()
+        {
+            if file.extension().is_some_and(|end| end == "db") {
+                damage(&file);
+            } else {
+                fs::remove_file(file).unwrap();
+            }
+        }
+        assert_ne!(project.run(&["list"]).code, 0);
+        let named = project.run(&["doctor"]);
+        assert_eq!(named.code, 1, "{named:?}");
+        assert!(named.stdout.contains("milestone doctor --fix"), "{named:?}");
+        let mended = project.ok(&["doctor", "--fix"]);
+        assert!(mended.contains("in its files now"), "{mended}");
+        let tasks = project.json(&["show", "1"])["data"]["tasks"].clone();
+        assert_eq!(tasks[0]["status"], "completed", "{tasks}");
+        project.ok(&["task", "done", "1.2"]);
+        project.ok(&["storage", "migrate", "sqlite"]);
+        project.ok(&["doctor"]);
+    }
+}

@@ -11,7 +11,7 @@ use super::waits::{self, NOTED_MIN, Wait, told};
 use super::*;
 use crate::config::{Config, Layers};
 use crate::files::disk::Disk;
-use crate::place::Place;
+use crate::place::{Place, Told};
 
 fn grounds(present: StoreKind) -> Grounds {
     Grounds {
@@ -280,6 +280,7 @@ fn looks(folder: &tempfile::TempDir, config: &Config, seen: Seen) -> (Looked, Op
         shared: None,
         wished: config.wished(),
         mirror: config.mirror(),
+        told: Told::default(),
     };
     let detector = Detector::new(&place, config).unwrap();
     let count = || -> Result<OpenWork, ()> { Ok(OpenWork { milestones: 1, tasks: 3 }) };

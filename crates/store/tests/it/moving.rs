@@ -198,6 +198,34 @@ fn a_clone_joins_with_what_it_has() {
     assert_eq!(open(&one).check("ada").unwrap(), []);
 }
 
+/// Both have changed the same field: what the one that joins says counts, and it is told so.
+#[test]
+fn whoever_joins_is_told_where_both_differ() {
+    let temp = tempfile::tempdir().unwrap();
+    let (one, two) = (temp.path().join("one/.milestones"), temp.path().join("two/.milestones"));
+    furnished(&one);
+    fs::create_dir_all(two.parent().unwrap()).unwrap();
+    let copied = std::process::Command::new("cp").arg("-a").arg(&one).arg(&two).status().unwrap();
+    assert!(copied.success());
+    fs::remove_dir_all(two.join("data")).unwrap();
+    let title = |title: &str| {
+        let path = milestone_domain::change::Path::root().key("title");
+        let (before, after) = (Some("Login".into()), Some(title.into()));
+        let change = milestone_domain::change::FieldChange { path, before, after };
+        Command::Amend { milestone: M1, changes: vec![change] }
+    };
+    open(&two).execute(&title("Sign in"), "ben").unwrap();
+    go(&one, Postgres);
+    open(&one).execute(&title("Log in"), "ada").unwrap();
+    fs::copy(one.join("config/milestone-config.yaml"), two.join("config/milestone-config.yaml"))
+        .unwrap();
+    let joining = place(&two);
+    let project = Project::at(joining.clone()).unwrap();
+    assert_eq!(joining.told.take(), ["milestone-001: both have changed title"]);
+    assert_eq!(all(&project).documents[&M1].title, "Sign in");
+    assert_eq!(all(&open(&one)).documents[&M1].title, "Sign in");
+}
+
 #[test]
 fn a_backup_of_any_store_comes_back_in_any_store() {
     for (made_in, put_back_in) in [(Postgres, Postgres), (Sqlite, Files), (Postgres, Sqlite)] {

@@ -12,7 +12,7 @@ use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{Problem, Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
 use milestone_store::moving::move_to;
-use milestone_store::place::Place;
+use milestone_store::place::{Place, Told};
 use milestone_store::pointer::StoreKind;
 use milestone_store::{Project, StoreError};
 
@@ -71,6 +71,7 @@ pub fn place(root: &Path) -> Place {
         shared: None,
         wished: None,
         mirror: None,
+        told: Told::default(),
     }
 }
 
