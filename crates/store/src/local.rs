@@ -366,6 +366,13 @@ impl Local {
     fn commit_mirrored(&self, change: &Change) -> Result<()> {
         let _turn = self.files.turn(0)?;
         self.files.let_go();
+        // Texts that were held for a change that was refused must not be there for the next one.
+        let committed = self.commit_and_mirror(change);
+        self.files.let_go();
+        committed
+    }
+
+    fn commit_and_mirror(&self, change: &Change) -> Result<()> {
         if self.files.has_seen(change.id)? {
             return Ok(());
         }
@@ -373,7 +380,6 @@ impl Local {
         self.database.commit(&self.of_database(change))?;
         // The change has happened. Whoever comes next writes what could not be written here.
         let _ = self.mirror_committed(change, still);
-        self.files.let_go();
         Ok(())
     }
 

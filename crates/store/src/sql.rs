@@ -338,10 +338,7 @@ impl<C: Connection> Database<C> {
         self.begin()?;
         let renewed = self.renewed(task, credential, lease);
         match renewed {
-            Ok(Some(claim)) => {
-                self.begun.set(false);
-                self.connection.commit(self.project).map(|()| Some(claim))
-            }
+            Ok(Some(claim)) => self.keep().map(|()| Some(claim)),
             other => {
                 self.roll_back();
                 other

@@ -224,10 +224,7 @@ impl<C: Connection> Database<C> {
         self.begin()?;
         let made = self.made_anew(id);
         match made {
-            Ok(true) => {
-                self.begun.set(false);
-                self.connection.commit(self.project).map(|()| true)
-            }
+            Ok(true) => self.keep().map(|()| true),
             other => {
                 self.roll_back();
                 other

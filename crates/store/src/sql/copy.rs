@@ -52,8 +52,7 @@ impl<C: Connection> Movable for Database<C> {
 
     fn seal(&self, moved_to: &str) -> Result<()> {
         self.set_seal(moved_to)?;
-        self.begun.set(false);
-        self.connection.commit(self.project)
+        self.keep()
     }
 
     fn open_again(&self) {
@@ -69,10 +68,7 @@ impl<C: Connection> Movable for Database<C> {
         self.begin()?;
         let filled = self.set_seal(COPYING).and_then(|()| self.take_all(source));
         match filled.and_then(|()| check(self)) {
-            Ok(()) => {
-                self.begun.set(false);
-                self.connection.commit(self.project)
-            }
+            Ok(()) => self.keep(),
             Err(error) => {
                 self.roll_back();
                 Err(error)
@@ -101,10 +97,7 @@ impl<C: Connection> Database<C> {
     pub(super) fn import_once(&self, source: Source<'_>) -> Result<()> {
         self.begin()?;
         match self.check_seal().and_then(|()| self.take_all(source)) {
-            Ok(()) => {
-                self.begun.set(false);
-                self.connection.commit(self.project)
-            }
+            Ok(()) => self.keep(),
             Err(error) => {
                 self.roll_back();
                 Err(error)

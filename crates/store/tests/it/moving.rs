@@ -166,25 +166,34 @@ fn a_move_that_cannot_be_made_changes_nothing() {
     }
 }
 
-/// A clone that others left behind joins with what it has, and cannot write without a URL.
-#[test]
-fn a_clone_joins_with_what_it_has() {
-    let temp = tempfile::tempdir().unwrap();
-    let (one, two) = (temp.path().join("one/.milestones"), temp.path().join("two/.milestones"));
+/// A furnished project and its clone, which is without what only the first one knows, as from git.
+fn cloned(folder: &std::path::Path) -> (std::path::PathBuf, std::path::PathBuf) {
+    let (one, two) = (folder.join("one/.milestones"), folder.join("two/.milestones"));
     furnished(&one);
     fs::create_dir_all(two.parent().unwrap()).unwrap();
     let copied = std::process::Command::new("cp").arg("-a").arg(&one).arg(&two).status().unwrap();
     assert!(copied.success());
-    // As git clones: without what only the first one knows.
     fs::remove_dir_all(two.join("data")).unwrap();
+    (one, two)
+}
+
+fn pull_config(from: &std::path::Path, to: &std::path::Path) {
+    let config = "config/milestone-config.yaml";
+    fs::copy(from.join(config), to.join(config)).unwrap();
+}
+
+/// A clone that others left behind joins with what it has, and cannot write without a URL.
+#[test]
+fn a_clone_joins_with_what_it_has() {
+    let temp = tempfile::tempdir().unwrap();
+    let (one, two) = cloned(temp.path());
     let task = milestone_domain::document::Task::new(0, "From the second");
     let command = Command::AddTask { milestone: M1, draft: Box::new(task) };
     open(&two).execute(&command, "ben").unwrap();
     go(&two, Sqlite);
     go(&one, Postgres);
     open(&one).execute(&change_task(M1, 3, TaskStatus::Completed), "ada").unwrap();
-    fs::copy(one.join("config/milestone-config.yaml"), two.join("config/milestone-config.yaml"))
-        .unwrap();
+    pull_config(&one, &two);
     let alone = Place { postgres: None, ..place(&two) };
     let project = Project::at(alone).unwrap();
     assert_eq!(all(&project).documents.len(), 2, "it can be read as it last stood here");
@@ -202,12 +211,7 @@ fn a_clone_joins_with_what_it_has() {
 #[test]
 fn whoever_joins_is_told_where_both_differ() {
     let temp = tempfile::tempdir().unwrap();
-    let (one, two) = (temp.path().join("one/.milestones"), temp.path().join("two/.milestones"));
-    furnished(&one);
-    fs::create_dir_all(two.parent().unwrap()).unwrap();
-    let copied = std::process::Command::new("cp").arg("-a").arg(&one).arg(&two).status().unwrap();
-    assert!(copied.success());
-    fs::remove_dir_all(two.join("data")).unwrap();
+    let (one, two) = cloned(temp.path());
     let title = |title: &str| {
         let path = milestone_domain::change::Path::root().key("title");
         let (before, after) = (Some("Login".into()), Some(title.into()));
@@ -217,8 +221,7 @@ fn whoever_joins_is_told_where_both_differ() {
     open(&two).execute(&title("Sign in"), "ben").unwrap();
     go(&one, Postgres);
     open(&one).execute(&title("Log in"), "ada").unwrap();
-    fs::copy(one.join("config/milestone-config.yaml"), two.join("config/milestone-config.yaml"))
-        .unwrap();
+    pull_config(&one, &two);
     let joining = place(&two);
     let project = Project::at(joining.clone()).unwrap();
     assert_eq!(joining.told.take(), ["milestone-001: both have changed title"]);
