@@ -470,6 +470,7 @@ impl Files {
         for mut memory in memories {
             let Ok(sizes) = history::sizes(&self.disk, memory.stream) else { continue };
             memory.accepted.segments = sizes;
+            memory.accepted.untold = false;
             if memory.stream == Stream::Project {
                 let events = history::read(&self.disk, Stream::Project, None);
                 memory.accepted.conditions = Conditions::default();

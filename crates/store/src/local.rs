@@ -13,7 +13,7 @@ use milestone_domain::change::{difference, merge};
 use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, EVENT_VERSION, Event, EventId, Recorded, Stream};
-use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::ids::{MilestoneId, TaskId, Uid};
 use milestone_domain::past::Trail;
 use milestone_domain::search::{Place, Query};
 use milestone_domain::snapshot::{Claim, Part, Problem, Scope, Snapshot};
@@ -162,18 +162,14 @@ impl Local {
         document: &Milestone,
         files: &Files,
     ) -> Result<Vec<String>> {
-        let scope = Scope::Graph(BTreeSet::from([id]));
-        let kept = self.database.read(&scope)?.snapshot.documents.remove(&id);
+        let kept = self.kept(id)?;
         if kept.as_ref().is_some_and(|kept| kept.uid != document.uid) {
             return Ok(vec![format!(
                 "{id} is another milestone there; this one stays in its file"
             )]);
         }
-        let events = files.told(id, document.uid)?.1;
-        let known =
-            self.known(&EventFilter { milestone: Some(id), task: None }, Stream::Milestone(id))?;
-        let (both, new): (Vec<_>, Vec<_>) =
-            events.into_iter().partition(|recorded| known.contains(&recorded.id));
+        let told = files.told(id, document.uid)?.1;
+        let (both, new) = self.known_and_new(Stream::Milestone(id), told)?;
         if new.is_empty() {
             return Ok(Vec::new());
         }
@@ -231,49 +227,53 @@ impl Local {
 
     /// Makes a document and its history here what the database says.
     fn mirror(&self, id: MilestoneId) -> Result<()> {
-        let scope = Scope::Graph(BTreeSet::from([id]));
-        let document = self.database.read(&scope)?.snapshot.documents.remove(&id);
-        let Some(document) = document else { return Ok(()) };
-        let (_, here) = self.files.told(id, document.uid)?;
-        let here: BTreeSet<EventId> = here.into_iter().map(|recorded| recorded.id).collect();
-        let mut events = self.database.history(id)?;
-        events.retain(|recorded| !here.contains(&recorded.id));
+        let Some(document) = self.kept(id)? else { return Ok(()) };
         let mut change = Change::new(&Snapshot::default(), ChangeId(Uuid::now_v7()), Vec::new());
-        change.events = events;
+        change.events = self.untold_here(id, document.uid)?;
         change.documents.insert(id, document);
         let held = self.files.hold(id)?;
         let still = held.is_none() || self.files.as_written(id)? == held;
-        self.mirror_change(&change, still)
+        self.mirror_change(change, still)
+    }
+
+    fn kept(&self, id: MilestoneId) -> Result<Option<Milestone>> {
+        let scope = Scope::Graph(BTreeSet::from([id]));
+        Ok(self.database.read(&scope)?.snapshot.documents.remove(&id))
+    }
+
+    /// What the database tells of a milestone, and its history here does not.
+    fn untold_here(&self, id: MilestoneId, uid: Option<Uid>) -> Result<Vec<Recorded>> {
+        let (_, here) = self.files.told(id, uid)?;
+        let here: BTreeSet<EventId> = here.into_iter().map(|recorded| recorded.id).collect();
+        let mut events = self.database.history(id)?;
+        events.retain(|recorded| !here.contains(&recorded.id));
+        Ok(events)
     }
 
     /// Writes a change beside the database. Where somebody is writing to a document at the same
     /// time, or it cannot be written to as it is, its history alone is written: then its text is
     /// one that was saved after the change by somebody who did not know of it, and the next reading
     /// takes it for that.
-    fn mirror_change(&self, change: &Change, still: bool) -> Result<()> {
-        let mut change = Change { reads: BTreeMap::new(), ..change.clone() };
+    fn mirror_change(&self, mut change: Change, still: bool) -> Result<()> {
         let written = if still { self.files.commit(&change) } else { Err(StoreError::Stale) };
         self.files.let_go();
-        match written {
-            Err(
-                StoreError::Stale
+        let gave_way = matches!(
+            written,
+            Err(StoreError::Stale
                 | StoreError::BeingSaved { .. }
                 | StoreError::Unfaithful { .. }
-                | StoreError::Unreadable { .. },
-            ) if change.events.is_empty() => Ok(()),
-            Err(
-                StoreError::Stale
-                | StoreError::BeingSaved { .. }
-                | StoreError::Unfaithful { .. }
-                | StoreError::Unreadable { .. },
-            ) => {
-                change.documents.clear();
-                change.texts.clear();
-                change.late = None;
-                self.files.commit(&change)
-            }
-            done => done,
+                | StoreError::Unreadable { .. })
+        );
+        if !gave_way {
+            return written;
         }
+        if change.events.is_empty() {
+            return Ok(());
+        }
+        change.documents.clear();
+        change.texts.clear();
+        change.late = None;
+        self.files.commit(&change)
     }
 
     /// Takes in the events that came by a pull or a merge; says whether there were any.
@@ -295,34 +295,38 @@ impl Local {
     }
 
     fn absorb_project(&self) -> Result<bool> {
-        let told = self.files.told_of_project()?;
-        let known = self.known(&EventFilter::default(), Stream::Project)?;
-        let events: Vec<Recorded> =
-            told.into_iter().filter(|recorded| !known.contains(&recorded.id)).collect();
-        let any = !events.is_empty();
+        let (_, new) = self.known_and_new(Stream::Project, self.files.told_of_project()?)?;
+        let any = !new.is_empty();
         if any {
-            self.bring(events.into_iter().map(Portion::Event).collect())?;
+            self.bring(new.into_iter().map(Portion::Event).collect())?;
         }
         self.files.accept_project()?;
         Ok(any)
     }
 
-    fn known(&self, filter: &EventFilter, stream: Stream) -> Result<BTreeSet<EventId>> {
-        let page = self.database.events(None, filter, usize::MAX)?;
+    /// Which of the events of a stream the database knows, and which it does not.
+    fn known_and_new(
+        &self,
+        stream: Stream,
+        told: Vec<Recorded>,
+    ) -> Result<(Vec<Recorded>, Vec<Recorded>)> {
+        let milestone = match stream {
+            Stream::Milestone(id) => Some(id),
+            Stream::Project => None,
+        };
+        let filter = EventFilter { milestone, task: None };
+        let page = self.database.events(None, &filter, usize::MAX)?;
         let own = page.events.into_iter().filter(|recorded| recorded.stream == stream);
-        Ok(own.map(|recorded| recorded.id).collect())
+        let known: BTreeSet<EventId> = own.map(|recorded| recorded.id).collect();
+        Ok(told.into_iter().partition(|recorded| known.contains(&recorded.id)))
     }
 
     /// Makes the database say of a milestone what the two histories say together.
     fn absorb(&self, id: MilestoneId) -> Result<bool> {
-        let scope = Scope::Graph(BTreeSet::from([id]));
-        let kept = self.database.read(&scope)?.snapshot.documents.remove(&id);
+        let kept = self.kept(id)?;
         let uid = kept.as_ref().and_then(|document| document.uid);
         let (told, events) = self.files.told(id, uid)?;
-        let filter = EventFilter { milestone: Some(id), task: None };
-        let known = self.known(&filter, Stream::Milestone(id))?;
-        let new: Vec<Recorded> =
-            events.into_iter().filter(|recorded| !known.contains(&recorded.id)).collect();
+        let (_, new) = self.known_and_new(Stream::Milestone(id), events)?;
         let Some(told) = told.filter(|_| !new.is_empty()) else { return Ok(false) };
         let one_after_the_other = new.iter().fold(kept, apply);
         let corrections = one_after_the_other.map_or_else(Vec::new, |now| corrections(&now, &told));
@@ -394,8 +398,22 @@ impl Local {
         if planted::has("mirrored-before-written") {
             self.files.set_mirrored(&page.next)?;
         }
-        self.mirror_change(change, still)?;
+        self.mirror_change(self.with_what_led_to_it(change)?, still)?;
         self.files.set_mirrored(&page.next)
+    }
+
+    /// The same change for the files. A branch that was checked out may be without what happened on
+    /// another one, and its documents are about to say what came of it: its history tells it, too.
+    fn with_what_led_to_it(&self, change: &Change) -> Result<Change> {
+        let mut whole = Change { reads: BTreeMap::new(), ..change.clone() };
+        for (id, document) in &change.documents {
+            let stream = Stream::Milestone(*id);
+            if !self.files.tells_all(stream)? {
+                whole.events.retain(|recorded| recorded.stream != stream);
+                whole.events.extend(self.untold_here(*id, document.uid)?);
+            }
+        }
+        Ok(whole)
     }
 }
 
@@ -446,7 +464,11 @@ impl Store for Local {
     }
 
     fn accept(&self, noticed: &Noticed) -> Result<()> {
-        self.files.accept(noticed)
+        let _turn = self.files.turn(0)?;
+        self.files.accept(noticed)?;
+        let id = noticed.milestone;
+        let uid = self.kept(id)?.and_then(|document| document.uid);
+        if self.untold_here(id, uid)?.is_empty() { Ok(()) } else { self.files.note_untold(id) }
     }
 
     fn candidates(&self, n: usize, filter: &ClaimFilter) -> Result<Option<Vec<Candidate>>> {

@@ -1,7 +1,7 @@
 //! `milestone doctor`: finds what is wrong, and mends what can be mended.
 
 use clap::Args;
-use milestone_domain::snapshot::{Problem, ProblemKind, Scope};
+use milestone_domain::snapshot::{Problem, ProblemKind};
 use milestone_store::pointer::StoreKind;
 use milestone_store::{Mending, StoreError};
 use schemars::JsonSchema;
@@ -40,9 +40,15 @@ pub struct Examined {
 }
 
 pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
-    if let Some(error) = unusable(app)? {
-        return unusable_database(app, args, &error);
+    match examine(app, args) {
+        Err(Failure::Store(error)) if is_unusable_database(app, &error)? => {
+            unusable_database(app, args, &error)
+        }
+        done => done,
     }
+}
+
+fn examine(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     let project = &app.opened()?.project;
     let folder = app.opened()?.root.folder();
     let Mending { done: mended, left } = match args.fix {
@@ -57,18 +63,14 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     show(app, &examined, git::is_merging(&folder), wrong)
 }
 
-/// The error for which the database of this clone cannot be read at all, if there is one.
-fn unusable(app: &App) -> Result<Option<StoreError>, Failure> {
-    let read = app.opened().and_then(|_| app.read(&Scope::All));
-    match read {
-        Err(Failure::Store(
-            error @ (StoreError::Corrupt { .. }
-            | StoreError::BadRow { .. }
-            | StoreError::NoSuchProject { .. }),
-        )) if app.kept_in()?.kind()? == StoreKind::Sqlite => Ok(Some(error)),
-        // Anything else is named where it is met.
-        _ => Ok(None),
-    }
+/// Whether the database of this clone cannot be read at all. Anything else is named as it is.
+fn is_unusable_database(app: &App, error: &StoreError) -> Result<bool, Failure> {
+    let unusable = match error {
+        StoreError::Corrupt { path, .. } => path.extension().is_some_and(|ending| ending == "db"),
+        StoreError::BadRow { .. } | StoreError::NoSuchProject { .. } => true,
+        _ => false,
+    };
+    Ok(unusable && app.kept_in()?.kind()? == StoreKind::Sqlite)
 }
 
 /// The documents beside a database, and their history, are all there is to know of a project.

@@ -14,7 +14,7 @@ use super::sealed::{seal, unseal};
 use crate::error::StoreError;
 
 /// Another program's memory, or that of another form, is not read.
-const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 5\n").as_bytes();
+const FORM: &[u8] = concat!("milestone accepted ", env!("CARGO_PKG_VERSION"), " 6\n").as_bytes();
 
 pub const FOLDER: &str = "data/accepted";
 
@@ -25,6 +25,8 @@ pub struct Accepted {
     /// The text says exactly what the history does: nothing in it is refused or unknown.
     pub exact: bool,
     pub segments: Sizes,
+    /// The database beside which this stands tells more than these segments do.
+    pub untold: bool,
     pub own: Option<Own>,
     /// The folded conditions; of the project's own stream only.
     pub conditions: Conditions,
@@ -93,6 +95,6 @@ mod tests {
         trail.note(jiff::Timestamp::UNIX_EPOCH, &milestone);
         accepted.set_trail(&trail);
         let body = postcard::to_stdvec(&accepted).unwrap();
-        assert_eq!((body.len(), crc32fast::hash(&body)), (85, 2_213_884_438));
+        assert_eq!((body.len(), crc32fast::hash(&body)), (86, 2_313_502_219));
     }
 }

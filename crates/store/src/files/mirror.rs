@@ -72,10 +72,7 @@ impl Files {
     /// holds for what happened to no milestone. Quick to say that nothing has changed.
     pub(crate) fn changed(&self, scope: &Scope, known: &Snapshot) -> Result<Changed> {
         self.watched.replace(Watched::list(&self.disk)?);
-        let stream = Stream::Project;
-        let sizes = history::sizes(&self.disk, stream)?;
-        let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
-        let project = accepted.segments != sizes;
+        let project = !self.tells_all(Stream::Project)?;
         let mut texts = BTreeMap::new();
         let whole = match scope {
             Scope::Milestone(id) => BTreeSet::from([*id]),
@@ -98,6 +95,20 @@ impl Files {
             }
         };
         Ok(Changed { documents, project, texts })
+    }
+
+    /// Whether a history is the one that the program last wrote, with all that the database tells.
+    pub(crate) fn tells_all(&self, stream: Stream) -> Result<bool> {
+        let accepted = Accepted::read(&self.disk, stream)?.unwrap_or_default();
+        Ok(!accepted.untold && accepted.segments == history::sizes(&self.disk, stream)?)
+    }
+
+    /// The database tells more of a milestone than its history does here, until that is written to.
+    pub(crate) fn note_untold(&self, id: MilestoneId) -> Result<()> {
+        let stream = Stream::Milestone(id);
+        let Some(mut accepted) = Accepted::read(&self.disk, stream)? else { return Ok(()) };
+        accepted.untold = true;
+        accepted.write(&self.disk, stream)
     }
 
     /// The fingerprint of a document's text, if it is the one that the program last wrote.

@@ -20,9 +20,11 @@ use milestone_domain::event::Event;
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::snapshot::Scope;
 use milestone_domain::status::{CriterionKind, TaskStatus};
-use milestone_store::{Error, EventFilter, Project, StoreErrorClass};
+use milestone_store::moving::move_to;
+use milestone_store::pointer::StoreKind;
+use milestone_store::{Difference, Error, EventFilter, Project, StoreError, StoreErrorClass};
 
-use crate::support::{Chance, all, change_task, count, open, project, seed};
+use crate::support::{Chance, all, change_task, count, decided, open, place, project, seed};
 
 const M1: MilestoneId = MilestoneId(1);
 const WRITERS: usize = 8;
@@ -413,6 +415,27 @@ fn a_comment_from_an_editor_that_was_opened_earlier_takes_nothing_back() {
     fs::write(&file, format!("# a remark\n{text}")).unwrap();
     let milestone = &all(&project).documents[&M1];
     assert_eq!(milestone.task(2).unwrap().status, TaskStatus::Completed);
+    let now = fs::read_to_string(&file).unwrap();
+    assert!(now.starts_with("# a remark\n") && now.contains("status: completed"), "{now}");
+}
+
+/// What was held for a change that was refused is not the text that the next one is written over.
+#[test]
+fn beside_a_database_a_refused_change_leaves_nothing_behind() {
+    let temp = tempfile::tempdir().unwrap();
+    let (project, file, text) = opened(temp.path());
+    move_to(&place(temp.path()), StoreKind::Sqlite, &|_, _, _| ()).unwrap();
+    let store = place(temp.path()).open().unwrap();
+    let before = store.read(&Scope::Milestone(M1)).unwrap().snapshot;
+    finish(&project, 2);
+    let late = decided(&before, &change_task(M1, 3, TaskStatus::InProgress));
+    assert!(matches!(store.commit(&late), Err(StoreError::Stale)));
+    fs::write(&file, format!("# a remark\n{text}")).unwrap();
+    std::thread::sleep(REST);
+    let noticed = store.read(&Scope::Milestone(M1)).unwrap().noticed;
+    let [noticed] = &noticed[..] else { panic!("{noticed:?}") };
+    assert_eq!(noticed.what, Difference::Stale);
+    store.accept(noticed).unwrap();
     let now = fs::read_to_string(&file).unwrap();
     assert!(now.starts_with("# a remark\n") && now.contains("status: completed"), "{now}");
 }

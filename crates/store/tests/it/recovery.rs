@@ -4,19 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use milestone_domain::command::{Command, Context, Credential};
-use milestone_domain::decide::decide;
+use milestone_domain::command::{Command, Credential};
 use milestone_domain::document::{Milestone, Task};
-use milestone_domain::event::{AttemptId, ChangeId, Event};
+use milestone_domain::event::{AttemptId, Event};
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::needs::needs;
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::Scope;
 use milestone_store::files::Files;
-use milestone_store::{Change, EventFilter, Project, Renewed, Store, StoreError};
+use milestone_store::{EventFilter, Project, Renewed, Store, StoreError};
 use uuid::Uuid;
 
 use crate::files::project;
+use crate::support::decided;
 
 const M1: MilestoneId = MilestoneId(1);
 
@@ -123,11 +123,7 @@ fn a_change_that_could_not_be_put_in_place_is_not_overwritten_by_the_next_one() 
     let commit = |text: &str| {
         let command = add(text);
         let snapshot = files.read(&needs(&command)).unwrap().snapshot;
-        let now = jiff::Timestamp::now();
-        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let context = Context { change: ChangeId(Uuid::now_v7()), actor: "ada".into(), now, today };
-        let events = decide(&snapshot, &command, &context).unwrap();
-        files.commit(&Change::new(&snapshot, context.change, events))
+        files.commit(&decided(&snapshot, &command))
     };
     // Something stands where replaced documents are kept, so none can be replaced.
     fs::write(temp.path().join("data/recent"), "").unwrap();
@@ -150,11 +146,7 @@ fn a_lock_that_others_cannot_see_commits_nothing() {
     let turn = files.turn(0).unwrap();
     let snapshot = files.read(&Scope::Milestone(M1)).unwrap().snapshot;
     fs::remove_dir_all(temp.path().join("data")).unwrap();
-    let now = jiff::Timestamp::now();
-    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let context = Context { change: ChangeId(Uuid::now_v7()), actor: "ada".into(), now, today };
-    let events = decide(&snapshot, &note("lost"), &context).unwrap();
-    let error = files.commit(&Change::new(&snapshot, context.change, events)).unwrap_err();
+    let error = files.commit(&decided(&snapshot, &note("lost"))).unwrap_err();
     assert!(matches!(error, StoreError::Stale), "{error}");
     drop(turn);
     project.execute(&note("kept"), "ada").unwrap();

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use milestone_domain::command::{Command, Credential};
+use milestone_domain::command::{Command, Context, Credential};
+use milestone_domain::decide::decide;
 use milestone_domain::document::{Milestone, Task};
+use milestone_domain::event::ChangeId;
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{Problem, Scope, Snapshot};
@@ -14,7 +16,8 @@ use milestone_domain::status::TaskStatus;
 use milestone_store::moving::move_to;
 use milestone_store::place::{Place, Told};
 use milestone_store::pointer::StoreKind;
-use milestone_store::{Project, StoreError};
+use milestone_store::{Change, Project, StoreError};
+use uuid::Uuid;
 
 /// The quick count, or the full one when that is asked for.
 pub fn count(quick: usize, full: usize) -> usize {
@@ -105,6 +108,15 @@ pub fn draft(title: &str, tasks: &[&str]) -> Command {
 pub fn change_task(milestone: MilestoneId, number: u32, to: TaskStatus) -> Command {
     let task = TaskId::new(milestone, number);
     Command::ChangeTask { task, to, reason: None, credential: Credential::default() }
+}
+
+/// The change that a command comes to on what was read, not kept yet.
+pub fn decided(snapshot: &Snapshot, command: &Command) -> Change {
+    let now = jiff::Timestamp::now();
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let context = Context { change: ChangeId(Uuid::now_v7()), actor: "ada".into(), now, today };
+    let events = decide(snapshot, command, &context).unwrap();
+    Change::new(snapshot, context.change, events)
 }
 
 pub fn all(project: &Project) -> Snapshot {
