@@ -23,8 +23,8 @@ pub enum StoreError {
     /// What was read is no longer so; deciding again on what is there now is safe.
     #[error("the project changed while this command was being decided")]
     Stale,
-    /// The disk did not say whether the change is there.
-    #[error("the disk failed while the change was being saved, so it may or may not be there: {0}")]
+    /// The disk or the server did not say whether the change is there.
+    #[error("saving the change was cut short, so it may or may not be there: {0}")]
     OutcomeUnknown(io::Error),
     #[error("{} would lead out of the project", .path.display())]
     Outside { path: PathBuf },
