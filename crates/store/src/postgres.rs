@@ -8,6 +8,7 @@ mod link;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod together;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,21 +18,27 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::{DbError, SqlState};
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 use self::address::{Address, Surroundings};
 use self::link::Link;
+use self::together::{Answer, Sent, all};
 use crate::Result;
 use crate::error::StoreError;
 use crate::sql::schema::Types;
-use crate::sql::{Columns, Connection, Now, RECONNECT_MAX, RECONNECT_PAUSE, Sharing, Value};
+use crate::sql::{
+    Columns, Connection, Now, Question, RECONNECT_MAX, RECONNECT_PAUSE, Sharing, Value,
+};
 
 /// Older ones lack what the order of events is told by.
 const VERSION_MIN: u32 = 14;
 
 /// How many values one statement may have.
 const VALUES_MAX: usize = 30_000;
+
+/// How many statements are put off until somebody waits for an answer.
+const PUT_OFF_MAX: usize = 32;
 
 /// How long one waits for what somebody else is writing.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(20);
@@ -66,6 +73,10 @@ const PATHS: i32 = 0x6d76;
 
 pub struct Postgres {
     link: RefCell<Option<Link>>,
+    /// What begins, while it is not sent yet: it goes together with the first question.
+    beginning: RefCell<Option<Sent>>,
+    /// What is to be written: it goes together with what is asked next, or with what keeps it.
+    put_off: RefCell<Vec<Sent>>,
     address: Address,
     answer_max: Duration,
     /// Where one may listen, if anywhere: no pooler may stand in between.
@@ -88,6 +99,8 @@ impl Postgres {
                     let link = RefCell::new(Some(link));
                     return Ok(Self {
                         link,
+                        beginning: RefCell::default(),
+                        put_off: RefCell::default(),
                         address,
                         answer_max: ANSWER_MAX,
                         listening: None,
@@ -104,18 +117,33 @@ impl Postgres {
         Ok(Self { listening, ..self })
     }
 
-    /// Begins to write. What an administrator has set for sessions does not change what a
+    /// What begins to write. What an administrator has set for sessions does not change what a
     /// transaction means here.
-    fn start(&self, then: &str) -> Result<()> {
+    fn beginning(then: &str) -> Sent {
         let wait = LOCK_WAIT_MAX.as_millis();
-        let started = self.batch(&format!(
+        Sent::Batch(format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {wait}; {then}"
-        ));
-        if started.is_err() {
-            // It may have begun all the same, and would begin no more.
-            self.roll_back();
-        }
-        started
+        ))
+    }
+
+    /// Nothing is written, or kept, before it is known that it has begun: by itself it would be
+    /// kept at once.
+    fn has_begun(&self) -> Result<()> {
+        if self.beginning.borrow().is_some() { self.together(Vec::new()).map(drop) } else { Ok(()) }
+    }
+
+    /// Sends these after all that was put off, without waiting in between. What went wrong first is
+    /// what is said: all that comes after it fails because of it.
+    fn together(&self, sent: Vec<Sent>) -> Result<Vec<Answer>> {
+        let mut all_sent: Vec<Sent> = self.beginning.take().into_iter().collect();
+        all_sent.append(&mut self.put_off.borrow_mut());
+        let before = all_sent.len();
+        all_sent.extend(sent);
+        let answers = self.ask(async |client| {
+            let answers = all_sent.iter().map(|sent| Box::pin(sent.to(client)));
+            all(answers.collect()).await.into_iter().collect::<std::result::Result<Vec<_>, _>>()
+        })?;
+        Ok(answers.into_iter().skip(before).collect())
     }
 
     fn listen(&self, address: &Address, project: i64) -> Result<()> {
@@ -279,18 +307,8 @@ impl Columns for Row<'_> {
     }
 }
 
-fn typed<'a>(value: &'a Value<'_>) -> (Box<dyn ToSql + Sync + 'a>, Type) {
-    match value {
-        Value::Int(number) => (Box::new(*number), Type::INT8),
-        Value::Text(text) => (Box::new(text.as_ref()), Type::TEXT),
-        Value::Bytes(bytes) => (Box::new(bytes.as_ref()), Type::BYTEA),
-    }
-}
-
-fn referred<'a>(
-    values: &'a [(Box<dyn ToSql + Sync + 'a>, Type)],
-) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
-    values.iter().map(|(value, of)| (value.as_ref(), of.clone())).collect()
+fn owned(values: &[Value<'_>]) -> Vec<Value<'static>> {
+    values.iter().cloned().map(Value::owned).collect()
 }
 
 impl Connection for Postgres {
@@ -311,16 +329,37 @@ impl Connection for Postgres {
         values: &[Value<'_>],
         row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
     ) -> Result<()> {
-        let values: Vec<_> = values.iter().map(typed).collect();
-        let values = referred(&values);
-        let rows = self.ask(async |client| client.query_typed(sql, &values).await)?;
-        rows.iter().try_for_each(|found| row(&Row { row: found, of: self }))
+        let question = Question { sql: sql.to_owned(), values: owned(values) };
+        self.each_of(vec![question], row)
+    }
+
+    fn each_of(
+        &self,
+        questions: Vec<Question>,
+        row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
+    ) -> Result<()> {
+        let sent =
+            questions.into_iter().map(|Question { sql, values }| Sent::Question(sql, values));
+        let answers = self.together(sent.collect())?;
+        let mut rows = answers.iter().flat_map(Answer::rows);
+        rows.try_for_each(|found| row(&Row { row: found, of: self }))
     }
 
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let values: Vec<_> = values.iter().map(typed).collect();
-        let values = referred(&values);
-        self.ask(async |client| client.execute_typed(sql, &values).await)
+        self.has_begun()?;
+        let answers = self.together(vec![Sent::Write(sql.to_owned(), owned(values))])?;
+        Ok(answers.first().map_or(0, Answer::changed))
+    }
+
+    fn write(&self, sql: String, values: Vec<Value<'static>>) -> Result<()> {
+        self.has_begun()?;
+        self.put_off.borrow_mut().push(Sent::Write(sql, values));
+        let is_much = self.put_off.borrow().len() >= PUT_OFF_MAX;
+        if is_much { self.settle() } else { Ok(()) }
+    }
+
+    fn settle(&self) -> Result<()> {
+        self.together(Vec::new()).map(drop)
     }
 
     fn has_table(&self, name: &str) -> Result<bool> {
@@ -334,41 +373,50 @@ impl Connection for Postgres {
     }
 
     fn batch(&self, sql: &str) -> Result<()> {
-        self.ask(async |client| client.batch_execute(sql).await)
+        self.together(vec![Sent::Batch(sql.to_owned())]).map(drop)
     }
 
-    fn insert(&self, into: &str, rows: &[Vec<Value<'_>>], then: &str) -> Result<()> {
+    fn insert(&self, into: &str, rows: Vec<Vec<Value<'static>>>, then: &str) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
-        for rows in rows.chunks((VALUES_MAX / first.len()).max(1)) {
+        let together = (VALUES_MAX / first.len()).max(1);
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let mut values = Vec::new();
             let mut sql = format!("INSERT INTO {into} VALUES ");
             let mut place = 0;
-            for row in rows {
+            for row in rows.by_ref().take(together) {
                 sql.push_str(if place == 0 { "(" } else { ", (" });
                 for column in 0..row.len() {
                     place += 1;
                     let _ = write!(sql, "{}${place}", if column == 0 { "" } else { ", " });
                 }
                 sql.push(')');
+                values.extend(row);
             }
             sql.push_str(then);
-            let values: Vec<Value<'_>> = rows.iter().flatten().cloned().collect();
-            self.run(&sql, &values)?;
+            self.write(sql, values)?;
         }
         Ok(())
     }
 
     /// Whoever moves the project elsewhere waits for all that have begun.
     fn begin(&self, project: i64) -> Result<()> {
-        self.start(&format!(
+        let beginning = Self::beginning(&format!(
             "SET LOCAL idle_in_transaction_session_timeout = {}; \
              SELECT pg_advisory_xact_lock_shared({LOCKS}, {project}::int)",
             SILENT_MAX.as_millis(),
-        ))
+        ));
+        self.put_off.take();
+        self.beginning.replace(Some(beginning));
+        Ok(())
     }
 
     /// Silent for as long as it takes to copy the project elsewhere.
     fn close(&self, project: i64) -> Result<()> {
-        self.start(&format!("SELECT pg_advisory_xact_lock({LOCKS}, {project}::int)"))
+        let then = format!("SELECT pg_advisory_xact_lock({LOCKS}, {project}::int)");
+        self.beginning.replace(Some(Self::beginning(&then)));
+        // It may have begun all the same, and would begin no more.
+        self.has_begun().inspect_err(|_| self.roll_back())
     }
 
     fn begin_reading(&self) -> Result<()> {
@@ -381,7 +429,8 @@ impl Connection for Postgres {
             format!("SELECT pg_advisory_xact_lock{shared}({PATHS}, {key})")
         };
         let locks: Vec<String> = keys.iter().map(lock).collect();
-        self.batch(&locks.join("; "))
+        self.put_off.borrow_mut().push(Sent::Batch(locks.join("; ")));
+        Ok(())
     }
 
     fn queue(&self, project: i64) -> Result<()> {
@@ -389,21 +438,26 @@ impl Connection for Postgres {
     }
 
     fn commit(&self, project: i64) -> Result<()> {
+        self.has_begun().inspect_err(|_| self.roll_back())?;
         let tell = tell(project);
+        let mut sent = self.put_off.take();
+        sent.push(Sent::Batch("COMMIT".into()));
         self.ask(async |client| {
-            let mut kept = pin!(client.batch_execute("COMMIT"));
+            let answers = sent.iter().map(|sent| Box::pin(sent.to(client))).collect();
+            let mut kept = pin!(all(answers));
             let mut told = pin!(client.batch_execute(&tell));
             let mut is_sent = false;
-            // Both go together; what becomes of the second nobody waits for.
-            poll_fn(|context| {
-                let answer = kept.as_mut().poll(context);
+            // All go together; what becomes of the last nobody waits for.
+            let answers = poll_fn(|context| {
+                let answers = kept.as_mut().poll(context);
                 if !is_sent {
                     is_sent = true;
                     let _ = told.as_mut().poll(context);
                 }
-                answer
-            })
-            .await
+                answers
+            });
+            // After a write that failed the server keeps nothing, and says so only there.
+            answers.await.into_iter().try_for_each(|answer| answer.map(drop))
         })
     }
 
@@ -423,8 +477,11 @@ impl Connection for Postgres {
     }
 
     fn roll_back(&self) {
-        // Without a connection there is nothing to take back.
-        let _ = self.batch("ROLLBACK");
+        self.put_off.take();
+        if self.beginning.take().is_none() {
+            // Without a connection there is nothing to take back.
+            let _ = self.batch("ROLLBACK");
+        }
     }
 
     fn now(&self) -> Now {
@@ -438,6 +495,12 @@ impl Connection for Postgres {
 
     fn skipping(&self) -> &'static str {
         " FOR UPDATE OF o SKIP LOCKED"
+    }
+
+    /// The few are known before the rows are looked for, which are then found by their keys and not
+    /// by going through all.
+    fn among(&self, query: &str) -> String {
+        format!("= ANY (ARRAY({query}))")
     }
 
     /// A lock that is only ever tried, and apart from all rows: rows of offers are written last of
@@ -489,6 +552,8 @@ impl Connection for Postgres {
     }
 
     fn reconnect(&self) -> Result<()> {
+        self.beginning.take();
+        self.put_off.take();
         let link = link(&self.address)?;
         self.link.replace(Some(link));
         Ok(())

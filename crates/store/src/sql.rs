@@ -45,6 +45,22 @@ pub enum Value<'a> {
     Bytes(Cow<'a, [u8]>),
 }
 
+impl Value<'_> {
+    pub fn owned(self) -> Value<'static> {
+        match self {
+            Self::Int(number) => Value::Int(number),
+            Self::Text(text) => Value::Text(text.into_owned().into()),
+            Self::Bytes(bytes) => Value::Bytes(bytes.into_owned().into()),
+        }
+    }
+}
+
+/// What a database is asked together with other questions.
+pub struct Question {
+    pub sql: String,
+    pub values: Vec<Value<'static>>,
+}
+
 impl From<u32> for Value<'_> {
     fn from(number: u32) -> Self {
         Self::Int(i64::from(number))
@@ -86,6 +102,19 @@ pub trait Columns {
     }
 }
 
+/// A number that cannot be what we wrote is damage, and nothing to guess from.
+fn number<T: TryFrom<i64>>(row: &dyn Columns, column: usize) -> Result<T> {
+    let int = row.int(column)?;
+    T::try_from(int).map_err(|_| {
+        let message = format!("{int} is no number for its column {column}");
+        StoreError::BadRow { table: "the database", message }
+    })
+}
+
+fn milestone(row: &dyn Columns, column: usize) -> Result<MilestoneId> {
+    number(row, column).map(MilestoneId)
+}
+
 /// The moment at which leases are judged.
 pub struct Now {
     /// What tells the clock that is running from one that was started anew.
@@ -115,16 +144,30 @@ pub trait Connection {
         row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
     ) -> Result<()>;
 
+    /// Several questions at once, answered one after the other.
+    fn each_of(
+        &self,
+        questions: Vec<Question>,
+        row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
+    ) -> Result<()>;
+
     /// Answers how many rows it changed.
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64>;
+
+    /// The same where nobody needs to know. It may be put off until something is asked, or until
+    /// all is kept; what goes wrong is said then, and nothing is kept.
+    fn write(&self, sql: String, values: Vec<Value<'static>>) -> Result<()>;
+
+    /// Whether all that was written so far went well.
+    fn settle(&self) -> Result<()>;
 
     fn has_table(&self, name: &str) -> Result<bool>;
 
     /// Several statements without parameters.
     fn batch(&self, sql: &str) -> Result<()>;
 
-    /// Inserts many rows: `into` is `table (columns)`, `then` what comes after the values.
-    fn insert(&self, into: &str, rows: &[Vec<Value<'_>>], then: &str) -> Result<()>;
+    /// Writes many rows: `into` is `table (columns)`, `then` what comes after the values.
+    fn insert(&self, into: &str, rows: Vec<Vec<Value<'static>>>, then: &str) -> Result<()>;
 
     /// Begins to write. From here until the end of it, nobody moves the project elsewhere.
     fn begin(&self, project: i64) -> Result<()>;
@@ -137,6 +180,7 @@ pub trait Connection {
 
     /// Waits until nobody else has the same keys, or shares one that is not to be shared, until the
     /// end of what began. Everybody asks for them in their order.
+    /// Like a write, this may be put off until something is asked.
     fn queue_for(&self, keys: &BTreeMap<i32, Sharing>) -> Result<()>;
 
     /// Waits until it is our turn among those that have lost a race, until the end of what began.
@@ -162,6 +206,9 @@ pub trait Connection {
 
     /// What a query ends with whose rows of `o` are left out if somebody else holds them.
     fn skipping(&self) -> &'static str;
+
+    /// What a key is compared with that is one of the few that a query gives.
+    fn among(&self, query: &str) -> String;
 
     /// A condition on rows with a milestone and a number that holds for one transaction at a time:
     /// whoever comes second gets other rows, and nobody waits. Nothing where writers take turns.
@@ -270,7 +317,22 @@ impl<C: Connection> Database<C> {
     fn keep(&self) -> Result<()> {
         self.begun.set(false);
         self.queued.set(false);
-        self.connection.commit(self.project)
+        let kept = self.connection.commit(self.project);
+        if matches!(kept, Err(StoreError::ConnectionLost(_))) {
+            self.in_doubt.set(true);
+        }
+        kept
+    }
+
+    /// Keeps what began if all went well and there is something to keep; else nothing of it stays.
+    fn keep_if<T>(&self, done: Result<T>, is_kept: impl FnOnce(&T) -> bool) -> Result<T> {
+        match done {
+            Ok(done) if is_kept(&done) => self.keep().map(|()| done),
+            other => {
+                self.roll_back();
+                other
+            }
+        }
     }
 
     fn roll_back(&self) {
@@ -309,11 +371,16 @@ impl<C: Connection> Database<C> {
 
     /// Nothing is written to a project that has moved elsewhere.
     fn check_seal(&self) -> Result<()> {
-        let sql = format!("SELECT moved_to FROM milestone_project WHERE id = {}", self.project);
-        match self.one(&sql, &[], |row| row.string(0))? {
+        match self.sealed_to()? {
             Some(to) if to.is_empty() || planted::has("seal-not-checked") => Ok(()),
             _ => Err(StoreError::Moved),
         }
+    }
+
+    /// Where the project has gone; empty while it is here.
+    fn sealed_to(&self) -> Result<Option<String>> {
+        let sql = "SELECT moved_to FROM milestone_project WHERE id = $1";
+        self.one(sql, &[self.project.into()], |row| row.string(0))
     }
 
     fn events_of(&self, id: MilestoneId) -> Result<Vec<Recorded>> {
@@ -336,14 +403,7 @@ impl<C: Connection> Database<C> {
         lease: Duration,
     ) -> Result<Option<Claim>> {
         self.begin()?;
-        let renewed = self.renewed(task, credential, lease);
-        match renewed {
-            Ok(Some(claim)) => self.keep().map(|()| Some(claim)),
-            other => {
-                self.roll_back();
-                other
-            }
-        }
+        self.keep_if(self.renewed(task, credential, lease), Option::is_some)
     }
 }
 
@@ -386,6 +446,7 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn commit(&self, change: &Change) -> Result<()> {
+        self.in_doubt.set(false);
         let kept = match self.connected(|| self.commit_once(change)) {
             // An earlier try, on a connection that was lost, may have come through after all.
             Err(StoreError::Exists { .. }) if self.connected(|| self.knows(change))? => Ok(()),
@@ -395,10 +456,7 @@ impl<C: Connection> Store for Database<C> {
             Err(StoreError::ConnectionLost(reason)) if self.in_doubt.take() => {
                 Err(StoreError::OutcomeUnknown(std::io::Error::other(reason)))
             }
-            known => {
-                self.in_doubt.set(false);
-                known
-            }
+            known => known,
         }
     }
 

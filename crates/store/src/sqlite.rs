@@ -19,7 +19,7 @@ use crate::error::StoreError;
 use crate::files::boot;
 use crate::scale;
 use crate::sql::schema::Types;
-use crate::sql::{Columns, Connection, Now, Sharing, Value};
+use crate::sql::{Columns, Connection, Now, Question, Sharing, Value};
 
 /// Older ones can damage a database that two connections write to.
 const VERSION_MIN: i32 = 3_051_003;
@@ -98,12 +98,19 @@ impl Sqlite {
         values: &[Value<'_>],
     ) -> rusqlite::Result<rusqlite::CachedStatement<'_>> {
         let mut statement = self.connection.prepare_cached(sql)?;
+        let now = statement.parameter_index(NOW)?;
         for (place, value) in (1..).zip(values) {
-            if let Some(index) = statement.parameter_index(&format!("${place}"))? {
+            // The values come in their order, but for the moment that may be among them.
+            let index = if now.is_some() {
+                statement.parameter_index(&format!("${place}"))?
+            } else {
+                Some(place)
+            };
+            if let Some(index) = index {
                 statement.raw_bind_parameter(index, value)?;
             }
         }
-        if let Some(index) = statement.parameter_index(NOW)? {
+        if let Some(index) = now {
             let millis = i64::try_from(boot::now().millis).unwrap_or(i64::MAX);
             statement.raw_bind_parameter(index, millis)?;
         }
@@ -210,11 +217,28 @@ impl Connection for Sqlite {
         Ok(())
     }
 
+    /// There is no journey to save: each is answered where it is asked.
+    fn each_of(
+        &self,
+        questions: Vec<Question>,
+        row: &mut dyn FnMut(&dyn Columns) -> Result<()>,
+    ) -> Result<()> {
+        questions.iter().try_for_each(|Question { sql, values }| self.each(sql, values, row))
+    }
+
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         let failed = |error: rusqlite::Error| self.failed(&error);
         let mut statement = self.ready(sql, values).map_err(failed)?;
         let changed = statement.raw_execute().map_err(failed)?;
         Ok(changed as u64)
+    }
+
+    fn write(&self, sql: String, values: Vec<Value<'static>>) -> Result<()> {
+        self.run(&sql, &values).map(drop)
+    }
+
+    fn settle(&self) -> Result<()> {
+        Ok(())
     }
 
     fn has_table(&self, name: &str) -> Result<bool> {
@@ -225,7 +249,7 @@ impl Connection for Sqlite {
         self.connection.execute_batch(sql).map_err(|error| self.failed(&error))
     }
 
-    fn insert(&self, into: &str, rows: &[Vec<Value<'_>>], then: &str) -> Result<()> {
+    fn insert(&self, into: &str, rows: Vec<Vec<Value<'static>>>, then: &str) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
         let places: Vec<String> = (1..=first.len()).map(|place| format!("${place}")).collect();
         let sql = format!("INSERT INTO {into} VALUES ({}){then}", places.join(", "));
@@ -315,6 +339,10 @@ impl Connection for Sqlite {
 
     fn skipping(&self) -> &'static str {
         ""
+    }
+
+    fn among(&self, query: &str) -> String {
+        format!("IN ({query})")
     }
 
     fn apart(&self) -> &'static str {

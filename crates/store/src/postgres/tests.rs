@@ -1,5 +1,6 @@
 //! Servers of the tests' own, and what becomes of work when they are in trouble.
 
+mod journeys;
 mod protected;
 mod roles;
 mod server;

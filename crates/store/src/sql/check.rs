@@ -12,7 +12,7 @@ use milestone_domain::snapshot::{Outline, Problem, ProblemKind, Scope, Snapshot}
 use uuid::Uuid;
 
 use super::commit::{document_values, edges};
-use super::{Connection, Database, Value};
+use super::{Connection, Database, Value, milestone, number};
 use crate::error::StoreError;
 use crate::{Change, Mending, Result, Touched};
 
@@ -80,7 +80,7 @@ impl<C: Connection> Database<C> {
         );
         let mut ids = BTreeSet::new();
         self.connection.each(&sql, &[], &mut |row| {
-            ids.insert(MilestoneId(u32::try_from(row.int(0)?).unwrap_or(u32::MAX)));
+            ids.insert(milestone(row, 0)?);
             Ok(())
         })?;
         Ok(ids)
@@ -164,7 +164,7 @@ impl<C: Connection> Database<C> {
         );
         let mut same = true;
         self.connection.each(&sql, &[], &mut |row| {
-            let number = u32::try_from(row.int(0)?).unwrap_or(u32::MAX);
+            let number = number(row, 0)?;
             let archived = (row.int(1)? == 1) == document.archived;
             same &= document.task(number).is_some_and(|task| {
                 archived
@@ -183,12 +183,11 @@ impl<C: Connection> Database<C> {
             self.project, document.id.0
         );
         let mut kept = BTreeSet::new();
-        let number = |int: i64| u32::try_from(int).unwrap_or(u32::MAX);
         self.connection.each(&sql, &[], &mut |row| {
             // One that is open for a milestone that is not leads nowhere that was meant.
             let wrong = (row.int(3)? == 1) == document.archived;
-            let task = if wrong { u32::MAX } else { number(row.int(0)?) };
-            kept.insert((task, number(row.int(1)?), number(row.int(2)?)));
+            let task = if wrong { u32::MAX } else { number(row, 0)? };
+            kept.insert((task, number(row, 1)?, number(row, 2)?));
             Ok(())
         })?;
         Ok(kept)
@@ -222,14 +221,7 @@ impl<C: Connection> Database<C> {
     /// `false` if somebody changed it in this moment: then there is nothing to say of it any more.
     fn make_anew(&self, id: MilestoneId) -> Result<bool> {
         self.begin()?;
-        let made = self.made_anew(id);
-        match made {
-            Ok(true) => self.keep().map(|()| true),
-            other => {
-                self.roll_back();
-                other
-            }
-        }
+        self.keep_if(self.made_anew(id), |made| *made)
     }
 
     fn made_anew(&self, id: MilestoneId) -> Result<bool> {
@@ -237,8 +229,7 @@ impl<C: Connection> Database<C> {
         let Some(document) = snapshot.documents.get(&id) else { return Ok(false) };
         let mut change = Change::new(&snapshot, ChangeId(Uuid::now_v7()), Vec::new());
         change.touched.insert(id, Touched::all(document));
-        self.check_seal()?;
-        if !self.hold(&change)? {
+        if !self.hold(&change)?.is_as_read {
             return Ok(false);
         }
         self.write_document(&change, id, document)?;

@@ -12,7 +12,7 @@ use milestone_domain::snapshot::{Claim, ConditionSetBy, Outline, Part, TaskOutli
 use milestone_domain::status::Priority;
 
 use super::read::{packed, parsed};
-use super::{Connection, Database, Value};
+use super::{Columns, Connection, Database, Question, Value, milestone, number};
 use crate::error::StoreError;
 use crate::planted;
 use crate::{Change, ClaimChange, Result, Touched};
@@ -20,32 +20,16 @@ use crate::{Change, ClaimChange, Result, Touched};
 impl<C: Connection> Database<C> {
     pub(super) fn commit_once(&self, change: &Change) -> Result<()> {
         self.begin()?;
-        match self.write(change) {
-            Ok(true) => {
-                let kept = self.keep();
-                if matches!(kept, Err(StoreError::ConnectionLost(_))) {
-                    self.in_doubt.set(true);
-                }
-                kept
-            }
-            Ok(false) => {
-                self.roll_back();
-                Ok(())
-            }
-            Err(error) => {
-                self.roll_back();
-                Err(error)
-            }
-        }
+        self.keep_if(self.write(change), |is_written| *is_written).map(drop)
     }
 
     /// Whether there was anything to write.
     fn write(&self, change: &Change) -> Result<bool> {
-        let stale = !self.hold(change)? && !planted::has("versions-not-compared");
-        if self.knows(change)? {
+        let held = self.hold(change)?;
+        if held.is_known {
             return Ok(false);
         }
-        if stale {
+        if !held.is_as_read && !planted::has("versions-not-compared") {
             return Err(StoreError::Stale);
         }
         for (id, document) in &change.documents {
@@ -61,128 +45,95 @@ impl<C: Connection> Database<C> {
         Ok(true)
     }
 
-    /// Whether an earlier try of the same change was kept. Nothing is kept any more in a project
-    /// that has moved elsewhere.
+    /// Whether an earlier try of the same change was kept.
     pub(super) fn knows(&self, change: &Change) -> Result<bool> {
-        if planted::has("change-id-not-asked") {
-            return Ok(false);
-        }
-        let sql = format!(
-            "SELECT moved_to, (SELECT COUNT(*) FROM (SELECT 1 FROM milestone_event \
-               WHERE project = {project} AND change = $1 LIMIT 1) AS known) \
-             FROM milestone_project WHERE id = {project}",
-            project = self.project
-        );
-        let known = self.one(&sql, &[change.id.0.to_string().into()], |row| {
-            Ok((row.text(0)?.is_empty(), row.int(1)? > 0))
-        })?;
-        match known {
-            Some((here, known)) if here || planted::has("seal-not-checked") => Ok(known),
-            _ => Err(StoreError::Moved),
-        }
+        let mut found = Found::default();
+        self.connection.each_of(vec![self.known(change)], &mut |row| found.take(row))?;
+        found.is_known()
     }
 
     /// Holds everything that the change was decided on and writes to, and says whether it still is
     /// what was read. All take them in the same order, so that no two wait for one another.
-    pub(super) fn hold(&self, change: &Change) -> Result<bool> {
-        let mut parts: BTreeMap<Part, bool> =
-            change.reads.keys().map(|part| (*part, false)).collect();
-        for (id, touched) in &change.touched {
-            if touched.document {
-                parts.insert(Part::Milestone(*id), true);
-            }
-            let tasks = touched.tasks.iter().chain(&touched.removed);
-            parts.extend(tasks.map(|number| (Part::Task(TaskId::new(*id, *number)), true)));
-        }
-        parts.extend(change.texts.keys().map(|id| (Part::Milestone(*id), true)));
-        if change.changes_graph() {
-            parts.insert(Part::Graph, true);
-        }
-        parts.remove(&Part::Resources);
-        let parts: Vec<(Part, bool)> = parts.into_iter().collect();
-        let mut versions = BTreeMap::new();
+    pub(super) fn hold(&self, change: &Change) -> Result<Held> {
+        let parts: Vec<(Part, bool)> = parts(change).into_iter().collect();
         let together = |a: &(Part, bool), b: &(Part, bool)| kind(a.0) == kind(b.0) && a.1 == b.1;
-        for run in parts.chunk_by(together) {
-            self.hold_run(run, &mut versions)?;
+        let runs = parts.chunk_by(together).flat_map(|run| run.chunks(PARTS_TOGETHER));
+        let mut questions: Vec<Question> = runs.filter_map(|run| self.holding(run)).collect();
+        let mut found = Found::default();
+        let resources = change.reads.get(&Part::Resources).filter(|_| !self.queued.get());
+        if resources.is_some() {
+            self.connection.each_of(questions, &mut |row| found.take(row))?;
+            questions = vec![self.queued_for(change)?];
         }
-        let unread = |part: &Part| !change.reads.contains_key(part);
-        if !self.resources_are(change)? {
-            return Ok(false);
-        }
-        let mut reads = change.reads.iter().filter(|(part, _)| **part != Part::Resources);
-        Ok(reads.all(|(part, version)| {
-            let now = versions.get(part).copied();
-            // Nobody has counted anything yet.
-            let now = now.or((*part == Part::Graph).then_some(0));
-            now.map(|now: i64| now.to_string()).as_ref() == Some(version)
-        }) && change.touched.iter().all(|(id, _)| {
-            // What was not there when it was read must not be there now.
-            let part = Part::Milestone(*id);
-            !unread(&part) || !versions.contains_key(&part)
-        }))
+        questions.push(self.known(change));
+        self.connection.each_of(questions, &mut |row| found.take(row))?;
+        let is_as_read =
+            found.is_as_read(change) && resources.is_none_or(|read| *read == found.resources);
+        Ok(Held { is_as_read, is_known: found.is_known()? })
     }
 
-    fn hold_run(&self, run: &[(Part, bool)], versions: &mut BTreeMap<Part, i64>) -> Result<()> {
-        let Some((first, written)) = run.first() else { return Ok(()) };
-        let project = self.project;
+    /// Asks for the versions of parts of one kind, and holds them.
+    fn holding(&self, run: &[(Part, bool)]) -> Option<Question> {
+        let (first, written) = run.first()?;
         let locking = self.connection.locking(*written);
-        let ids = |parts: &[(Part, bool)]| {
-            let ids = parts.iter().filter_map(|(part, _)| match part {
-                Part::Milestone(id) => Some(id.0.to_string()),
-                _ => None,
-            });
-            ids.collect::<Vec<_>>().join(", ")
-        };
+        let mut values = vec![Value::Int(self.project)];
         let sql = match first {
-            Part::Milestone(_) => format!(
-                "SELECT id, 0, version, '' FROM milestone_document \
-                 WHERE project = {project} AND id IN ({}) ORDER BY id{locking}",
-                ids(run)
-            ),
-            Part::Task(_) => {
-                let tasks: BTreeSet<TaskId> = run
-                    .iter()
-                    .filter_map(|(part, _)| match part {
-                        Part::Task(task) => Some(*task),
-                        _ => None,
-                    })
-                    .collect();
-                let names = tasks.iter().map(|id| format!("({}, {})", id.milestone.0, id.number));
+            Part::Milestone(_) => {
+                values.extend(run.iter().filter_map(|(part, _)| match part {
+                    Part::Milestone(id) => Some(Value::from(id.0)),
+                    _ => None,
+                }));
                 format!(
-                    "SELECT t.milestone, t.number, t.version, '' FROM (VALUES {}) AS v \
-                     CROSS JOIN milestone_task AS t WHERE t.project = {project} \
-                       AND t.milestone = v.column1 AND t.number = v.column2 \
-                     ORDER BY t.milestone, t.number{locking}",
-                    names.collect::<Vec<_>>().join(", "),
-                    locking = of(locking, "t"),
+                    "SELECT 0, id, 0, version, '' FROM milestone_document \
+                     WHERE project = $1 AND id IN {} ORDER BY id{locking}",
+                    places(2, run.len(), 1)
                 )
             }
+            Part::Task(_) => {
+                let keys = run.iter().flat_map(|(part, _)| match part {
+                    Part::Task(task) => vec![task.milestone.0.into(), task.number.into()],
+                    _ => Vec::new(),
+                });
+                values.splice(0..0, keys);
+                let project = values.len();
+                let columns = "SELECT 1, t.milestone, t.number, t.version, ''";
+                match run.len() {
+                    1 => format!(
+                        "{columns} FROM milestone_task AS t \
+                         WHERE t.milestone = $1 AND t.number = $2 AND t.project = $3{locking}"
+                    ),
+                    several => format!(
+                        "{columns} FROM (VALUES {}) AS v CROSS JOIN milestone_task AS t \
+                         WHERE t.project = ${project} AND t.milestone = v.column1 \
+                           AND t.number = v.column2 ORDER BY t.milestone, t.number{locking}",
+                        places(1, 2, several),
+                        locking = of(locking, "t"),
+                    ),
+                }
+            }
             Part::Graph => format!(
-                "SELECT 0, 0, value, name FROM milestone_counter \
-                 WHERE project = {project} AND name = 'graph'{locking}"
+                "SELECT 2, 0, 0, value, '' FROM milestone_counter \
+                 WHERE project = $1 AND name = 'graph'{locking}"
             ),
             // Nothing is held for it but the keys of its paths.
-            Part::Resources => return Ok(()),
+            Part::Resources => return None,
         };
-        self.connection.each(&sql, &[], &mut |row| {
-            let (id, number) = (number(row.int(0)?), number(row.int(1)?));
-            let part = match first {
-                Part::Milestone(_) => Part::Milestone(MilestoneId(id)),
-                Part::Task(_) => Part::Task(TaskId::new(MilestoneId(id), number)),
-                other => *other,
-            };
-            versions.insert(part, row.int(2)?);
-            Ok(())
-        })
+        Some(Question { sql, values })
+    }
+
+    /// Whether the change is kept already, and whether anything is kept here any more.
+    fn known(&self, change: &Change) -> Question {
+        let sql = "SELECT 4, (SELECT COUNT(*) FROM (SELECT 1 FROM milestone_event \
+               WHERE project = $1 AND change = $2 LIMIT 1) AS known), 0, 0, moved_to \
+             FROM milestone_project WHERE id = $1";
+        let values = vec![self.project.into(), change.id.0.to_string().into()];
+        Question { sql: sql.into(), values }
     }
 
     pub(super) fn count(&self, name: &str) -> Result<()> {
-        let sql = format!(
-            "INSERT INTO milestone_counter (project, name, value) VALUES ({}, $1, 1) \
-             ON CONFLICT (project, name) DO UPDATE SET value = milestone_counter.value + 1",
-            self.project
-        );
-        self.connection.run(&sql, &[name.into()]).map(drop)
+        let sql = "INSERT INTO milestone_counter (project, name, value) VALUES ($1, $2, 1) \
+             ON CONFLICT (project, name) DO UPDATE SET value = milestone_counter.value + 1";
+        self.connection.write(sql.into(), vec![self.project.into(), name.to_owned().into()])
     }
 
     pub(super) fn write_document(
@@ -201,34 +152,27 @@ impl<C: Connection> Database<C> {
         }
         let tasks = document.tasks.iter().filter(|task| touched.tasks.contains(&task.id.number));
         let rows: Vec<_> = tasks.map(|task| self.task_row(document, task)).collect();
-        self.insert_tasks(&rows)?;
+        self.insert_tasks(rows)?;
         for number in &touched.removed {
-            let sql = format!(
-                "DELETE FROM milestone_task WHERE project = {} AND milestone = {} AND number = {number}",
-                self.project, id.0
-            );
-            self.connection.run(&sql, &[])?;
+            let sql = "DELETE FROM milestone_task \
+                 WHERE project = $1 AND milestone = $2 AND number = $3";
+            self.connection.write(sql.into(), self.task_key(TaskId::new(id, *number)))?;
         }
         if change.changes_graph() {
             self.write_edges(id, document)?;
-            let sql = format!(
-                "UPDATE milestone_task SET archived = $1 \
-                 WHERE project = {} AND milestone = {} AND archived <> $1",
-                self.project, id.0
-            );
-            self.connection.run(&sql, &[u32::from(document.archived).into()])?;
+            let key = |value: u32| vec![value.into(), self.project.into(), id.0.into()];
+            let sql = "UPDATE milestone_task SET archived = $1 \
+                 WHERE project = $2 AND milestone = $3 AND archived <> $1";
+            self.connection.write(sql.into(), key(document.archived.into()))?;
             // A task's own provisions are the milestone's, whose row need not change with it.
-            let sql = format!(
-                "UPDATE milestone_document SET provides = $1 \
-                 WHERE project = {} AND id = {} AND provides <> $1",
-                self.project, id.0
-            );
-            self.connection.run(&sql, &[provides(document).into()])?;
+            let sql = "UPDATE milestone_document SET provides = $1 \
+                 WHERE project = $2 AND id = $3 AND provides <> $1";
+            self.connection.write(sql.into(), key(provides(document)))?;
         }
         Ok(())
     }
 
-    pub(super) fn insert_tasks(&self, rows: &[Vec<Value<'_>>]) -> Result<()> {
+    pub(super) fn insert_tasks(&self, rows: Vec<Vec<Value<'static>>>) -> Result<()> {
         self.connection.insert(TASK_COLUMNS, rows, TASK_AGAIN)
     }
 
@@ -241,7 +185,8 @@ impl<C: Connection> Database<C> {
         let mut row = vec![Value::Int(self.project), id.0.into(), Value::Int(1)];
         row.extend(document_values(document));
         row.push(text.cloned().unwrap_or_default().into());
-        match self.connection.insert(DOCUMENT_COLUMNS, &[row], "") {
+        let inserted = self.connection.insert(DOCUMENT_COLUMNS, vec![row], "");
+        match inserted.and_then(|()| self.connection.settle()) {
             // Somebody else was given the same id in this moment.
             Err(StoreError::Exists { .. }) => Err(StoreError::Stale),
             result => result,
@@ -261,10 +206,12 @@ impl<C: Connection> Database<C> {
             .to_owned();
         if let Some(text) = text {
             sql.push_str(", text = $11");
-            values.push(text.as_str().into());
+            values.push(text.clone().into());
         }
-        let _ = write!(sql, " WHERE project = {} AND id = {}", self.project, id.0);
-        self.connection.run(&sql, &values).map(drop)
+        let place = values.len();
+        let _ = write!(sql, " WHERE project = ${} AND id = ${}", place + 1, place + 2);
+        values.extend([self.project.into(), id.0.into()]);
+        self.connection.write(sql, values)
     }
 
     pub(super) fn task_row(&self, document: &Milestone, task: &Task) -> Vec<Value<'static>> {
@@ -286,11 +233,8 @@ impl<C: Connection> Database<C> {
 
     pub(super) fn write_edges(&self, id: MilestoneId, document: &Milestone) -> Result<()> {
         let project = self.project;
-        let sql = format!(
-            "DELETE FROM milestone_edge WHERE project = {project} AND milestone = {}",
-            id.0
-        );
-        self.connection.run(&sql, &[])?;
+        let sql = "DELETE FROM milestone_edge WHERE project = $1 AND milestone = $2";
+        self.connection.write(sql.into(), vec![project.into(), id.0.into()])?;
         let open = u32::from(!document.archived);
         let edges = edges(document);
         let row = |(task, milestone, number): (u32, u32, u32)| {
@@ -298,10 +242,10 @@ impl<C: Connection> Database<C> {
             std::iter::once(Value::Int(project)).chain(numbers.map(Value::from)).collect()
         };
         let on: BTreeSet<(u32, u32)> = edges.iter().map(|(_, on, task)| (*on, *task)).collect();
-        let rows: Vec<Vec<Value<'_>>> = edges.into_iter().map(row).collect();
+        let rows: Vec<Vec<Value<'static>>> = edges.into_iter().map(row).collect();
         self.connection.insert(
             "milestone_edge (project, milestone, task, on_milestone, on_task, open)",
-            &rows,
+            rows,
             "",
         )?;
         self.meet(&on)
@@ -348,8 +292,8 @@ impl<C: Connection> Database<C> {
         for change in change.claims() {
             match change {
                 ClaimChange::Ended { task } => {
-                    let sql = format!("DELETE FROM milestone_claim WHERE {}", self.is_task(task));
-                    self.connection.run(&sql, &[])?;
+                    let sql = format!("DELETE FROM milestone_claim WHERE {IS_TASK}");
+                    self.connection.write(sql, self.task_key(task))?;
                 }
                 ClaimChange::Granted { claim, lease } => self.grant(&claim, lease)?,
             }
@@ -361,47 +305,44 @@ impl<C: Connection> Database<C> {
         let now = self.connection.now();
         let sql = format!(
             "INSERT INTO milestone_claim (project, milestone, task, attempt, fence, actor, boot, \
-             deadline, resources) VALUES ({}, {}, {}, $1, {}, $2, $3, {} + {}, $4) \
+             deadline, resources) VALUES ($1, $2, $3, $4, $5, $6, $7, {} + $8, $9) \
              ON CONFLICT (project, milestone, task) DO UPDATE SET attempt = excluded.attempt, \
              fence = excluded.fence, actor = excluded.actor, boot = excluded.boot, \
              deadline = excluded.deadline, resources = excluded.resources",
-            self.project,
-            claim.task.milestone.0,
-            claim.task.number,
-            claim.fence,
             now.millis,
-            millis(lease),
         );
-        let attempt = claim.attempt.0.to_string();
         // As it is, empty or not: it is read as a list again.
         let resources = serde_json::to_string(&claim.resources).unwrap_or_default();
-        let actor = claim.actor.as_str();
-        let values = [attempt.into(), actor.into(), now.boot.as_str().into(), resources.into()];
-        self.connection.run(&sql, &values).map(drop)
+        let mut values = self.task_key(claim.task);
+        values.extend([
+            claim.attempt.0.to_string().into(),
+            Value::Int(i64::try_from(claim.fence).unwrap_or(i64::MAX)),
+            claim.actor.clone().into(),
+            now.boot.into(),
+            Value::Int(millis(lease)),
+            resources.into(),
+        ]);
+        self.connection.write(sql, values)
     }
 
-    fn is_task(&self, task: TaskId) -> String {
-        let (milestone, number) = (task.milestone.0, task.number);
-        format!("project = {} AND milestone = {milestone} AND task = {number}", self.project)
+    pub(super) fn task_key(&self, task: TaskId) -> Vec<Value<'static>> {
+        vec![self.project.into(), task.milestone.0.into(), task.number.into()]
     }
 
     pub(super) fn write_condition(&self, recorded: &Recorded) -> Result<()> {
-        let project = self.project;
+        let project = Value::Int(self.project);
         match &recorded.event {
             Event::ConditionSet { name, .. } => {
                 let by = ConditionSetBy { by: recorded.by.clone(), at: recorded.at };
-                let sql = format!(
-                    "INSERT INTO milestone_condition (project, name, set_by) \
-                     VALUES ({project}, $1, $2) \
-                     ON CONFLICT (project, name) DO UPDATE SET set_by = excluded.set_by"
-                );
-                self.connection.run(&sql, &[name.as_str().into(), json(&by).into()]).map(drop)
+                let sql = "INSERT INTO milestone_condition (project, name, set_by) \
+                     VALUES ($1, $2, $3) \
+                     ON CONFLICT (project, name) DO UPDATE SET set_by = excluded.set_by";
+                let values = vec![project, name.clone().into(), json(&by).into()];
+                self.connection.write(sql.into(), values)
             }
             Event::ConditionCleared { name, .. } => {
-                let sql = format!(
-                    "DELETE FROM milestone_condition WHERE project = {project} AND name = $1"
-                );
-                self.connection.run(&sql, &[name.as_str().into()]).map(drop)
+                let sql = "DELETE FROM milestone_condition WHERE project = $1 AND name = $2";
+                self.connection.write(sql.into(), vec![project, name.clone().into()])
             }
             _ => Ok(()),
         }
@@ -409,7 +350,7 @@ impl<C: Connection> Database<C> {
 
     pub(super) fn insert_events(&self, events: &[Recorded], then: &str) -> Result<()> {
         let rows: Vec<_> = events.iter().map(|recorded| self.event_row(recorded)).collect();
-        self.connection.insert(EVENT_COLUMNS, &rows, then)
+        self.connection.insert(EVENT_COLUMNS, rows, then)
     }
 
     fn event_row(&self, recorded: &Recorded) -> Vec<Value<'static>> {
@@ -440,26 +381,24 @@ impl<C: Connection> Database<C> {
         lease: Duration,
     ) -> Result<Option<Claim>> {
         self.check_seal()?;
-        let (milestone, number) = (task.milestone.0, task.number);
-        let of_task =
-            format!("project = {} AND milestone = {milestone} AND number = {number}", self.project);
+        let of_task = "project = $1 AND milestone = $2 AND number = $3";
+        let key = self.task_key(task);
         // In the order in which a change takes them: the task, then its claim.
         let locking = self.connection.locking(true);
         let sql = format!("SELECT version FROM milestone_task WHERE {of_task}{locking}");
-        self.one(&sql, &[], |row| row.int(0))?;
+        self.one(&sql, &key, |row| row.int(0))?;
         let now = self.connection.now();
-        let is_task = self.is_task(task);
         let sql = format!(
             "SELECT attempt, fence, actor, boot, resources, deadline - {} FROM milestone_claim \
-             WHERE {is_task}",
+             WHERE {IS_TASK}",
             now.millis
         );
-        let kept = self.one(&sql, &[], |row| {
+        let kept = self.one(&sql, &key, |row| {
             let attempt = uuid::Uuid::try_parse(row.text(0)?).unwrap_or_default();
             let claim = Claim {
                 task,
                 attempt: AttemptId(attempt),
-                fence: u64::try_from(row.int(1)?).unwrap_or(0),
+                fence: number(row, 1)?,
                 actor: row.string(2)?,
                 seconds_left: Some(lease.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)),
                 resources: parsed("milestone_claim", row.text(4)?)?,
@@ -473,19 +412,110 @@ impl<C: Connection> Database<C> {
             return Ok(None);
         }
         let sql = format!(
-            "UPDATE milestone_claim SET deadline = {} + {}, boot = $1 WHERE {is_task}",
+            "UPDATE milestone_claim SET deadline = {} + $4, boot = $5 WHERE {IS_TASK}",
             now.millis,
-            millis(lease)
         );
-        self.connection.run(&sql, &[now.boot.as_str().into()])?;
+        let mut values = key.clone();
+        values.extend([Value::Int(millis(lease)), now.boot.into()]);
+        self.connection.write(sql, values)?;
         if lapsed {
             // Whoever was about to take the lapsed claim over has read what is no longer so.
             let sql = format!("UPDATE milestone_task SET version = version + 1 WHERE {of_task}");
-            self.connection.run(&sql, &[])?;
+            self.connection.write(sql, key)?;
         }
         Ok(Some(claim))
     }
 }
+
+/// How things stand once everything is held that a change rests on.
+pub(super) struct Held {
+    pub is_as_read: bool,
+    /// An earlier try of the same change was kept.
+    pub is_known: bool,
+}
+
+/// What was found while holding it.
+#[derive(Default)]
+struct Found {
+    versions: BTreeMap<Part, i64>,
+    resources: String,
+    /// Whether the change is known; nothing in a project that is not here.
+    known: Option<bool>,
+}
+
+impl Found {
+    fn take(&mut self, row: &dyn Columns) -> Result<()> {
+        let part = match row.int(0)? {
+            0 => Part::Milestone(milestone(row, 1)?),
+            1 => Part::Task(TaskId::new(milestone(row, 1)?, number(row, 2)?)),
+            2 => Part::Graph,
+            3 => {
+                self.resources = row.string(4)?;
+                return Ok(());
+            }
+            _ => {
+                let is_here = row.text(4)?.is_empty() || planted::has("seal-not-checked");
+                self.known = is_here.then_some(row.int(1)? > 0);
+                return Ok(());
+            }
+        };
+        self.versions.insert(part, row.int(3)?);
+        Ok(())
+    }
+
+    /// Nothing is kept any more in a project that has moved elsewhere.
+    fn is_known(&self) -> Result<bool> {
+        let known = self.known.ok_or(StoreError::Moved)?;
+        Ok(known && !planted::has("change-id-not-asked"))
+    }
+
+    fn is_as_read(&self, change: &Change) -> bool {
+        let mut reads = change.reads.iter().filter(|(part, _)| **part != Part::Resources);
+        reads.all(|(part, version)| {
+            let now = self.versions.get(part).copied();
+            // Nobody has counted anything yet.
+            let now = now.or((*part == Part::Graph).then_some(0));
+            now.map(|now: i64| now.to_string()).as_ref() == Some(version)
+        }) && change.touched.keys().all(|id| {
+            // What was not there when it was read must not be there now.
+            let part = Part::Milestone(*id);
+            change.reads.contains_key(&part) || !self.versions.contains_key(&part)
+        })
+    }
+}
+
+/// What a change rests on and writes to, and of which it writes to.
+fn parts(change: &Change) -> BTreeMap<Part, bool> {
+    let mut parts: BTreeMap<Part, bool> = change.reads.keys().map(|part| (*part, false)).collect();
+    for (id, touched) in &change.touched {
+        if touched.document {
+            parts.insert(Part::Milestone(*id), true);
+        }
+        let tasks = touched.tasks.iter().chain(&touched.removed);
+        parts.extend(tasks.map(|number| (Part::Task(TaskId::new(*id, *number)), true)));
+    }
+    parts.extend(change.texts.keys().map(|id| (Part::Milestone(*id), true)));
+    if change.changes_graph() {
+        parts.insert(Part::Graph, true);
+    }
+    parts.remove(&Part::Resources);
+    parts
+}
+
+/// `($2, $3), ($4, $5)`: places for values, in rows of so many, beginning with the first.
+pub(super) fn places(first: usize, width: usize, rows: usize) -> String {
+    let row = |row: usize| {
+        let own = (0..width).map(|column| format!("${}", first + row * width + column));
+        format!("({})", own.collect::<Vec<_>>().join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// A condition on the first three values, a task's key.
+const IS_TASK: &str = "project = $1 AND milestone = $2 AND task = $3";
+
+/// How many parts one statement names.
+pub(super) const PARTS_TOGETHER: usize = 1000;
 
 const DOCUMENT_COLUMNS: &str = "milestone_document (project, id, version, archived, title, status, \
      priority, assignee, due, provides, tasks, document, outline, text)";
@@ -569,10 +599,6 @@ fn kind(part: Part) -> u8 {
     }
 }
 
-fn millis(lease: Duration) -> u64 {
-    u64::try_from(lease.as_millis()).unwrap_or(u64::MAX / 4)
-}
-
-fn number(int: i64) -> u32 {
-    u32::try_from(int).unwrap_or(u32::MAX)
+fn millis(lease: Duration) -> i64 {
+    i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4)
 }

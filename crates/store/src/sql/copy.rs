@@ -9,7 +9,7 @@ use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::snapshot::{Claim, Given};
 
 use super::read::parsed;
-use super::{Connection, Database, Value};
+use super::{Connection, Database, Value, milestone, number};
 use crate::planted;
 use crate::{Portion, Result, Source, Store};
 
@@ -60,20 +60,13 @@ impl<C: Connection> Movable for Database<C> {
     }
 
     fn moved_to(&self) -> Result<String> {
-        let sql = format!("SELECT moved_to FROM milestone_project WHERE id = {}", self.project);
-        Ok(self.connected(|| self.one(&sql, &[], |row| row.string(0)))?.unwrap_or_default())
+        Ok(self.connected(|| self.sealed_to())?.unwrap_or_default())
     }
 
     fn fill(&self, source: Source<'_>, check: &dyn Fn(&dyn Store) -> Result<()>) -> Result<()> {
         self.begin()?;
         let filled = self.set_seal(COPYING).and_then(|()| self.take_all(source));
-        match filled.and_then(|()| check(self)) {
-            Ok(()) => self.keep(),
-            Err(error) => {
-                self.roll_back();
-                Err(error)
-            }
-        }
+        self.keep_if(filled.and_then(|()| check(self)), |()| true)
     }
 
     fn take_up(&self) -> Result<()> {
@@ -96,13 +89,7 @@ impl<C: Connection> Database<C> {
 
     pub(super) fn import_once(&self, source: Source<'_>) -> Result<()> {
         self.begin()?;
-        match self.check_seal().and_then(|()| self.take_all(source)) {
-            Ok(()) => self.keep(),
-            Err(error) => {
-                self.roll_back();
-                Err(error)
-            }
-        }
+        self.keep_if(self.check_seal().and_then(|()| self.take_all(source)), |()| true)
     }
 
     fn take_all(&self, source: Source<'_>) -> Result<()> {
@@ -147,13 +134,12 @@ impl<C: Connection> Database<C> {
         );
         let mut claims = Vec::new();
         self.connection.each(&sql, &[], &mut |row| {
-            let number = |column| Ok(u32::try_from(row.int(column)?).unwrap_or(0));
             let left = if row.text(5)? == now.boot { row.int(7)?.max(0) } else { 0 };
             let attempt = uuid::Uuid::try_parse(row.text(3)?).unwrap_or_default();
             let claim = Claim {
-                task: TaskId::new(MilestoneId(number(0)?), number(1)?),
+                task: TaskId::new(milestone(row, 0)?, number(row, 1)?),
                 attempt: AttemptId(attempt),
-                fence: u64::try_from(row.int(2)?).unwrap_or(0),
+                fence: number(row, 2)?,
                 actor: row.string(4)?,
                 seconds_left: None,
                 resources: parsed("milestone_claim", row.text(6)?)?,
@@ -216,8 +202,7 @@ impl<C: Connection> Database<C> {
         );
         let mut texts = BTreeMap::new();
         self.connection.each(&sql, &[], &mut |row| {
-            let id = MilestoneId(u32::try_from(row.int(0)?).unwrap_or(0));
-            texts.insert(id, row.string(1)?);
+            texts.insert(milestone(row, 0)?, row.string(1)?);
             Ok(())
         })?;
         Ok(texts)
@@ -259,7 +244,7 @@ impl<'a, C: Connection> Importing<'a, C> {
         let sql = format!("SELECT id FROM milestone_document WHERE project = {}", database.project);
         let mut there = BTreeSet::new();
         database.connection.each(&sql, &[], &mut |row| {
-            there.insert(MilestoneId(u32::try_from(row.int(0)?).unwrap_or(0)));
+            there.insert(milestone(row, 0)?);
             Ok(())
         })?;
         Ok(Self { database, there, tasks: Vec::new(), events: Vec::new() })
@@ -296,7 +281,7 @@ impl<'a, C: Connection> Importing<'a, C> {
     }
 
     fn write_tasks(&mut self) -> Result<()> {
-        self.database.insert_tasks(&std::mem::take(&mut self.tasks))
+        self.database.insert_tasks(std::mem::take(&mut self.tasks))
     }
 
     fn write_events(&mut self) -> Result<()> {

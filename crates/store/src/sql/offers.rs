@@ -14,12 +14,12 @@ use milestone_domain::event::Event;
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::offers::{Later, Rank, Ranking, day, later, may_be_offered, ranks};
 use milestone_domain::readiness::{Board, path_parts};
-use milestone_domain::snapshot::{Outline, Part, Scope, Snapshot, TaskOutline};
+use milestone_domain::snapshot::{Outline, Scope, Snapshot, TaskOutline};
 use milestone_domain::status::TaskStatus;
 
-use super::commit::of;
+use super::commit::{PARTS_TOGETHER, of, places};
 use super::read::parsed;
-use super::{Connection, Database, Sharing, Value};
+use super::{Columns, Connection, Database, Question, Sharing, Value, milestone, number};
 use crate::{Candidate, Change, ClaimFilter, Looked, Result, Touched};
 
 /// Among how many of the best a worker is given those that no other one looks at: more than work
@@ -32,6 +32,28 @@ const ROWS_TOGETHER: usize = 1000;
 /// What is offered by its own state, and by whom it can be taken.
 const LANE: &str = "CASE WHEN open = 1 THEN '@' || assignee ELSE '' END";
 
+/// Candidates, each after what it is sorted by.
+#[derive(Default)]
+struct Best(Vec<(String, Candidate)>);
+
+impl Best {
+    fn take(&mut self, row: &dyn Columns) -> Result<()> {
+        let task = TaskId::new(milestone(row, 1)?, number(row, 2)?);
+        let resources = match row.text(4)? {
+            "" => Vec::new(),
+            json => parsed("milestone_offer", json)?,
+        };
+        let candidate = Candidate { task, woken: row.int(3)?, resources };
+        self.0.push((row.string(5)?, candidate));
+        Ok(())
+    }
+
+    fn candidates(mut self) -> Vec<Candidate> {
+        self.0.sort();
+        self.0.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+}
+
 /// How the offers stand.
 #[derive(Default)]
 struct Standing {
@@ -42,12 +64,35 @@ struct Standing {
     ranking: Ranking,
 }
 
+impl Standing {
+    fn take(&mut self, row: &dyn Columns) -> Result<()> {
+        if row.int(0)? == 2 {
+            self.lanes.push(row.string(5)?);
+            return Ok(());
+        }
+        let moved = row.int(1)?.unsigned_abs();
+        self.ranking = Ranking { moved, on: row.int(2)?, milestones: number(row, 4)? };
+        self.due = row.int(3)? > 0;
+        Ok(())
+    }
+}
+
 impl<C: Connection> Database<C> {
     pub(super) fn offered(&self, n: usize, filter: &ClaimFilter) -> Result<Vec<Candidate>> {
         if self.turns.get() > 0 {
             self.begin()?;
         }
-        let mut standing = self.standing(filter)?;
+        // In a turn, nobody else is offered the same ones until the turn ends.
+        let apart = if self.turns.get() > 0 { self.connection.apart() } else { "" };
+        let own = |lanes: &[String]| match apart {
+            "" => self.best(lanes, filter, n, ""),
+            apart => self.best(lanes, filter, SPREAD, &format!("{apart} LIMIT {n}")),
+        };
+        let plain = plain_lanes(filter);
+        let standing = std::iter::once(self.standing(filter));
+        // Most often these are all the lanes there are, and one journey is enough.
+        let likely = (!plain.is_empty()).then(|| own(&plain));
+        let (standing, mut best) = self.looked_up(standing.chain(likely).collect())?;
         if standing.ranking.is_worn(filter.today) {
             // What has begun has changed nothing yet, and must not keep others waiting so long.
             self.roll_back();
@@ -56,21 +101,30 @@ impl<C: Connection> Database<C> {
         }
         if standing.due {
             self.wake_of_today(filter.today)?;
-            standing = self.standing(filter)?;
+            return self.offered(n, filter);
         }
-        let apart = self.connection.apart();
-        if self.turns.get() == 0 || apart.is_empty() {
-            return self.best(&standing.lanes, filter, n, "");
+        if plain.is_empty() || standing.lanes.iter().any(|lane| !plain.contains(lane)) {
+            (_, best) = self.looked_up(vec![own(&standing.lanes)])?;
         }
-        // In a turn, nobody else is offered the same ones until the turn ends. Where all of the
-        // best are being looked at by others, those are better than nothing.
-        let own = self.best(&standing.lanes, filter, SPREAD, &format!("{apart} LIMIT {n}"))?;
-        if own.is_empty() { self.best(&standing.lanes, filter, n, "") } else { Ok(own) }
+        if best.0.is_empty() && !apart.is_empty() {
+            // All of the best are being looked at by others: those are better than nothing.
+            (_, best) = self.looked_up(vec![self.best(&standing.lanes, filter, n, "")])?;
+        }
+        Ok(best.candidates())
+    }
+
+    fn looked_up(&self, questions: Vec<Question>) -> Result<(Standing, Best)> {
+        let (mut standing, mut best) = (Standing::default(), Best::default());
+        self.connection.each_of(questions, &mut |row| match row.int(0)? {
+            0 => best.take(row),
+            _ => standing.take(row),
+        })?;
+        Ok((standing, best))
     }
 
     /// There are few lanes, so they are found by going from each to the next. One of a path is
     /// open while nobody works on that path.
-    fn standing(&self, filter: &ClaimFilter) -> Result<Standing> {
+    fn standing(&self, filter: &ClaimFilter) -> Question {
         let project = self.project;
         let now = self.connection.now();
         let count = |name: &str| {
@@ -84,12 +138,12 @@ impl<C: Connection> Database<C> {
             None => "substr(lane, 1, 1) = '@'",
         };
         let sql = format!(
-            "SELECT {ranks} - {ranked}, {ranked_on}, \
+            "SELECT 1, {ranks} - {ranked}, {ranked_on}, \
                (SELECT COUNT(*) FROM (SELECT 1 FROM milestone_offer WHERE project = {project} \
                  AND day > 0 AND day <= {today} LIMIT 1) AS due), \
                COALESCE((SELECT MAX(id) FROM milestone_document WHERE project = {project}), 0), \
                '' AS lane \
-             UNION ALL SELECT 0, 0, 0, -1, lane FROM (WITH RECURSIVE lanes(lane) AS ( \
+             UNION ALL SELECT 2, 0, 0, 0, 0, lane FROM (WITH RECURSIVE lanes(lane) AS ( \
                  SELECT MIN(lane) FROM milestone_offer WHERE project = {project} AND lane > '' \
                  UNION ALL SELECT (SELECT MIN(lane) FROM milestone_offer \
                    WHERE project = {project} AND lane > '' AND lane > lanes.lane) \
@@ -107,35 +161,17 @@ impl<C: Connection> Database<C> {
             today = day(filter.today),
             now = now.millis,
         );
-        let mut values = vec![Value::from(now.boot.as_str())];
-        values.extend(filter.worker.as_deref().map(Value::from));
-        let mut standing = Standing::default();
-        self.connection.each(&sql, &values, &mut |row| {
-            let milestones = row.int(3)?;
-            if milestones < 0 {
-                standing.lanes.push(row.string(4)?);
-                return Ok(());
-            }
-            let (moved, on) = (row.int(0)?.unsigned_abs(), row.int(1)?);
-            standing.ranking = Ranking { moved, on, milestones: milestones.unsigned_abs() };
-            standing.due = row.int(2)? > 0;
-            Ok(())
-        })?;
-        Ok(standing)
+        let mut values = vec![Value::from(now.boot)];
+        values.extend(filter.worker.clone().map(Value::from));
+        Question { sql, values }
     }
 
     /// The best of these lanes, and of what claims leave that are over. `then` chooses among them.
-    fn best(
-        &self,
-        lanes: &[String],
-        filter: &ClaimFilter,
-        n: usize,
-        then: &str,
-    ) -> Result<Vec<Candidate>> {
+    fn best(&self, lanes: &[String], filter: &ClaimFilter, n: usize, then: &str) -> Question {
         let project = self.project;
         let now = self.connection.now();
-        let mut values = vec![Value::from(now.boot.as_str())];
-        values.extend(filter.worker.as_deref().map(Value::from));
+        let mut values = vec![Value::from(now.boot)];
+        values.extend(filter.worker.clone().map(Value::from));
         let mut own = match filter.worker {
             Some(_) => " AND o.assignee IN ('', $2)".to_owned(),
             None => String::new(),
@@ -158,24 +194,12 @@ impl<C: Connection> Database<C> {
                  WHERE o.project = {project} AND o.lane = ${place} AND o.lane > ''{own} \
                  ORDER BY o.rank LIMIT {n}) AS lane{place}"
             );
-            values.push(lane.as_str().into());
+            values.push(lane.clone().into());
         }
         let sql = format!(
-            "SELECT * FROM (SELECT * FROM ({all}) AS every ORDER BY rank LIMIT {n}) AS best{then}"
+            "SELECT 0, best.* FROM (SELECT * FROM ({all}) AS every ORDER BY rank LIMIT {n}) AS best{then}"
         );
-        let mut ranked: Vec<(String, Candidate)> = Vec::new();
-        self.connection.each(&sql, &values, &mut |row| {
-            let task = TaskId::new(MilestoneId(number(row.int(0)?)), number(row.int(1)?));
-            let resources = match row.text(3)? {
-                "" => Vec::new(),
-                json => parsed("milestone_offer", json)?,
-            };
-            let candidate = Candidate { task, woken: row.int(2)?, resources };
-            ranked.push((row.string(4)?, candidate));
-            Ok(())
-        })?;
-        ranked.sort();
-        Ok(ranked.into_iter().map(|(_, candidate)| candidate).collect())
+        Question { sql, values }
     }
 
     /// The keys of paths: each is had alone, and the folders around it are shared, so that a folder
@@ -200,13 +224,9 @@ impl<C: Connection> Database<C> {
         keys
     }
 
-    /// Whether what others work on is what it was, for a change that begins on files: whoever did
-    /// not queue before reading does so now, and looks.
-    pub(super) fn resources_are(&self, change: &Change) -> Result<bool> {
-        let Some(version) = change.reads.get(&Part::Resources).filter(|_| !self.queued.get())
-        else {
-            return Ok(true);
-        };
+    /// Asks what others work on, for a change that begins on files: whoever did not queue before
+    /// reading does so now, and looks.
+    pub(super) fn queued_for(&self, change: &Change) -> Result<Question> {
         let begun = change.touched.iter().flat_map(|(id, touched)| {
             let document = change.documents.get(id);
             let numbers = touched.tasks.iter();
@@ -216,8 +236,8 @@ impl<C: Connection> Database<C> {
         if !paths.is_empty() {
             self.connection.queue_for(&self.keys(&paths))?;
         }
-        let sql = format!("SELECT {}", holdings(self.project));
-        Ok(self.one(&sql, &[], |row| row.string(0))?.as_ref() == Some(version))
+        let sql = format!("SELECT 3, 0, 0, 0, {}", holdings(self.project));
+        Ok(Question { sql, values: Vec::new() })
     }
 
     fn wake_of_today(&self, today: Date) -> Result<()> {
@@ -227,7 +247,7 @@ impl<C: Connection> Database<C> {
             self.project,
             day(today)
         );
-        self.connection.run(&sql, &[]).map(drop)
+        self.connection.write(sql, Vec::new())
     }
 
     /// Ranks everything, and takes back every offer that a look finds idle. Who does it says so
@@ -276,7 +296,7 @@ impl<C: Connection> Database<C> {
         );
         let mut kept = BTreeMap::new();
         self.connection.each(&sql, &[], &mut |row| {
-            let task = TaskId::new(MilestoneId(number(row.int(0)?)), number(row.int(1)?));
+            let task = TaskId::new(milestone(row, 0)?, number(row, 1)?);
             let offer =
                 KeptOffer { woken: row.int(2)?, lane: row.string(3)?, rank: row.string(4)? };
             kept.insert(task, offer);
@@ -315,41 +335,37 @@ impl<C: Connection> Database<C> {
             return Ok(());
         }
         self.begin()?;
-        let withdrawn = self.withdraw_offers(looked);
-        if withdrawn.is_err() {
-            self.roll_back();
-            return withdrawn;
-        }
-        self.keep()
+        self.keep_if(self.withdraw_offers(looked), |()| true)
     }
 
     /// What somebody else writes to in this moment is left to them, and to the next look.
     pub(super) fn withdraw_offers(&self, looked: &[Looked]) -> Result<()> {
-        let mut places: BTreeMap<(String, i64), Vec<&Looked>> = BTreeMap::new();
+        let mut by_place: BTreeMap<(String, i64), Vec<&Looked>> = BTreeMap::new();
         for looked in looked {
             let place = match &looked.later {
                 Later::Woken => (String::new(), -1),
                 Later::On(date) => (String::new(), day(*date)),
                 Later::Free { path } => (format!("#{path}"), -1),
             };
-            places.entry(place).or_default().push(looked);
+            by_place.entry(place).or_default().push(looked);
         }
-        for ((lane, day), looked) in places {
-            let names = looked.iter().map(|Looked { task, woken, .. }| {
-                format!("({}, {}, {woken})", task.milestone.0, task.number)
-            });
+        for ((lane, day), looked) in by_place {
             let sql = format!(
-                "UPDATE milestone_offer SET lane = $1, day = {day} WHERE project = {project} \
+                "UPDATE milestone_offer SET lane = $1, day = $2 WHERE project = $3 \
                  AND (milestone, number) IN (SELECT o.milestone, o.number \
-                   FROM (VALUES {names}) AS v CROSS JOIN milestone_offer AS o \
-                   WHERE o.project = {project} AND o.milestone = v.column1 \
+                   FROM (VALUES {}) AS v CROSS JOIN milestone_offer AS o \
+                   WHERE o.project = $3 AND o.milestone = v.column1 \
                      AND o.number = v.column2 AND o.woken = v.column3 \
-                   ORDER BY o.milestone, o.number{skipping})",
-                project = self.project,
-                names = names.collect::<Vec<_>>().join(", "),
-                skipping = self.connection.skipping(),
+                   ORDER BY o.milestone, o.number{})",
+                places(4, 3, looked.len()),
+                self.connection.skipping(),
             );
-            self.connection.run(&sql, &[lane.into()])?;
+            let mut values: Vec<Value<'static>> =
+                vec![lane.into(), day.into(), self.project.into()];
+            values.extend(looked.iter().flat_map(|Looked { task, woken, .. }| {
+                [task.milestone.0.into(), task.number.into(), Value::Int(*woken)]
+            }));
+            self.connection.write(sql, values)?;
         }
         Ok(())
     }
@@ -433,18 +449,15 @@ impl<C: Connection> Database<C> {
                 rank.map(|rank| rank.key()).unwrap_or_default().into(),
             ]
         };
-        let mut rows: Vec<(u32, Vec<Value<'_>>)> =
+        let mut rows: Vec<(u32, Vec<Value<'static>>)> =
             tasks.map(|task| (task.id.number, row(task))).collect();
         rows.sort_by_key(|(number, _)| *number);
         let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
-        self.connection.insert(OFFER_COLUMNS, &rows, OFFER_AGAIN)?;
+        self.connection.insert(OFFER_COLUMNS, rows, OFFER_AGAIN)?;
         for number in &touched.removed {
-            let sql = format!(
-                "DELETE FROM milestone_offer \
-                 WHERE project = {} AND milestone = {} AND number = {number}",
-                self.project, document.id.0
-            );
-            self.connection.run(&sql, &[])?;
+            let sql = "DELETE FROM milestone_offer \
+                 WHERE project = $1 AND milestone = $2 AND number = $3";
+            self.connection.write(sql.into(), self.task_key(TaskId::new(document.id, *number)))?;
         }
         Ok(())
     }
@@ -461,20 +474,25 @@ impl<C: Connection> Database<C> {
                 let paths: BTreeSet<&str> = task.resources.iter().map(String::as_str).collect();
                 rows.extend(paths.into_iter().map(|path| {
                     let (milestone, number) = (document.id.0, task.id.number);
-                    vec![Value::Int(self.project), milestone.into(), number.into(), path.into()]
+                    vec![
+                        Value::Int(self.project),
+                        milestone.into(),
+                        number.into(),
+                        path.to_owned().into(),
+                    ]
                 }));
             }
         }
         if !gone.is_empty() {
-            let numbers = gone.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let sql = format!(
-                "DELETE FROM milestone_holding \
-                 WHERE project = {} AND milestone = {} AND task IN ({numbers})",
-                self.project, document.id.0
+                "DELETE FROM milestone_holding WHERE project = $1 AND milestone = $2 AND task IN {}",
+                places(3, gone.len(), 1)
             );
-            self.connection.run(&sql, &[])?;
+            let mut values = vec![Value::Int(self.project), document.id.0.into()];
+            values.extend(gone.into_iter().map(Value::from));
+            self.connection.write(sql, values)?;
         }
-        self.connection.insert("milestone_holding (project, milestone, task, path)", &rows, "")
+        self.connection.insert("milestone_holding (project, milestone, task, path)", rows, "")
     }
 
     /// Offers again whatever a change may have made ready.
@@ -496,40 +514,46 @@ impl<C: Connection> Database<C> {
             self.count("conditions")?;
             nodes.insert((0, 0));
         }
-        if !nodes.is_empty() {
-            let nodes = nodes.iter().map(|(milestone, task)| format!("({milestone}, {task})"));
-            self.wake_all(&format!(
-                "SELECT o.milestone, o.number FROM (VALUES {nodes}) AS v \
+        let nodes: Vec<(u32, u32)> = nodes.into_iter().collect();
+        for nodes in nodes.chunks(PARTS_TOGETHER) {
+            let which = format!(
+                "SELECT o.milestone, o.number FROM (VALUES {}) AS v \
                  CROSS JOIN milestone_edge AS e CROSS JOIN milestone_offer AS o \
-                 WHERE e.project = {project} AND e.on_milestone = v.column1 \
-                   AND e.on_task = v.column2 AND o.project = {project} \
+                 WHERE e.project = $1 AND e.on_milestone = v.column1 \
+                   AND e.on_task = v.column2 AND o.project = $1 \
                    AND o.milestone = e.milestone AND (o.number = e.task OR e.task = 0)",
-                project = self.project,
-                nodes = nodes.collect::<Vec<_>>().join(", "),
-            ))?;
+                places(2, 2, nodes.len()),
+            );
+            self.wake_all(&which, nodes.iter().flat_map(|(id, task)| [*id, *task]))?;
         }
-        if !wakes.milestones.is_empty() {
-            let ids = wakes.milestones.iter().map(|id| id.0.to_string()).collect::<Vec<_>>();
-            self.wake_all(&format!(
+        let milestones: Vec<u32> = wakes.milestones.iter().map(|id| id.0).collect();
+        for milestones in milestones.chunks(PARTS_TOGETHER) {
+            let which = format!(
                 "SELECT o.milestone, o.number FROM milestone_offer AS o \
-                 WHERE o.project = {} AND o.milestone IN ({})",
-                self.project,
-                ids.join(", ")
-            ))?;
+                 WHERE o.project = $1 AND o.milestone IN {}",
+                places(2, milestones.len(), 1)
+            );
+            self.wake_all(&which, milestones.iter().copied())?;
         }
         Ok(())
     }
 
-    fn wake_all(&self, which: &str) -> Result<()> {
+    fn wake_all(&self, which: &str, of_these: impl Iterator<Item = u32>) -> Result<()> {
         let locking = of(self.connection.locking(true), "o");
         let sql = format!(
             "UPDATE milestone_offer SET woken = woken + 1, day = 0, lane = {LANE} \
-             WHERE project = {} AND (milestone, number) IN ({which} \
-               AND (o.open = 1 OR o.day <> 0) ORDER BY o.milestone, o.number{locking})",
-            self.project
+             WHERE project = $1 AND (milestone, number) IN ({which} \
+               AND (o.open = 1 OR o.day <> 0) ORDER BY o.milestone, o.number{locking})"
         );
-        self.connection.run(&sql, &[]).map(drop)
+        let project = std::iter::once(Value::Int(self.project));
+        self.connection.write(sql, project.chain(of_these.map(Value::from)).collect())
     }
+}
+
+/// The lanes that a worker may take from whatever anybody works on.
+fn plain_lanes(filter: &ClaimFilter) -> Vec<String> {
+    let lanes = filter.worker.iter().flat_map(|worker| ["@".to_owned(), format!("@{worker}")]);
+    lanes.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// What a reading of all that is being worked on comes to. Every row has a higher number than those
@@ -559,7 +583,3 @@ const OFFER_AGAIN: &str = " ON CONFLICT (project, milestone, number) DO UPDATE S
      open = excluded.open, assignee = excluded.assignee, resources = excluded.resources, \
      woken = milestone_offer.woken + 1, lane = excluded.lane, day = 0, \
      rank = CASE WHEN excluded.rank = '' THEN milestone_offer.rank ELSE excluded.rank END";
-
-fn number(int: i64) -> u32 {
-    u32::try_from(int).unwrap_or(u32::MAX)
-}

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::offers::holdings;
-use super::{Columns, Connection, Database};
+use super::{Columns, Connection, Database, Value, milestone, number};
 use crate::Result;
 use crate::error::StoreError;
 
@@ -26,6 +26,8 @@ struct Wanted {
     documents: String,
     /// The same on tasks, by `archived` and `milestone`.
     tasks: String,
+    /// What both of these are given.
+    values: Vec<Value<'static>>,
     /// Those of which the bodies are read.
     bodies: BTreeSet<MilestoneId>,
     all_bodies: bool,
@@ -69,7 +71,7 @@ impl<C: Connection> Database<C> {
     pub(super) fn read_scope(&self, scope: &Scope) -> Result<Snapshot> {
         match scope {
             Scope::Milestone(id) => {
-                let snapshot = self.select(&one(self.project, *id))?;
+                let snapshot = self.select(&one(&self.connection, self.project, *id))?;
                 match snapshot.outline(*id) {
                     // Nobody by that id: whoever asks wants to know which one is near.
                     None => self.select(&graph(self.project, &BTreeSet::new(), 0)),
@@ -81,6 +83,7 @@ impl<C: Connection> Database<C> {
             Scope::All => self.select(&Wanted {
                 documents: "1 = 1".into(),
                 tasks: "1 = 1".into(),
+                values: Vec::new(),
                 bodies: BTreeSet::new(),
                 all_bodies: true,
                 versions: true,
@@ -94,6 +97,7 @@ impl<C: Connection> Database<C> {
         self.select(&Wanted {
             documents: format!("id BETWEEN {first} AND {last}"),
             tasks: format!("milestone BETWEEN {first} AND {last}"),
+            values: Vec::new(),
             bodies: BTreeSet::new(),
             all_bodies: true,
             versions: false,
@@ -107,6 +111,7 @@ impl<C: Connection> Database<C> {
             found = self.found(&Wanted {
                 documents: wanted.documents.clone(),
                 tasks: wanted.tasks.clone(),
+                values: wanted.values.clone(),
                 bodies: wanted.bodies.clone(),
                 all_bodies: true,
                 ..*wanted
@@ -123,8 +128,8 @@ impl<C: Connection> Database<C> {
     fn found(&self, wanted: &Wanted) -> Result<Found> {
         let now = self.connection.now();
         let mut found = Found::default();
-        self.connection
-            .each(&self.sql(wanted, &now.millis), &[], &mut |row| found.take(row, &now.boot))?;
+        let sql = self.sql(wanted, &now.millis);
+        self.connection.each(&sql, &wanted.values, &mut |row| found.take(row, &now.boot))?;
         let now = found.now;
         for claim in found.snapshot.claims.values_mut() {
             let left = claim.seconds_left.unwrap_or(0).saturating_sub(now.unsigned_abs());
@@ -139,6 +144,8 @@ impl<C: Connection> Database<C> {
         let bodies = |key: &str| match (wanted.all_bodies, wanted.bodies.is_empty()) {
             (true, _) => "1 = 1".to_owned(),
             (false, true) => "1 = 0".to_owned(),
+            // The same text for every milestone is a statement that is known already.
+            (false, false) if !wanted.values.is_empty() => format!("{key} = $1"),
             (false, false) => format!("{key} IN ({})", listed(&wanted.bodies)),
         };
         let (document, task) = (bodies("id"), bodies("milestone"));
@@ -209,18 +216,19 @@ impl<C: Connection> Database<C> {
 
 /// One milestone and what it waits for; where it waits for conditions, whoever provides any. That
 /// some are named twice does no harm; to leave out doubles, SQLite goes through all edges in order.
-fn one(project: i64, id: MilestoneId) -> Wanted {
+fn one(connection: &impl Connection, project: i64, id: MilestoneId) -> Wanted {
     let ids = format!(
-        "(SELECT CAST({id} AS BIGINT) UNION ALL SELECT on_milestone FROM milestone_edge \
-         WHERE project = {project} AND milestone = {id} \
+        "SELECT $1 UNION ALL SELECT on_milestone FROM milestone_edge \
+         WHERE project = {project} AND milestone = $1 \
          UNION ALL SELECT id FROM milestone_document WHERE project = {project} AND provides = 1 \
            AND EXISTS (SELECT 1 FROM milestone_edge WHERE project = {project} \
-             AND milestone = {id} AND on_milestone = 0))",
-        id = id.0
+             AND milestone = $1 AND on_milestone = 0)"
     );
+    let among = connection.among(&ids);
     Wanted {
-        documents: format!("id IN {ids}"),
-        tasks: format!("milestone IN {ids}"),
+        documents: format!("id {among}"),
+        tasks: format!("milestone {among}"),
+        values: vec![id.0.into()],
         bodies: BTreeSet::from([id]),
         all_bodies: false,
         versions: true,
@@ -249,6 +257,7 @@ fn graph(project: i64, ids: &BTreeSet<MilestoneId>, closed: usize) -> Wanted {
     Wanted {
         documents: format!("archived = 0 OR (archived = 1 AND id IN ({others}))"),
         tasks: format!("archived = 0 OR (archived = 1 AND milestone IN ({others}))"),
+        values: Vec::new(),
         bodies: ids.clone(),
         all_bodies: false,
         versions: false,
@@ -279,7 +288,7 @@ impl Found {
             4 => self.take_document(row),
             5 => self.take_task(row),
             _ => {
-                self.snapshot.archived.insert(MilestoneId(number(row.int(1)?)));
+                self.snapshot.archived.insert(milestone(row, 1)?);
                 Ok(())
             }
         }
@@ -287,7 +296,7 @@ impl Found {
 
     fn take_project(&mut self, row: &dyn Columns) -> Result<()> {
         self.now = row.int(1)?;
-        let highest = Some(MilestoneId(number(row.int(2)?))).filter(|id| id.0 > 0);
+        let highest = Some(milestone(row, 2)?).filter(|id| id.0 > 0);
         self.snapshot.given = parsed("milestone_project", row.text(4)?)?;
         self.snapshot.highest = highest.max(self.snapshot.given.milestone);
         let (moved_to, resources) = row.text(5)?.rsplit_once(' ').unwrap_or_default();
@@ -298,16 +307,16 @@ impl Found {
 
     /// What is left of it follows once it is known what time it is: the deadline until then.
     fn take_claim(&mut self, row: &dyn Columns, boot: &str) -> Result<()> {
-        let task = TaskId::new(MilestoneId(number(row.int(1)?)), number(row.int(7)?));
+        let task = TaskId::new(milestone(row, 1)?, number(row, 7)?);
         let mut words = row.text(5)?.splitn(3, ' ');
         let (of, attempt, resources) = (words.next(), words.next(), words.next());
         let attempt = attempt.and_then(|text| uuid::Uuid::try_parse(text).ok());
         let (Some(attempt), Some(resources)) = (attempt, resources) else { return Ok(()) };
-        let deadline = u64::try_from(row.int(3)?).unwrap_or(0);
+        let deadline = number(row, 3)?;
         let claim = Claim {
             task,
             attempt: AttemptId(attempt),
-            fence: u64::try_from(row.int(2)?).unwrap_or(0),
+            fence: number(row, 2)?,
             actor: row.string(4)?,
             seconds_left: Some(deadline).filter(|_| of == Some(boot)),
             resources: parsed("milestone_claim", resources)?,
@@ -317,7 +326,7 @@ impl Found {
     }
 
     fn take_document(&mut self, row: &dyn Columns) -> Result<()> {
-        let id = MilestoneId(number(row.int(1)?));
+        let id = milestone(row, 1)?;
         let order = row.text(5)?.split(' ').filter_map(|number| number.parse().ok()).collect();
         let outline = unpacked(row.bytes(6)?);
         self.other_form |= outline.is_none();
@@ -333,14 +342,10 @@ impl Found {
         self.other_form |= outline.is_none();
         let document = body("milestone_task", row.text(4)?)?;
         let task = FoundTask { version: row.int(3)?, document, outline };
-        let of = self.tasks.entry(MilestoneId(number(row.int(1)?))).or_default();
-        of.insert(number(row.int(7)?), task);
+        let of = self.tasks.entry(milestone(row, 1)?).or_default();
+        of.insert(number(row, 7)?, task);
         Ok(())
     }
-}
-
-fn number(int: i64) -> u32 {
-    u32::try_from(int).unwrap_or(u32::MAX)
 }
 
 fn body<T: DeserializeOwned>(table: &'static str, json: &str) -> Result<Option<T>> {
@@ -377,12 +382,13 @@ mod tests {
         let sqlite = Sqlite::open(&folder.path().join("db"), Duration::ZERO).unwrap();
         let uuid = "00000000-0000-4000-8000-000000000001";
         let database = Database::make(sqlite, uuid, Settings::default()).unwrap();
-        let sql = database.sql(&one(1, MilestoneId(3)), &database.connection.now().millis);
+        let sql = database
+            .sql(&one(&database.connection, 1, MilestoneId(3)), &database.connection.now().millis);
         let mut plan = Vec::new();
         let explained = format!("EXPLAIN QUERY PLAN {sql}");
         database
             .connection
-            .each(&explained, &[], &mut |row| {
+            .each(&explained, &[Value::Int(3)], &mut |row| {
                 plan.push(row.string(3)?);
                 Ok(())
             })
