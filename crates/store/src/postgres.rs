@@ -11,7 +11,6 @@ mod tls;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -30,8 +29,8 @@ use crate::sql::{Columns, Connection, Now, RECONNECT_MAX, RECONNECT_PAUSE, Shari
 /// Older ones lack what the order of events is told by.
 const VERSION_MIN: u32 = 14;
 
-/// How many values one statement may have.
-const VALUES_MAX: usize = 30_000;
+/// How many rows one statement inserts.
+const ROWS_TOGETHER: usize = 2500;
 
 /// How long one waits for what somebody else is writing.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(20);
@@ -287,6 +286,34 @@ fn typed<'a>(value: &'a Value<'_>) -> (Box<dyn ToSql + Sync + 'a>, Type) {
     }
 }
 
+/// What stands in one place of all rows; a place has values of one type.
+fn column_of<'a>(rows: &'a [Vec<Value<'_>>], place: usize) -> (Box<dyn ToSql + Sync + 'a>, Type) {
+    let values = rows.iter().filter_map(|row| row.get(place));
+    match rows.first().and_then(|row| row.get(place)) {
+        Some(Value::Bytes(_)) => {
+            let bytes = values.map(|value| match value {
+                Value::Bytes(bytes) => Some(bytes.as_ref()),
+                Value::Int(_) | Value::Text(_) => None,
+            });
+            (Box::new(bytes.collect::<Vec<Option<&[u8]>>>()), Type::BYTEA_ARRAY)
+        }
+        Some(Value::Text(_)) => {
+            let texts = values.map(|value| match value {
+                Value::Text(text) => Some(text.as_ref()),
+                Value::Int(_) | Value::Bytes(_) => None,
+            });
+            (Box::new(texts.collect::<Vec<Option<&str>>>()), Type::TEXT_ARRAY)
+        }
+        Some(Value::Int(_)) | None => {
+            let numbers = values.map(|value| match value {
+                Value::Int(number) => Some(*number),
+                Value::Text(_) | Value::Bytes(_) => None,
+            });
+            (Box::new(numbers.collect::<Vec<Option<i64>>>()), Type::INT8_ARRAY)
+        }
+    }
+}
+
 fn referred<'a>(
     values: &'a [(Box<dyn ToSql + Sync + 'a>, Type)],
 ) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
@@ -337,22 +364,16 @@ impl Connection for Postgres {
         self.ask(async |client| client.batch_execute(sql).await)
     }
 
+    /// Each column goes over as one value, so that the statement is as short for many rows as it is
+    /// for one.
     fn insert(&self, into: &str, rows: &[Vec<Value<'_>>], then: &str) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
-        for rows in rows.chunks((VALUES_MAX / first.len()).max(1)) {
-            let mut sql = format!("INSERT INTO {into} VALUES ");
-            let mut place = 0;
-            for row in rows {
-                sql.push_str(if place == 0 { "(" } else { ", (" });
-                for column in 0..row.len() {
-                    place += 1;
-                    let _ = write!(sql, "{}${place}", if column == 0 { "" } else { ", " });
-                }
-                sql.push(')');
-            }
-            sql.push_str(then);
-            let values: Vec<Value<'_>> = rows.iter().flatten().cloned().collect();
-            self.run(&sql, &values)?;
+        let places: Vec<String> = (1..=first.len()).map(|place| format!("${place}")).collect();
+        let sql = format!("INSERT INTO {into} SELECT * FROM unnest({}){then}", places.join(", "));
+        for rows in rows.chunks(ROWS_TOGETHER) {
+            let columns: Vec<_> = (0..first.len()).map(|column| column_of(rows, column)).collect();
+            let columns = referred(&columns);
+            self.ask(async |client| client.execute_typed(&sql, &columns).await)?;
         }
         Ok(())
     }

@@ -217,7 +217,16 @@ impl Connection for Sqlite {
         let Some(first) = rows.first() else { return Ok(()) };
         let places: Vec<String> = (1..=first.len()).map(|place| format!("${place}")).collect();
         let sql = format!("INSERT INTO {into} VALUES ({}){then}", places.join(", "));
-        rows.iter().try_for_each(|row| self.run(&sql, row).map(drop))
+        let failed = |error: rusqlite::Error| self.failed(&error);
+        let mut statement = self.connection.prepare_cached(&sql).map_err(failed)?;
+        for row in rows {
+            // Places are numbered as they appear.
+            for (place, value) in (1..).zip(row) {
+                statement.raw_bind_parameter(place, value).map_err(failed)?;
+            }
+            statement.raw_execute().map_err(failed)?;
+        }
+        Ok(())
     }
 
     fn begin(&self, _: i64) -> Result<()> {
