@@ -13,7 +13,7 @@ use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
 use milestone_store::config::{Config, Layers, PROJECT_FILE};
 use milestone_store::discover::{self, Root};
-use milestone_store::place::{Place, Told};
+use milestone_store::place::Place;
 use milestone_store::scale::Seen;
 use milestone_store::templates::Templates;
 use milestone_store::{Error, Outcome, Project, StoreError};
@@ -140,16 +140,18 @@ impl App {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
         }
-        let root = discover::find(&self.start(), chosen_root().as_deref())?;
-        let opened = open(root)?;
+        let opened = open(self.found()?)?;
         Ok(self.opened.get_or_init(|| opened))
     }
 
     /// Where the project is kept, whether it can be opened or not.
     pub fn kept_in(&self) -> Result<Place, Failure> {
-        let root = discover::find(&self.start(), chosen_root().as_deref())?;
-        let config = Config::load(&layers(Some(&root)))?;
-        Ok(place(&root, &config))
+        let (_, place) = kept_in(&self.found()?)?;
+        Ok(place)
+    }
+
+    fn found(&self) -> Result<Root, Failure> {
+        Ok(discover::find(&self.start(), chosen_root().as_deref())?)
     }
 
     /// The project, made first where there is none. True if it was made now.
@@ -236,11 +238,10 @@ impl App {
 
 /// The project at a place, or the one that would be there.
 pub fn open(root: Root) -> Result<Opened, Failure> {
-    let config = Config::load(&layers(Some(&root)))?;
+    let (config, place) = kept_in(&root)?;
     for warning in &config.warnings {
         crate::output::warn(warning);
     }
-    let place = place(&root, &config);
     let project = Project::at(place.clone())?;
     for told in place.told.take() {
         crate::output::warn(&told);
@@ -248,18 +249,22 @@ pub fn open(root: Root) -> Result<Opened, Failure> {
     Ok(Opened { project, root, config, place })
 }
 
+/// The settings of the project at a place, and where it is kept by them.
+fn kept_in(root: &Root) -> Result<(Config, Place), Failure> {
+    let config = Config::load(&layers(Some(root)))?;
+    let place = place(root, &config);
+    Ok((config, place))
+}
+
 /// Where a project is kept, as its settings say it.
 pub fn place(root: &Root, config: &Config) -> Place {
     Place {
-        root: root.folder(),
-        settings: config.settings(),
-        lock_wait: config.lock_wait(),
         postgres: config.postgres_url().cloned(),
         listen: config.postgres_listen_url().cloned(),
         shared: config.project(),
         wished: config.wished(),
         mirror: config.mirror(),
-        told: Told::default(),
+        ..Place::new(root.folder(), config.settings(), config.lock_wait())
     }
 }
 

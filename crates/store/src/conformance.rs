@@ -291,7 +291,7 @@ pub(crate) mod tests {
     use crate::files::{Files, make};
     use crate::memory::Memory;
     use crate::moving::move_to;
-    use crate::place::{Place, Told};
+    use crate::place::Place;
     use crate::pointer::StoreKind;
     use crate::postgres::Postgres;
     use crate::sql::Database;
@@ -384,17 +384,8 @@ pub(crate) mod tests {
 
     impl Mirrored {
         fn place(&self) -> Place {
-            Place {
-                root: self.0.path().to_owned(),
-                settings: Settings::default(),
-                lock_wait: Duration::from_secs(20),
-                postgres: None,
-                listen: None,
-                shared: None,
-                wished: None,
-                mirror: None,
-                told: Told::default(),
-            }
+            let wait = Duration::from_secs(20);
+            Place::new(self.0.path().to_owned(), Settings::default(), wait)
         }
     }
 

@@ -23,6 +23,7 @@ pub mod pointer;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod project;
+mod pruned;
 pub mod repository;
 pub mod scale;
 #[cfg(any(test, feature = "conformance"))]

@@ -82,6 +82,21 @@ pub struct Place {
 }
 
 impl Place {
+    /// A place of which nobody has said anything.
+    pub fn new(root: PathBuf, settings: Settings, lock_wait: Duration) -> Self {
+        Self {
+            root,
+            settings,
+            lock_wait,
+            postgres: None,
+            listen: None,
+            shared: None,
+            wished: None,
+            mirror: None,
+            told: Told::default(),
+        }
+    }
+
     pub(crate) fn disk(&self) -> Disk {
         Disk::new(self.root.clone())
     }
@@ -108,11 +123,14 @@ impl Place {
     pub fn open(&self) -> Result<Box<dyn Store>> {
         let mut pointer = pointer::read(&self.disk())?;
         for _ in 0..FOLLOWED_MAX {
-            let opened = self.open_at(pointer);
-            let now = pointer::read(&self.disk())?;
+            let error = match self.open_at(pointer) {
+                Ok(store) => return Ok(store),
+                Err(error) => error,
+            };
             // It may have moved on since we were told where it is.
-            if opened.is_ok() || now == pointer {
-                return opened;
+            let now = pointer::read(&self.disk())?;
+            if now == pointer {
+                return Err(error);
             }
             pointer = now;
         }
@@ -142,7 +160,7 @@ impl Place {
 
     /// The shared project as the settings name it now: a move may have changed them since this
     /// process began.
-    fn shared_now(&self) -> Result<Option<Uid>> {
+    pub(crate) fn shared_now(&self) -> Result<Option<Uid>> {
         if self.shared.is_none() {
             return Ok(None);
         }
@@ -176,6 +194,11 @@ impl Place {
 
     pub(crate) fn local(&self, pointer: Pointer) -> Result<Local> {
         let mirrors = self.mirrors(pointer.store);
+        if mirrors {
+            // Somebody has turned that on since the page was written. Where it cannot be taken
+            // away, nothing can be written at all.
+            let _ = crate::moving::remove_page(&self.disk());
+        }
         let database = self.movable(pointer)?.ok_or(StoreError::Moved)?;
         Ok(match pointer.store {
             StoreKind::Postgres => Local::shared(database, self.files(), mirrors),

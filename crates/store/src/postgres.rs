@@ -12,7 +12,6 @@ mod together;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -23,19 +22,19 @@ use tokio_postgres::{Client, Error};
 
 use self::address::{Address, Surroundings};
 use self::link::Link;
-use self::together::{Answer, Sent, all};
+use self::together::{Answer, Sent, all, columns};
 use crate::Result;
 use crate::error::StoreError;
 use crate::sql::schema::Types;
 use crate::sql::{
-    Columns, Connection, Now, Question, RECONNECT_MAX, RECONNECT_PAUSE, Sharing, Value,
+    Columns, Connection, Now, Question, RECONNECT_MAX, RECONNECT_PAUSE, Rows, Sharing, Value,
 };
 
 /// Older ones lack what the order of events is told by.
 const VERSION_MIN: u32 = 14;
 
-/// How many values one statement may have.
-const VALUES_MAX: usize = 30_000;
+/// How many rows one statement inserts.
+const ROWS_TOGETHER: usize = 2500;
 
 /// How many statements are put off until somebody waits for an answer.
 const PUT_OFF_MAX: usize = 32;
@@ -130,6 +129,13 @@ impl Postgres {
     /// kept at once.
     fn has_begun(&self) -> Result<()> {
         if self.beginning.borrow().is_some() { self.together(Vec::new()).map(drop) } else { Ok(()) }
+    }
+
+    fn put_off(&self, write: Sent) -> Result<()> {
+        self.has_begun()?;
+        self.put_off.borrow_mut().push(write);
+        let is_much = self.put_off.borrow().len() >= PUT_OFF_MAX;
+        if is_much { self.settle() } else { Ok(()) }
     }
 
     /// Sends these after all that was put off, without waiting in between. What went wrong first is
@@ -352,10 +358,7 @@ impl Connection for Postgres {
     }
 
     fn write(&self, sql: String, values: Vec<Value<'static>>) -> Result<()> {
-        self.has_begun()?;
-        self.put_off.borrow_mut().push(Sent::Write(sql, values));
-        let is_much = self.put_off.borrow().len() >= PUT_OFF_MAX;
-        if is_much { self.settle() } else { Ok(()) }
+        self.put_off(Sent::Write(sql, values))
     }
 
     fn settle(&self) -> Result<()> {
@@ -376,25 +379,16 @@ impl Connection for Postgres {
         self.together(vec![Sent::Batch(sql.to_owned())]).map(drop)
     }
 
-    fn insert(&self, into: &str, rows: Vec<Vec<Value<'static>>>, then: &str) -> Result<()> {
+    /// Each column goes over as one value, so that the statement is as short for many rows as it is
+    /// for one.
+    fn insert(&self, into: &str, mut rows: Rows, then: &str) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
-        let together = (VALUES_MAX / first.len()).max(1);
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let mut values = Vec::new();
-            let mut sql = format!("INSERT INTO {into} VALUES ");
-            let mut place = 0;
-            for row in rows.by_ref().take(together) {
-                sql.push_str(if place == 0 { "(" } else { ", (" });
-                for column in 0..row.len() {
-                    place += 1;
-                    let _ = write!(sql, "{}${place}", if column == 0 { "" } else { ", " });
-                }
-                sql.push(')');
-                values.extend(row);
-            }
-            sql.push_str(then);
-            self.write(sql, values)?;
+        let places: Vec<String> = (1..=first.len()).map(|place| format!("${place}")).collect();
+        let sql = format!("INSERT INTO {into} SELECT * FROM unnest({}){then}", places.join(", "));
+        while !rows.is_empty() {
+            let rest = rows.split_off(rows.len().min(ROWS_TOGETHER));
+            self.put_off(Sent::Rows(sql.clone(), columns(rows)))?;
+            rows = rest;
         }
         Ok(())
     }

@@ -55,6 +55,10 @@ impl Value<'_> {
     }
 }
 
+/// What is written into the columns of a table.
+pub type Row = Vec<Value<'static>>;
+pub type Rows = Vec<Row>;
+
 /// What a database is asked together with other questions.
 pub struct Question {
     pub sql: String,
@@ -167,7 +171,7 @@ pub trait Connection {
     fn batch(&self, sql: &str) -> Result<()>;
 
     /// Writes many rows: `into` is `table (columns)`, `then` what comes after the values.
-    fn insert(&self, into: &str, rows: Vec<Vec<Value<'static>>>, then: &str) -> Result<()>;
+    fn insert(&self, into: &str, rows: Rows, then: &str) -> Result<()>;
 
     /// Begins to write. From here until the end of it, nobody moves the project elsewhere.
     fn begin(&self, project: i64) -> Result<()>;

@@ -19,7 +19,7 @@ use crate::error::StoreError;
 use crate::files::boot;
 use crate::scale;
 use crate::sql::schema::Types;
-use crate::sql::{Columns, Connection, Now, Question, Sharing, Value};
+use crate::sql::{Columns, Connection, Now, Question, Rows, Sharing, Value};
 
 /// Older ones can damage a database that two connections write to.
 const VERSION_MIN: i32 = 3_051_003;
@@ -249,11 +249,20 @@ impl Connection for Sqlite {
         self.connection.execute_batch(sql).map_err(|error| self.failed(&error))
     }
 
-    fn insert(&self, into: &str, rows: Vec<Vec<Value<'static>>>, then: &str) -> Result<()> {
+    fn insert(&self, into: &str, rows: Rows, then: &str) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
         let places: Vec<String> = (1..=first.len()).map(|place| format!("${place}")).collect();
         let sql = format!("INSERT INTO {into} VALUES ({}){then}", places.join(", "));
-        rows.iter().try_for_each(|row| self.run(&sql, row).map(drop))
+        let failed = |error: rusqlite::Error| self.failed(&error);
+        let mut statement = self.connection.prepare_cached(&sql).map_err(failed)?;
+        for row in rows {
+            // Places are numbered as they appear.
+            for (place, value) in (1..).zip(row) {
+                statement.raw_bind_parameter(place, value).map_err(failed)?;
+            }
+            statement.raw_execute().map_err(failed)?;
+        }
+        Ok(())
     }
 
     fn begin(&self, _: i64) -> Result<()> {

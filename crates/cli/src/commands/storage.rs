@@ -214,9 +214,9 @@ fn migrate(app: &App, to: StoreKind) -> Result<(), Failure> {
     // What people are saving at this moment comes to rest first, and is taken in.
     mention(&app.read(&Scope::All)?);
     let opened = app.opened()?;
-    let place = place(&opened.root, &opened.config);
+    let place = &opened.place;
     let bar = Bar::new();
-    let moved = moving::move_to(&place, to, &|doing, done, of| bar.show(doing, done, of));
+    let moved = moving::move_to(place, to, &|doing, done, of| bar.show(doing, done, of));
     bar.end();
     let moved = moved?;
     let said = MovedTo {

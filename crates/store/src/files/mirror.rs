@@ -23,7 +23,7 @@ use super::recent::Watched;
 use super::{Files, boot, follow, given, history, load};
 use crate::error::StoreError;
 use crate::pointer::{self, StoreKind};
-use crate::{Change, Cursor, Portion, Result, Source, Store as _};
+use crate::{Change, Cursor, Portion, Reading, Result, Source, Store as _};
 
 /// How far the database had come when its events were last written here.
 const MIRRORED: &str = "data/mirrored";
@@ -264,9 +264,10 @@ impl Files {
 
     /// Every history, each in its order, the streams among one another by time.
     fn all_events(&self, ids: &BTreeSet<MilestoneId>) -> Result<Vec<Recorded>> {
-        let mut streams = vec![VecDeque::from(self.told_of_project()?)];
-        for id in ids {
-            streams.push(VecDeque::from(self.told(*id, None)?.1));
+        let of = ids.iter().map(|id| Stream::Milestone(*id));
+        let mut streams = Vec::new();
+        for stream in std::iter::once(Stream::Project).chain(of) {
+            streams.push(VecDeque::from(self.whole_history(stream)?));
         }
         let mut events = Vec::new();
         let mut heads: BinaryHeap<Reverse<(Timestamp, usize)>> = BinaryHeap::new();
@@ -281,22 +282,36 @@ impl Files {
         Ok(events)
     }
 
-    pub(super) fn export_all(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
-        let snapshot = self.read(&Scope::All)?.snapshot;
+    /// What a newer program recorded cannot be carried anywhere.
+    fn whole_history(&self, stream: Stream) -> Result<Vec<Recorded>> {
+        let history = history::read(&self.disk, stream, None)?;
         let newer = |problem: &&Problem| problem.kind == ProblemKind::NewerEvent;
-        if let Some(problem) = snapshot.problems.iter().find(newer) {
-            return Err(StoreError::Unfaithful {
+        match history.problems.iter().find(newer) {
+            Some(problem) => Err(StoreError::Unfaithful {
                 file: problem.file.clone(),
                 message: problem.message.clone(),
-            });
+            }),
+            None => Ok(history.events),
         }
+    }
+
+    /// One document after the other: a large project takes no more memory than a small one.
+    pub(super) fn export_all(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
+        self.check_place()?;
+        self.watched.replace(Watched::list(&self.disk)?);
         each(Portion::Given(self.given()?))?;
-        let ids: BTreeSet<MilestoneId> = snapshot.documents.keys().copied().collect();
-        for (id, document) in snapshot.documents {
+        let mut ids = self.open_milestones()?;
+        ids.extend(self.documents("completed")?);
+        let mut known = BTreeSet::new();
+        for id in ids {
+            let mut reading = Reading::default();
+            self.read_document(id, &mut reading)?;
+            let Some(document) = reading.snapshot.documents.remove(&id) else { continue };
             let text = self.text(id)?;
             each(Portion::Document { milestone: Box::new(document), text })?;
+            known.insert(id);
         }
-        self.all_events(&ids)?.into_iter().try_for_each(|event| each(Portion::Event(event)))?;
+        self.all_events(&known)?.into_iter().try_for_each(|event| each(Portion::Event(event)))?;
         if crate::planted::has("claims-left-behind") {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use super::waits::{self, NOTED_MIN, Wait, told};
 use super::*;
 use crate::config::{Config, Layers};
 use crate::files::disk::Disk;
-use crate::place::{Place, Told};
+use crate::place::Place;
 
 fn grounds(present: StoreKind) -> Grounds {
     Grounds {
@@ -272,15 +272,10 @@ fn config(text: &str) -> Config {
 
 fn looks(folder: &tempfile::TempDir, config: &Config, seen: Seen) -> (Looked, Option<String>) {
     let place = Place {
-        root: folder.path().to_owned(),
-        settings: config.settings(),
-        lock_wait: config.lock_wait(),
         postgres: config.postgres_url().cloned(),
-        listen: None,
-        shared: None,
         wished: config.wished(),
         mirror: config.mirror(),
-        told: Told::default(),
+        ..Place::new(folder.path().to_owned(), config.settings(), config.lock_wait())
     };
     let detector = Detector::new(&place, config).unwrap();
     let count = || -> Result<OpenWork, ()> { Ok(OpenWork { milestones: 1, tasks: 3 }) };

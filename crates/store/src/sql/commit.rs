@@ -12,10 +12,10 @@ use milestone_domain::snapshot::{Claim, ConditionSetBy, Outline, Part, TaskOutli
 use milestone_domain::status::Priority;
 
 use super::read::{packed, parsed};
-use super::{Columns, Connection, Database, Question, Value, milestone, number};
+use super::{Columns, Connection, Database, Question, Row, Rows, Value, milestone, number};
 use crate::error::StoreError;
 use crate::planted;
-use crate::{Change, ClaimChange, Result, Touched};
+use crate::{Change, ClaimChange, Result, Touched, pruned};
 
 impl<C: Connection> Database<C> {
     pub(super) fn commit_once(&self, change: &Change) -> Result<()> {
@@ -146,7 +146,7 @@ impl<C: Connection> Database<C> {
         let touched = change.touched.get(&id).unwrap_or(&none);
         let text = change.texts.get(&id);
         if !change.reads.contains_key(&Part::Milestone(id)) && touched.document {
-            self.insert_document(id, document, text)?;
+            self.insert_document(document, text)?;
         } else if touched.document || text.is_some() {
             self.update_document(id, document, text)?;
         }
@@ -172,25 +172,32 @@ impl<C: Connection> Database<C> {
         Ok(())
     }
 
-    pub(super) fn insert_tasks(&self, rows: Vec<Vec<Value<'static>>>) -> Result<()> {
+    pub(super) fn insert_tasks(&self, rows: Rows) -> Result<()> {
         self.connection.insert(TASK_COLUMNS, rows, TASK_AGAIN)
     }
 
     pub(super) fn insert_document(
         &self,
-        id: MilestoneId,
         document: &Milestone,
         text: Option<&String>,
     ) -> Result<()> {
-        let mut row = vec![Value::Int(self.project), id.0.into(), Value::Int(1)];
-        row.extend(document_values(document));
-        row.push(text.cloned().unwrap_or_default().into());
-        let inserted = self.connection.insert(DOCUMENT_COLUMNS, vec![row], "");
+        self.insert_documents(vec![self.document_row(document, text)])
+    }
+
+    pub(super) fn insert_documents(&self, rows: Rows) -> Result<()> {
+        let inserted = self.connection.insert(DOCUMENT_COLUMNS, rows, "");
         match inserted.and_then(|()| self.connection.settle()) {
             // Somebody else was given the same id in this moment.
             Err(StoreError::Exists { .. }) => Err(StoreError::Stale),
             result => result,
         }
+    }
+
+    pub(super) fn document_row(&self, document: &Milestone, text: Option<&String>) -> Row {
+        let mut row = vec![Value::Int(self.project), document.id.0.into(), Value::Int(1)];
+        row.extend(document_values(document));
+        row.push(text.cloned().unwrap_or_default().into());
+        row
     }
 
     pub(super) fn update_document(
@@ -226,7 +233,7 @@ impl<C: Connection> Database<C> {
             word(task.priority.map(Priority::word)),
             task.assignee.clone().unwrap_or_default().into(),
             task.due.map(|due| due.to_string()).unwrap_or_default().into(),
-            json(task).into(),
+            pruned::to_string(task).into(),
             packed(&TaskOutline::of(task)).into(),
         ]
     }
@@ -235,25 +242,31 @@ impl<C: Connection> Database<C> {
         let project = self.project;
         let sql = "DELETE FROM milestone_edge WHERE project = $1 AND milestone = $2";
         self.connection.write(sql.into(), vec![project.into(), id.0.into()])?;
-        let open = u32::from(!document.archived);
         let edges = edges(document);
-        let row = |(task, milestone, number): (u32, u32, u32)| {
-            let numbers = [id.0, task, milestone, number, open];
-            std::iter::once(Value::Int(project)).chain(numbers.map(Value::from)).collect()
+        self.insert_edges(self.edge_rows(document, &edges))?;
+        self.meet(&edges.iter().map(|(_, on, task)| (*on, *task)).collect())
+    }
+
+    pub(super) fn edge_rows(
+        &self,
+        document: &Milestone,
+        edges: &BTreeSet<(u32, u32, u32)>,
+    ) -> Rows {
+        let open = u32::from(!document.archived);
+        let row = |(task, milestone, number): &(u32, u32, u32)| {
+            let numbers = [document.id.0, *task, *milestone, *number, open];
+            std::iter::once(Value::Int(self.project)).chain(numbers.map(Value::from)).collect()
         };
-        let on: BTreeSet<(u32, u32)> = edges.iter().map(|(_, on, task)| (*on, *task)).collect();
-        let rows: Vec<Vec<Value<'static>>> = edges.into_iter().map(row).collect();
-        self.connection.insert(
-            "milestone_edge (project, milestone, task, on_milestone, on_task, open)",
-            rows,
-            "",
-        )?;
-        self.meet(&on)
+        edges.iter().map(row).collect()
+    }
+
+    pub(super) fn insert_edges(&self, rows: Rows) -> Result<()> {
+        self.connection.insert(EDGE_COLUMNS, rows, "")
     }
 
     /// Whoever completes something wakes those who wait for it: one who only begins to wait must
     /// not pass by unseen, so one of the two waits for the other to be kept.
-    fn meet(&self, on: &BTreeSet<(u32, u32)>) -> Result<()> {
+    pub(super) fn meet(&self, on: &BTreeSet<(u32, u32)>) -> Result<()> {
         if on.contains(&(0, 0)) {
             self.count("conditions")?;
         }
@@ -337,7 +350,7 @@ impl<C: Connection> Database<C> {
                 let sql = "INSERT INTO milestone_condition (project, name, set_by) \
                      VALUES ($1, $2, $3) \
                      ON CONFLICT (project, name) DO UPDATE SET set_by = excluded.set_by";
-                let values = vec![project, name.clone().into(), json(&by).into()];
+                let values = vec![project, name.clone().into(), pruned::to_string(&by).into()];
                 self.connection.write(sql.into(), values)
             }
             Event::ConditionCleared { name, .. } => {
@@ -350,10 +363,14 @@ impl<C: Connection> Database<C> {
 
     pub(super) fn insert_events(&self, events: &[Recorded], then: &str) -> Result<()> {
         let rows: Vec<_> = events.iter().map(|recorded| self.event_row(recorded)).collect();
+        self.insert_event_rows(rows, then)
+    }
+
+    pub(super) fn insert_event_rows(&self, rows: Rows, then: &str) -> Result<()> {
         self.connection.insert(EVENT_COLUMNS, rows, then)
     }
 
-    fn event_row(&self, recorded: &Recorded) -> Vec<Value<'static>> {
+    pub(super) fn event_row(&self, recorded: &Recorded) -> Vec<Value<'static>> {
         let milestone = match recorded.stream {
             Stream::Milestone(id) => id.0,
             Stream::Project => 0,
@@ -520,6 +537,8 @@ pub(super) const PARTS_TOGETHER: usize = 1000;
 const DOCUMENT_COLUMNS: &str = "milestone_document (project, id, version, archived, title, status, \
      priority, assignee, due, provides, tasks, document, outline, text)";
 
+const EDGE_COLUMNS: &str = "milestone_edge (project, milestone, task, on_milestone, on_task, open)";
+
 const EVENT_COLUMNS: &str = "milestone_event (project, change, position, milestone, task, at, \
      actor, kind, body)";
 
@@ -570,7 +589,7 @@ pub(super) fn document_values(document: &Milestone) -> Vec<Value<'static>> {
         document.due.map(|due| due.to_string()).unwrap_or_default().into(),
         provides(document).into(),
         order.into(),
-        json(&header).into(),
+        pruned::to_string(&header).into(),
         packed(&Outline::without_tasks(document)).into(),
     ]
 }
@@ -582,12 +601,6 @@ pub(super) fn of(locking: &str, table: &str) -> String {
 
 fn word(word: Option<&'static str>) -> Value<'static> {
     Value::Text(word.unwrap_or_default().into())
-}
-
-/// Every value of ours serializes.
-fn json(value: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(value).map(milestone_domain::document::pruned);
-    value.unwrap_or_default().to_string()
 }
 
 fn kind(part: Part) -> u8 {

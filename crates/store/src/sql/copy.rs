@@ -3,23 +3,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use milestone_domain::document::Milestone;
-use milestone_domain::event::{AttemptId, Recorded};
+use milestone_domain::document::{Milestone, Task};
+use milestone_domain::event::AttemptId;
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::snapshot::{Claim, Given};
 
+use super::commit::edges;
 use super::read::parsed;
-use super::{Connection, Database, Value, milestone, number};
+use super::{Connection, Database, Rows, milestone, number};
 use crate::planted;
-use crate::{Portion, Result, Source, Store};
+use crate::pointer::Left;
+use crate::{Portion, Result, Source, Store, Touched};
 
 /// A project that is not whole yet, or that nobody has been sent to yet.
 pub const COPYING: &str = "copying";
 
-/// How many milestones are read, and rows written, at a time.
-const MILESTONES: u32 = 256;
-const EVENTS: i64 = 1000;
-const ROWS: usize = 500;
+/// How many milestones and events are read, and rows written, at a time: few enough that a large
+/// project takes no more memory than a small one, and so many that the way to a server and back
+/// does not count.
+const MILESTONES: u32 = 64;
+const EVENTS: u32 = 256;
+const ROWS: usize = 1000;
+
+/// Those with rows of a project.
+const TABLES: [&str; 9] = [
+    "milestone_counter",
+    "milestone_document",
+    "milestone_task",
+    "milestone_offer",
+    "milestone_holding",
+    "milestone_edge",
+    "milestone_condition",
+    "milestone_claim",
+    "milestone_event",
+];
 
 /// A database as a project leaves it, or comes into it.
 pub trait Movable: Store {
@@ -27,7 +44,7 @@ pub trait Movable: Store {
     fn close(&self) -> Result<()>;
 
     /// Ends what closing began; where the project has gone stands in it from now on.
-    fn seal(&self, moved_to: &str) -> Result<()>;
+    fn seal(&self, left: &Left) -> Result<()>;
 
     fn open_again(&self);
 
@@ -40,6 +57,9 @@ pub trait Movable: Store {
 
     /// A copy that everybody has been sent to is the project.
     fn take_up(&self) -> Result<()>;
+
+    /// Removes a copy that nobody has been sent to; anything else stays.
+    fn remove_if_abandoned(&self) -> Result<()>;
 }
 
 impl<C: Connection> Movable for Database<C> {
@@ -50,8 +70,8 @@ impl<C: Connection> Movable for Database<C> {
         self.check_seal()
     }
 
-    fn seal(&self, moved_to: &str) -> Result<()> {
-        self.set_seal(moved_to)?;
+    fn seal(&self, left: &Left) -> Result<()> {
+        self.set_seal(&serde_json::to_string(left).unwrap_or_default())?;
         self.keep()
     }
 
@@ -79,9 +99,38 @@ impl<C: Connection> Movable for Database<C> {
         );
         self.connected(|| self.connection.run(&sql, &[])).map(drop)
     }
+
+    fn remove_if_abandoned(&self) -> Result<()> {
+        self.begin()?;
+        match self.remove_abandoned() {
+            Ok(()) => self.keep(),
+            Err(error) => {
+                self.roll_back();
+                Err(error)
+            }
+        }
+    }
 }
 
 impl<C: Connection> Database<C> {
+    /// One that was made and never filled is empty, and not marked as a copy yet.
+    fn remove_abandoned(&self) -> Result<()> {
+        let project = self.project;
+        let sql = format!(
+            "DELETE FROM milestone_project WHERE id = {project} AND (moved_to = '{COPYING}' \
+             OR (moved_to = '' \
+               AND NOT EXISTS (SELECT 1 FROM milestone_document WHERE project = {project}) \
+               AND NOT EXISTS (SELECT 1 FROM milestone_event WHERE project = {project})))"
+        );
+        if self.connection.run(&sql, &[])? == 0 {
+            return Ok(());
+        }
+        TABLES.iter().try_for_each(|table| {
+            let sql = format!("DELETE FROM {table} WHERE project = {project}");
+            self.connection.run(&sql, &[]).map(drop)
+        })
+    }
+
     fn set_seal(&self, moved_to: &str) -> Result<()> {
         let sql = format!("UPDATE milestone_project SET moved_to = $1 WHERE id = {}", self.project);
         self.connection.run(&sql, &[moved_to.into()]).map(drop)
@@ -95,9 +144,12 @@ impl<C: Connection> Database<C> {
     fn take_all(&self, source: Source<'_>) -> Result<()> {
         let mut importing = Importing::new(self)?;
         source(&mut |portion| importing.take(portion))?;
-        importing.write_tasks()?;
+        importing.write_documents()?;
         importing.write_events()?;
-        self.look_again()?;
+        // Where nothing was before, everything that may be offered is offered as it came.
+        if !importing.there.is_empty() {
+            self.look_again()?;
+        }
         self.count("graph")
     }
 
@@ -113,10 +165,7 @@ impl<C: Connection> Database<C> {
     }
 
     fn hand_over(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
-        let sql = format!("SELECT given FROM milestone_project WHERE id = {}", self.project);
-        let given =
-            self.one(&sql, &[], |row| parsed::<Given>("milestone_project", row.text(0)?))?;
-        each(Portion::Given(given.unwrap_or_default()))?;
+        each(Portion::Given(self.given()?))?;
         self.hand_over_documents(each)?;
         self.hand_over_events(each)?;
         if planted::has("claims-left-behind") {
@@ -151,14 +200,29 @@ impl<C: Connection> Database<C> {
         Ok(claims)
     }
 
-    fn add_given(&self, more: &Given) -> Result<()> {
+    fn given(&self) -> Result<Given> {
         let sql = format!("SELECT given FROM milestone_project WHERE id = {}", self.project);
-        let given =
-            self.one(&sql, &[], |row| parsed::<Given>("milestone_project", row.text(0)?))?;
-        let all = given.unwrap_or_default().with(more);
+        let given = self.one(&sql, &[], |row| parsed("milestone_project", row.text(0)?))?;
+        Ok(given.unwrap_or_default())
+    }
+
+    fn add_given(&self, more: &Given) -> Result<()> {
+        let all = self.given()?.with(more);
         let text = serde_json::to_string(&all).unwrap_or_default();
         let sql = format!("UPDATE milestone_project SET given = $1 WHERE id = {}", self.project);
         self.connection.run(&sql, &[text.into()]).map(drop)
+    }
+
+    /// Makes a document that is there already what it is elsewhere.
+    fn replace_document(&self, document: &Milestone, text: Option<&String>) -> Result<()> {
+        let id = document.id;
+        self.update_document(id, document, text)?;
+        let kept: Vec<u32> = document.tasks.iter().map(|task| task.id.number).collect();
+        self.remove_tasks_but(id, &kept)?;
+        let rows = document.tasks.iter().map(|task| self.task_row(document, task));
+        self.insert_tasks(rows.collect())?;
+        self.write_edges(id, document)?;
+        self.write_all_offers(document)
     }
 
     fn remove_tasks_but(&self, id: MilestoneId, kept: &[u32]) -> Result<()> {
@@ -176,36 +240,61 @@ impl<C: Connection> Database<C> {
     }
 
     fn hand_over_documents(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
-        let sql = format!(
-            "SELECT COALESCE(MAX(id), 0) FROM milestone_document WHERE project = {}",
-            self.project
-        );
-        let highest = self.one(&sql, &[], |row| row.int(0))?.unwrap_or(0);
-        let mut first = 0;
-        while i64::from(first) <= highest {
-            let last = first + MILESTONES - 1;
-            let mut texts = self.texts(first, last)?;
-            for (id, milestone) in self.between(first, last)?.documents {
-                let text = texts.remove(&id).filter(|text| !text.is_empty());
-                each(Portion::Document { milestone: Box::new(milestone), text })?;
+        let mut after = 0;
+        loop {
+            let headers = self.headers(after)?;
+            let (Some(first), Some(last)) = (headers.first(), headers.last()) else {
+                return Ok(());
+            };
+            let last = last.milestone.id;
+            let mut tasks = self.tasks_of(first.milestone.id, last)?;
+            for Header { mut milestone, order, text } in headers {
+                let mut own = tasks.remove(&milestone.id).unwrap_or_default();
+                milestone.tasks = order.iter().filter_map(|number| own.remove(number)).collect();
+                each(Portion::Document { milestone, text })?;
             }
-            first += MILESTONES;
+            after = last.0;
         }
-        Ok(())
     }
 
-    fn texts(&self, first: u32, last: u32) -> Result<BTreeMap<MilestoneId, String>> {
+    /// The next documents after one, without their tasks.
+    fn headers(&self, after: u32) -> Result<Vec<Header>> {
         let sql = format!(
-            "SELECT id, text FROM milestone_document \
-             WHERE project = {} AND id BETWEEN {first} AND {last}",
+            "SELECT archived, tasks, document, text FROM milestone_document \
+             WHERE project = {} AND id > {after} ORDER BY id LIMIT {MILESTONES}",
             self.project
         );
-        let mut texts = BTreeMap::new();
+        let mut headers = Vec::new();
         self.connection.each(&sql, &[], &mut |row| {
-            texts.insert(milestone(row, 0)?, row.string(1)?);
+            let archived = row.int(0)? == 1;
+            let order = row.text(1)?.split(' ').filter_map(|number| number.parse().ok()).collect();
+            let milestone: Milestone = parsed("milestone_document", row.text(2)?)?;
+            let milestone = Box::new(Milestone { archived, ..milestone });
+            let text = Some(row.string(3)?).filter(|text| !text.is_empty());
+            headers.push(Header { milestone, order, text });
             Ok(())
         })?;
-        Ok(texts)
+        Ok(headers)
+    }
+
+    fn tasks_of(
+        &self,
+        first: MilestoneId,
+        last: MilestoneId,
+    ) -> Result<BTreeMap<MilestoneId, BTreeMap<u32, Task>>> {
+        let sql = format!(
+            "SELECT milestone, document FROM milestone_task \
+             WHERE project = {} AND milestone BETWEEN {} AND {}",
+            self.project, first.0, last.0
+        );
+        let mut tasks: BTreeMap<MilestoneId, BTreeMap<u32, Task>> = BTreeMap::new();
+        self.connection.each(&sql, &[], &mut |row| {
+            let id = milestone(row, 0)?;
+            let task: Task = parsed("milestone_task", row.text(1)?)?;
+            tasks.entry(id).or_default().insert(task.id.number, task);
+            Ok(())
+        })?;
+        Ok(tasks)
     }
 
     fn hand_over_events(&self, each: &mut dyn FnMut(Portion) -> Result<()>) -> Result<()> {
@@ -230,13 +319,29 @@ impl<C: Connection> Database<C> {
     }
 }
 
+/// A document as its own row has it.
+struct Header {
+    milestone: Box<Milestone>,
+    /// The numbers of its tasks, in their order.
+    order: Vec<u32>,
+    text: Option<String>,
+}
+
 /// Portions on their way into tables, many rows at a time.
 struct Importing<'a, C> {
     database: &'a Database<C>,
-    /// The documents that are there already.
+    /// The documents that were there before.
     there: BTreeSet<MilestoneId>,
-    tasks: Vec<Vec<Value<'static>>>,
-    events: Vec<Recorded>,
+    brought: BTreeSet<MilestoneId>,
+    documents: Rows,
+    tasks: Rows,
+    edges: Rows,
+    holdings: Rows,
+    offers: Rows,
+    events: Rows,
+    /// What was there before and is waited for now: others may be completing it in this moment. Of
+    /// what is brought nobody knows yet.
+    awaited: BTreeSet<(u32, u32)>,
 }
 
 impl<'a, C: Connection> Importing<'a, C> {
@@ -247,7 +352,18 @@ impl<'a, C: Connection> Importing<'a, C> {
             there.insert(milestone(row, 0)?);
             Ok(())
         })?;
-        Ok(Self { database, there, tasks: Vec::new(), events: Vec::new() })
+        Ok(Self {
+            database,
+            there,
+            brought: BTreeSet::new(),
+            documents: Rows::new(),
+            tasks: Rows::new(),
+            edges: Rows::new(),
+            holdings: Rows::new(),
+            offers: Rows::new(),
+            events: Rows::new(),
+            awaited: BTreeSet::new(),
+        })
     }
 
     fn take(&mut self, portion: Portion) -> Result<()> {
@@ -256,7 +372,7 @@ impl<'a, C: Connection> Importing<'a, C> {
             Portion::Document { milestone, text } => self.take_document(&milestone, text.as_ref()),
             Portion::Event(recorded) => {
                 self.database.write_condition(&recorded)?;
-                self.events.push(recorded);
+                self.events.push(self.database.event_row(&recorded));
                 if self.events.len() < ROWS { Ok(()) } else { self.write_events() }
             }
             Portion::Claim { claim, left } => self.database.grant(&claim, left),
@@ -265,27 +381,37 @@ impl<'a, C: Connection> Importing<'a, C> {
 
     fn take_document(&mut self, document: &Milestone, text: Option<&String>) -> Result<()> {
         let (database, id) = (self.database, document.id);
-        if self.there.contains(&id) {
-            database.update_document(id, document, text)?;
-            let kept: Vec<u32> = document.tasks.iter().map(|task| task.id.number).collect();
-            database.remove_tasks_but(id, &kept)?;
-        } else {
-            database.insert_document(id, document, text)?;
-            self.there.insert(id);
+        if self.there.contains(&id) || !self.brought.insert(id) {
+            self.write_documents()?;
+            return database.replace_document(document, text);
         }
-        let rows = document.tasks.iter().map(|task| database.task_row(document, task));
-        self.tasks.extend(rows);
-        database.write_edges(id, document)?;
-        database.write_all_offers(document)?;
-        if self.tasks.len() < ROWS { Ok(()) } else { self.write_tasks() }
+        self.documents.push(database.document_row(document, text));
+        self.tasks.extend(document.tasks.iter().map(|task| database.task_row(document, task)));
+        let edges = edges(document);
+        self.edges.extend(database.edge_rows(document, &edges));
+        let on = edges.into_iter().map(|(_, on, task)| (on, task));
+        self.awaited
+            .extend(on.filter(|(on, _)| *on == 0 || self.there.contains(&MilestoneId(*on))));
+        self.holdings
+            .extend(document.tasks.iter().flat_map(|task| database.holding_rows(id, task)));
+        let (all, unranked) = (Touched::all(document), BTreeMap::new());
+        self.offers.extend(database.offer_rows(document, &all, &unranked));
+        let rows = self.documents.len() + self.tasks.len();
+        if rows < ROWS { Ok(()) } else { self.write_documents() }
     }
 
-    fn write_tasks(&mut self) -> Result<()> {
-        self.database.insert_tasks(std::mem::take(&mut self.tasks))
+    fn write_documents(&mut self) -> Result<()> {
+        let database = self.database;
+        database.insert_documents(std::mem::take(&mut self.documents))?;
+        database.insert_tasks(std::mem::take(&mut self.tasks))?;
+        database.insert_edges(std::mem::take(&mut self.edges))?;
+        database.meet(&std::mem::take(&mut self.awaited))?;
+        database.insert_holdings(std::mem::take(&mut self.holdings))?;
+        database.insert_offers(std::mem::take(&mut self.offers))
     }
 
     fn write_events(&mut self) -> Result<()> {
         let again = " ON CONFLICT (project, change, position) DO NOTHING";
-        self.database.insert_events(&std::mem::take(&mut self.events), again)
+        self.database.insert_event_rows(std::mem::take(&mut self.events), again)
     }
 }

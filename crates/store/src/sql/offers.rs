@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::civil::Date;
-use milestone_domain::document::Milestone;
+use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::Event;
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::offers::{Later, Rank, Ranking, day, later, may_be_offered, ranks};
@@ -19,7 +19,9 @@ use milestone_domain::status::TaskStatus;
 
 use super::commit::{PARTS_TOGETHER, of, places};
 use super::read::parsed;
-use super::{Columns, Connection, Database, Question, Sharing, Value, milestone, number};
+use super::{
+    Columns, Connection, Database, Question, Row, Rows, Sharing, Value, milestone, number,
+};
 use crate::{Candidate, Change, ClaimFilter, Looked, Result, Touched};
 
 /// Among how many of the best a worker is given those that no other one looks at: more than work
@@ -426,9 +428,28 @@ impl<C: Connection> Database<C> {
         touched: &Touched,
         ranks: &BTreeMap<TaskId, Rank>,
     ) -> Result<()> {
+        self.insert_offers(self.offer_rows(document, touched, ranks))?;
+        for number in &touched.removed {
+            let sql = "DELETE FROM milestone_offer \
+                 WHERE project = $1 AND milestone = $2 AND number = $3";
+            self.connection.write(sql.into(), self.task_key(TaskId::new(document.id, *number)))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn insert_offers(&self, rows: Rows) -> Result<()> {
+        self.connection.insert(OFFER_COLUMNS, rows, OFFER_AGAIN)
+    }
+
+    pub(super) fn offer_rows(
+        &self,
+        document: &Milestone,
+        touched: &Touched,
+        ranks: &BTreeMap<TaskId, Rank>,
+    ) -> Rows {
         let outline = Outline::without_tasks(document);
         let tasks = document.tasks.iter().filter(|task| touched.tasks.contains(&task.id.number));
-        let row = |task: &milestone_domain::document::Task| {
+        let row = |task: &Task| {
             let id = TaskId::new(document.id, task.id.number);
             let open = may_be_offered(task.status);
             let assignee = task.assignee.clone().unwrap_or_default();
@@ -449,17 +470,9 @@ impl<C: Connection> Database<C> {
                 rank.map(|rank| rank.key()).unwrap_or_default().into(),
             ]
         };
-        let mut rows: Vec<(u32, Vec<Value<'static>>)> =
-            tasks.map(|task| (task.id.number, row(task))).collect();
+        let mut rows: Vec<(u32, Row)> = tasks.map(|task| (task.id.number, row(task))).collect();
         rows.sort_by_key(|(number, _)| *number);
-        let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
-        self.connection.insert(OFFER_COLUMNS, rows, OFFER_AGAIN)?;
-        for number in &touched.removed {
-            let sql = "DELETE FROM milestone_offer \
-                 WHERE project = $1 AND milestone = $2 AND number = $3";
-            self.connection.write(sql.into(), self.task_key(TaskId::new(document.id, *number)))?;
-        }
-        Ok(())
+        rows.into_iter().map(|(_, row)| row).collect()
     }
 
     /// What is worked on, by tasks that are in progress. `edited` says that they may have worked on
@@ -470,18 +483,7 @@ impl<C: Connection> Database<C> {
         let (mut gone, mut rows) = (touched.removed.clone(), Vec::new());
         for task in touching {
             gone.insert(task.id.number);
-            if task.status == TaskStatus::InProgress {
-                let paths: BTreeSet<&str> = task.resources.iter().map(String::as_str).collect();
-                rows.extend(paths.into_iter().map(|path| {
-                    let (milestone, number) = (document.id.0, task.id.number);
-                    vec![
-                        Value::Int(self.project),
-                        milestone.into(),
-                        number.into(),
-                        path.to_owned().into(),
-                    ]
-                }));
-            }
+            rows.extend(self.holding_rows(document.id, task));
         }
         if !gone.is_empty() {
             let sql = format!(
@@ -492,6 +494,22 @@ impl<C: Connection> Database<C> {
             values.extend(gone.into_iter().map(Value::from));
             self.connection.write(sql, values)?;
         }
+        self.insert_holdings(rows)
+    }
+
+    /// None but for a task that is in progress.
+    pub(super) fn holding_rows(&self, of: MilestoneId, task: &Task) -> Rows {
+        if task.status != TaskStatus::InProgress {
+            return Vec::new();
+        }
+        let paths: BTreeSet<&String> = task.resources.iter().collect();
+        let row = |path: &String| {
+            vec![Value::Int(self.project), of.0.into(), task.id.number.into(), path.clone().into()]
+        };
+        paths.into_iter().map(row).collect()
+    }
+
+    pub(super) fn insert_holdings(&self, rows: Rows) -> Result<()> {
         self.connection.insert("milestone_holding (project, milestone, task, path)", rows, "")
     }
 

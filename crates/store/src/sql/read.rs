@@ -92,19 +92,6 @@ impl<C: Connection> Database<C> {
         }
     }
 
-    /// The documents of which the numbers lie between these two.
-    pub(super) fn between(&self, first: u32, last: u32) -> Result<Snapshot> {
-        self.select(&Wanted {
-            documents: format!("id BETWEEN {first} AND {last}"),
-            tasks: format!("milestone BETWEEN {first} AND {last}"),
-            values: Vec::new(),
-            bodies: BTreeSet::new(),
-            all_bodies: true,
-            versions: false,
-            archived: false,
-        })
-    }
-
     fn select(&self, wanted: &Wanted) -> Result<Snapshot> {
         let mut found = self.found(wanted)?;
         if found.other_form {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Program;
 
 use milestone_domain::command::{Closing, Command};
-use milestone_domain::document::Task;
+use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::Recorded;
 use milestone_domain::ids::MilestoneId;
 use milestone_domain::snapshot::{ProblemKind, Scope};
@@ -91,7 +91,7 @@ impl Clone {
         fs::rename(self.root().join("data"), &aside).unwrap();
         let fresh = all(&self.project());
         for (id, document) in &snapshot.documents {
-            let theirs = fresh.documents.get(id).map(|d| d.tree()).unwrap_or_default();
+            let theirs = fresh.documents.get(id).map(Milestone::tree).unwrap_or_default();
             let unlike = milestone_domain::change::difference(&document.tree(), &theirs);
             assert_eq!(unlike, [], "{id}");
         }

@@ -286,3 +286,77 @@ fn a_change_is_kept_once_whatever_moves_in_between() {
     let of = |change: ChangeId| events(&project).into_iter().filter(move |e| e.id.change == change);
     assert_eq!(of(context.change).count(), 1);
 }
+
+/// Whoever is killed between the copy and the pointer leaves a copy that nobody was sent to; here
+/// the pointer cannot be written, which leaves the same.
+#[test]
+fn a_copy_that_nobody_was_sent_to_goes_with_the_next_move() {
+    for from in [Files, Sqlite] {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().join(".milestones");
+        furnished(&root);
+        if from == Sqlite {
+            go(&root, from);
+        }
+        let before = contents(&root);
+        let interrupted = std::panic::catch_unwind(|| {
+            move_to(&place(&root), Postgres, &|doing, _, _| assert_ne!(doing, "comparing"))
+        });
+        assert!(interrupted.is_err());
+        let [empty] = copies(&root)[..] else { panic!("it is remembered") };
+        let (pointer, kept) = (root.join("data/store"), root.join("data/kept-store"));
+        let in_the_way = move_to(&place(&root), Postgres, &|doing, _, _| {
+            if doing == "comparing" && !pointer.is_dir() {
+                let _ = fs::rename(&pointer, &kept);
+                fs::create_dir(&pointer).unwrap();
+            }
+        });
+        assert!(in_the_way.is_err(), "{in_the_way:?}");
+        fs::remove_dir(&pointer).unwrap();
+        let _ = fs::rename(&kept, &pointer);
+        let [copy] = copies(&root)[..] else { panic!("the one before is gone") };
+        assert!(!is_there(empty));
+        assert!(is_there(copy));
+        if from == Files {
+            assert_eq!(contents(&root), before);
+            go(&root, Sqlite);
+            assert!(!is_there(copy));
+        } else {
+            // The database was left already: the copy is the project, and whoever comes takes it up.
+            assert_eq!(contents(&root), before);
+            assert_eq!(place(&root).kind().unwrap(), Postgres);
+            go(&root, Files);
+            assert!(is_there(copy), "where the project once was stays, sealed");
+        }
+        assert_eq!(contents(&root), before);
+        assert_eq!(copies(&root), []);
+    }
+}
+
+fn copies(root: &Path) -> Vec<Uid> {
+    let text = fs::read(root.join("data/copies")).unwrap_or_else(|_| b"[]".to_vec());
+    serde_json::from_slice(&text).unwrap()
+}
+
+fn is_there(project: Uid) -> bool {
+    let url = std::env::var("MILESTONE_TEST_DATABASE_URL").unwrap();
+    let server = milestone_store::postgres::Postgres::open(&url).unwrap();
+    let settings = milestone_domain::settings::Settings::default();
+    milestone_store::sql::Database::open(server, &project.0.to_string(), settings).is_ok()
+}
+
+#[test]
+fn the_page_about_old_documents_goes_once_they_are_kept_current() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = temp.path().join(".milestones");
+    furnished(&root);
+    go(&root, Postgres);
+    assert!(root.join("STORE.md").exists());
+    let command = change_task(M1, 3, TaskStatus::Completed);
+    open(&root).execute(&command, "ada").unwrap();
+    let mirrored = Place { mirror: Some(true), ..place(&root) };
+    let _ = all(&Project::at(mirrored).unwrap());
+    assert!(!root.join("STORE.md").exists());
+    let text = fs::read_to_string(root.join("active/milestone-001.yaml")).unwrap();
+    assert!(text.contains("status: completed"), "{text}");
+}

@@ -14,7 +14,7 @@ use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{Problem, Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
 use milestone_store::moving::move_to;
-use milestone_store::place::{Place, Told};
+use milestone_store::place::Place;
 use milestone_store::pointer::StoreKind;
 use milestone_store::{Change, Project, StoreError};
 use uuid::Uuid;
@@ -65,17 +65,8 @@ impl Chance {
 }
 
 pub fn place(root: &Path) -> Place {
-    Place {
-        root: root.to_owned(),
-        settings: Settings { zone: TimeZone::UTC, ..Settings::default() },
-        lock_wait: Duration::from_secs(30),
-        postgres: None,
-        listen: None,
-        shared: None,
-        wished: None,
-        mirror: None,
-        told: Told::default(),
-    }
+    let settings = Settings { zone: TimeZone::UTC, ..Settings::default() };
+    Place::new(root.to_owned(), settings, Duration::from_secs(30))
 }
 
 /// Where `MILESTONE_TEST_STORE` is `sqlite`, every project moves there first: what people do with
