@@ -33,6 +33,8 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("schema/001.sql"), reader: 1, writer: 1 },
     // Views change nothing for programs.
     Step { sql: include_str!("schema/002.sql"), reader: 1, writer: 1 },
+    // Who does not know of it writes events, after which it is not believed.
+    Step { sql: include_str!("schema/003.sql"), reader: 1, writer: 1 },
 ];
 
 /// What this program finds in a database: whether it may write there, and the project.
