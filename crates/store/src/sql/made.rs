@@ -100,6 +100,21 @@ impl<C: Connection> Database<C> {
 
     /// The milestones to which something happened after the mark.
     fn happened_to(&self) -> Result<BTreeSet<MilestoneId>> {
+        let (mut ids, mut moved) = (BTreeSet::new(), false);
+        self.connection.each(&self.after_the_mark(), &[], &mut |row| {
+            match row.int(0)? {
+                -1 => moved = true,
+                0 => {}
+                id => drop(ids.insert(MilestoneId(number(id)))),
+            }
+            Ok(())
+        })?;
+        if moved && !self.begun.get() { Err(StoreError::Moved) } else { Ok(ids) }
+    }
+
+    /// Each part goes by an index of its own: for what is said together, or beside the last one's
+    /// number, SQLite takes an index in which it has to go through everything that ever happened.
+    fn after_the_mark(&self) -> String {
         let project = self.project;
         let mark = |column: &str| {
             format!(
@@ -107,25 +122,15 @@ impl<C: Connection> Database<C> {
                  WHERE project = {project} AND milestone = 0), -1)"
             )
         };
-        let sql = format!(
+        let (tx, seq, highest) = (mark("tx"), mark("seq"), mark("highest"));
+        format!(
             "SELECT milestone FROM milestone_event \
-             WHERE project = {project} AND (tx, seq) > ({}, {}) AND milestone > 0 \
+             WHERE project = {project} AND tx = {tx} AND seq > {seq} \
+             UNION SELECT milestone FROM milestone_event WHERE project = {project} AND tx > {tx} \
              UNION SELECT milestone FROM milestone_event \
-             WHERE seq > {} AND project = {project} AND milestone > 0 \
-             UNION SELECT -1 FROM milestone_project WHERE id = {project} AND moved_to <> ''",
-            mark("tx"),
-            mark("seq"),
-            mark("highest"),
-        );
-        let (mut ids, mut moved) = (BTreeSet::new(), false);
-        self.connection.each(&sql, &[], &mut |row| {
-            match row.int(0)? {
-                -1 => moved = true,
-                id => drop(ids.insert(MilestoneId(number(id)))),
-            }
-            Ok(())
-        })?;
-        if moved && !self.begun.get() { Err(StoreError::Moved) } else { Ok(ids) }
+             WHERE seq > {highest} AND +project = {project} \
+             UNION SELECT -1 FROM milestone_project WHERE id = {project} AND moved_to <> ''"
+        )
     }
 
     /// The milestones that have to be made anew for this reading. Where there are many, what is
@@ -231,5 +236,23 @@ impl<C: Connection> Database<C> {
             Ok(())
         })?;
         Ok(histories)
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests {
+    use super::super::read::tests::steps;
+    use super::*;
+
+    #[test]
+    fn what_happened_since_is_found_without_all_that_ever_happened() {
+        let steps = steps(Database::after_the_mark);
+        let events: Vec<_> = steps.iter().filter(|step| step.contains("milestone_event")).collect();
+        let narrow = ["tx=? AND seq>?", "tx>?", "rowid>?"];
+        assert_eq!(events.len(), narrow.len(), "{events:?}");
+        for (step, narrow) in events.iter().zip(narrow) {
+            assert!(step.contains(narrow), "{step}");
+        }
     }
 }

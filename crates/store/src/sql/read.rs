@@ -402,8 +402,9 @@ pub(super) fn packed(value: &impl Serialize) -> Vec<u8> {
     std::iter::once(FORM).chain(body).collect()
 }
 
-#[cfg(all(test, feature = "sqlite"))]
-mod tests {
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+pub(super) mod tests {
     use std::time::Duration;
 
     use milestone_domain::settings::Settings;
@@ -413,26 +414,35 @@ mod tests {
 
     /// Steps of a plan that go through a large table, whatever `narrow` does not name.
     fn whole_tables(wanted: &Wanted, narrow: &[&str]) -> Vec<String> {
-        let folder = tempfile::tempdir().unwrap();
-        let sqlite = Sqlite::open(&folder.path().join("db"), Duration::ZERO).unwrap();
-        let uuid = "00000000-0000-4000-8000-000000000001";
-        let database = Database::make(sqlite, uuid, Settings::default()).unwrap();
-        let sql = database.sql(wanted, &database.connection.now().millis);
-        let mut plan = Vec::new();
-        let explained = format!("EXPLAIN QUERY PLAN {sql}");
-        database
-            .connection
-            .each(&explained, &[], &mut |row| {
-                plan.push(row.string(3)?);
-                Ok(())
-            })
-            .unwrap();
+        let mut plan = plan(wanted);
         let large = ["milestone_task", "milestone_document", "milestone_edge"];
         plan.retain(|step| {
             large.iter().any(|table| step.contains(table))
                 && !narrow.iter().any(|narrow| step.contains(narrow))
         });
         plan
+    }
+
+    fn plan(wanted: &Wanted) -> Vec<String> {
+        steps(|database| database.sql(wanted, &database.connection.now().millis))
+    }
+
+    /// The steps in which a database goes about a question.
+    pub(in crate::sql) fn steps(ask: impl Fn(&Database<Sqlite>) -> String) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(&folder.path().join("db"), Duration::ZERO).unwrap();
+        let uuid = "00000000-0000-4000-8000-000000000001";
+        let database = Database::make(sqlite, uuid, Settings::default()).unwrap();
+        let mut steps = Vec::new();
+        let explained = format!("EXPLAIN QUERY PLAN {}", ask(&database));
+        database
+            .connection
+            .each(&explained, &[], &mut |row| {
+                steps.push(row.string(3)?);
+                Ok(())
+            })
+            .unwrap();
+        steps
     }
 
     // The highest number is the last entry of an index.
@@ -448,5 +458,12 @@ mod tests {
         let wanted = graph(1, &BTreeSet::from([MilestoneId(3)]), 5);
         let narrow = [&NARROW[..], &["archived=?", "open=?"]].concat();
         assert_eq!(whole_tables(&wanted, &narrow), Vec::<String>::new());
+    }
+    #[test]
+    fn outlines_are_read_without_what_tasks_say() {
+        let steps = plan(&graph(1, &BTreeSet::new(), 0));
+        let tasks: Vec<_> = steps.iter().filter(|step| step.contains("milestone_task")).collect();
+        let covered = |step: &&&String| step.contains("USING COVERING INDEX milestone_task_place");
+        assert_eq!(tasks.iter().filter(covered).count(), tasks.len(), "{tasks:?}");
     }
 }
