@@ -81,6 +81,7 @@ macro_rules! behaviours {
             finding::what_was_written_is_found
             finding::a_note_is_found_at_once
             finding::what_is_filed_away_is_found
+            finding::what_changes_among_many_is_found
             finding::hostile_texts_are_found_as_texts
             claims::one_of_two_racing_claims_wins
             claims::one_of_many_claims_at_once_wins

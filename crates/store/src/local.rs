@@ -64,7 +64,11 @@ impl Local {
             self.caught_up()?;
         }
         let Reading { snapshot, noticed } = self.database.read(scope)?;
-        let changed = self.files.changed(scope, &snapshot)?;
+        let known = match scope {
+            Scope::All => snapshot.outlines.keys().copied().collect(),
+            _ => snapshot.open().map(|outline| outline.id).collect(),
+        };
+        let changed = self.files.changed(scope, known)?;
         if changed.is_nothing() {
             self.texts.replace(changed.texts);
             return Ok(Reading { snapshot, noticed });
@@ -513,11 +517,18 @@ impl Store for Local {
         if !self.mirrors {
             return self.database.search(query);
         }
+        self.texts.borrow_mut().clear();
+        self.caught_up()?;
         let scope = match query.filter.place {
             Place::Open => Scope::Graph(BTreeSet::new()),
             Place::Archived | Place::All => Scope::All,
         };
-        let Reading { snapshot, noticed } = self.read_mirrored(&scope)?;
+        let known = self.database.milestones(query.filter.place)?;
+        let changed = self.files.changed(&scope, known)?;
+        if changed.is_nothing() {
+            return self.database.search(query);
+        }
+        let Reading { snapshot, noticed } = self.read_changed(&scope, &changed)?;
         let found = self.database.search(query)?.found;
         Ok(Searched { found, noticed, problems: snapshot.problems })
     }

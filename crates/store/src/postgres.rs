@@ -324,6 +324,7 @@ impl Connection for Postgres {
             bytes: "BYTEA",
             serial: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
             transaction: "BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)",
+            with_outlines: "",
             strict: "",
             migrating: MIGRATING,
         }

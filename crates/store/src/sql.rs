@@ -8,6 +8,7 @@ mod check;
 mod commit;
 pub mod copy;
 mod events;
+mod made;
 mod offers;
 mod read;
 pub mod schema;
@@ -21,7 +22,7 @@ use milestone_domain::command::Credential;
 use milestone_domain::event::Recorded;
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::past::Trail;
-use milestone_domain::search::{Query, Searchable, search};
+use milestone_domain::search::Query;
 use milestone_domain::settings::Settings;
 use milestone_domain::snapshot::{Claim, Problem, Scope};
 
@@ -521,21 +522,16 @@ impl<C: Connection> Store for Database<C> {
     }
 
     fn trails(&self, ids: &BTreeSet<MilestoneId>) -> Result<BTreeMap<MilestoneId, Trail>> {
-        let trail = |id: &MilestoneId| Ok((*id, Trail::of(&self.history(*id)?)));
-        ids.iter().map(trail).collect()
+        self.connected(|| self.trails_of(ids))
     }
 
     fn search(&self, query: &Query) -> Result<Searched> {
-        let documents = self.read(&Scope::All)?.snapshot.documents;
-        let searchable = documents
-            .values()
-            .map(|document| Ok(Searchable::of(document, &self.history(document.id)?)));
-        let searchable: Vec<Searchable<'_>> = searchable.collect::<Result<_>>()?;
-        Ok(Searched { found: search(query, &searchable), ..Searched::default() })
+        let found = self.connected(|| self.find(query))?;
+        Ok(Searched { found, ..Searched::default() })
     }
 
     fn text(&self, id: MilestoneId) -> Result<Option<String>> {
-        let snapshot = self.read(&Scope::Graph(BTreeSet::from([id])))?.snapshot;
+        let snapshot = self.connected(|| self.documents(BTreeSet::from([id])))?;
         let Some(document) = snapshot.documents.get(&id) else { return Ok(None) };
         let sql = format!(
             "SELECT text FROM milestone_document WHERE project = {} AND id = {}",

@@ -197,6 +197,7 @@ impl Connection for Sqlite {
             bytes: "BLOB",
             serial: "INTEGER PRIMARY KEY AUTOINCREMENT",
             transaction: "INTEGER NOT NULL DEFAULT 0",
+            with_outlines: ", version, outline",
             strict: " STRICT",
             migrating: "BEGIN IMMEDIATE",
         }

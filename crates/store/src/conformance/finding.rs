@@ -1,11 +1,15 @@
 //! Searching: every store finds the same, in the same order.
 
+use std::collections::BTreeSet;
+
 use milestone_domain::command::Command;
 use milestone_domain::document::{Milestone, Risk};
-use milestone_domain::ids::MilestoneId;
+use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::past::Trail;
 use milestone_domain::search::{Field, Filter, Found, Place, Query};
 use milestone_domain::status::TaskStatus;
 
+use super::reading::archive;
 use super::{Fresh, Handle, M1, draft, move_freely, plan, started, task};
 
 fn find(handle: &Handle, text: &str) -> Found {
@@ -82,6 +86,37 @@ pub fn what_is_filed_away_is_found(fresh: Fresh<'_>) {
     let found = find(&ben, "build");
     assert_eq!(ids(&found), "task-002-001 task-001-002", "open work comes first");
     assert!(found.hits[1].archived && found.hits[1].status == "completed");
+}
+
+/// What was made of many milestones to be quick is not believed where anything happened since.
+pub fn what_changes_among_many_is_found(fresh: Fresh<'_>) {
+    let (bench, ada) = started(fresh);
+    let ben = Handle::new(bench.as_ref());
+    for _ in 0..20 {
+        ada.done(&plan(draft(&["Sweep the floor"])));
+    }
+    let trails_are_told = || {
+        let all: BTreeSet<MilestoneId> = ada.all().outlines.into_keys().collect();
+        for (id, trail) in ben.store.trails(&all).unwrap() {
+            assert_eq!(trail, Trail::of(&ada.store.history(id).unwrap()), "{id}");
+        }
+    };
+    assert_eq!(find(&ben, "sweep").total, 20);
+    trails_are_told();
+    ada.done(&note(1, "an afterthought"));
+    let (second, third) = (MilestoneId(2), MilestoneId(3));
+    ada.done(&move_freely(TaskId::new(second, 1), TaskStatus::Completed));
+    ada.done(&archive(third, Some("no longer wanted".into())));
+    ada.done(&plan(draft(&["Sweep the yard"])));
+    assert_eq!(ids(&find(&ben, "afterthought")), "task-001-001");
+    let found = find(&ben, "\"sweep the\"").total;
+    assert_eq!((found, find_in(&ben, "sweep", Place::Open).total), (21, 20));
+    assert_eq!(ids(&find_in(&ben, "sweep", Place::Archived)), "task-003-001");
+    let done = Filter { statuses: vec!["completed".parse().unwrap()], ..Filter::default() };
+    let query = Query::parse("sweep", done, 10).unwrap();
+    let found = ben.project.search(&query, "ada").unwrap().found;
+    assert_eq!(ids(&found), "task-002-001");
+    trails_are_told();
 }
 
 /// Texts of any kind are only texts, and come back as they are.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Fresh, Handle, M1, context, draft, move_freely, plan, started, task};
 
-fn archive(milestone: MilestoneId, force: Option<String>) -> Command {
+pub(super) fn archive(milestone: MilestoneId, force: Option<String>) -> Command {
     Command::Archive { milestone, closing: Box::new(Closing { force, ..Closing::default() }) }
 }
 

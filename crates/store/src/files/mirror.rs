@@ -69,8 +69,9 @@ impl Files {
     }
 
     /// Which of the documents in question are not what the program last wrote, and whether that
-    /// holds for what happened to no milestone. Quick to say that nothing has changed.
-    pub(crate) fn changed(&self, scope: &Scope, known: &Snapshot) -> Result<Changed> {
+    /// holds for what happened to no milestone. Quick to say that nothing has changed. `known` are
+    /// those of the scope that the database has.
+    pub(crate) fn changed(&self, scope: &Scope, known: BTreeSet<MilestoneId>) -> Result<Changed> {
         self.watched.replace(Watched::list(&self.disk)?);
         let project = !self.tells_all(Stream::Project)?;
         let mut texts = BTreeMap::new();
@@ -86,11 +87,11 @@ impl Files {
             Scope::Milestone(id) if texts.contains_key(id) => BTreeSet::new(),
             Scope::Milestone(id) => BTreeSet::from([*id]),
             Scope::Graph(_) | Scope::Past(_) => {
-                let open = known.open().map(|outline| outline.id);
-                self.changed_among(open.chain(self.documents("active")?).collect())?
+                let open = known.into_iter().chain(self.documents("active")?);
+                self.changed_among(open.collect())?
             }
             Scope::All => {
-                let all = known.outlines.keys().copied().chain(self.documents("active")?);
+                let all = known.into_iter().chain(self.documents("active")?);
                 self.changed_among(all.chain(self.documents("completed")?).collect())?
             }
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::search::Place;
 use milestone_domain::snapshot::{Claim, Given};
 
 use super::commit::edges;
@@ -52,6 +53,10 @@ pub trait Movable: Store {
     /// here yet.
     fn moved_to(&self) -> Result<String>;
 
+    /// Which milestones there are in a place; all of them, where only those are wanted that are filed
+    /// away: what is open may be filed away in its document.
+    fn milestones(&self, place: Place) -> Result<BTreeSet<MilestoneId>>;
+
     /// Fills a project that was made for it, and lets `check` look at it, in one step.
     fn fill(&self, source: Source<'_>, check: &dyn Fn(&dyn Store) -> Result<()>) -> Result<()>;
 
@@ -81,6 +86,20 @@ impl<C: Connection> Movable for Database<C> {
 
     fn moved_to(&self) -> Result<String> {
         Ok(self.connected(|| self.sealed_to())?.unwrap_or_default())
+    }
+
+    fn milestones(&self, place: Place) -> Result<BTreeSet<MilestoneId>> {
+        let open = if place == Place::Open { " AND archived = 0" } else { "" };
+        let sql =
+            format!("SELECT id FROM milestone_document WHERE project = {}{open}", self.project);
+        self.connected(|| {
+            let mut ids = BTreeSet::new();
+            self.connection.each(&sql, &[], &mut |row| {
+                ids.insert(milestone(row, 0)?);
+                Ok(())
+            })?;
+            Ok(ids)
+        })
     }
 
     fn fill(&self, source: Source<'_>, check: &dyn Fn(&dyn Store) -> Result<()>) -> Result<()> {

@@ -18,9 +18,9 @@ pub(super) fn recorded(body: &str) -> Result<Recorded> {
 
 /// How far somebody has followed: the transaction and the event in it.
 #[derive(Clone, Copy, Default)]
-struct Position {
-    tx: i64,
-    seq: i64,
+pub(super) struct Position {
+    pub tx: i64,
+    pub seq: i64,
 }
 
 impl<C: Connection> Database<C> {
@@ -68,7 +68,7 @@ impl<C: Connection> Database<C> {
     }
 
     /// The last of all events, wanted or not: nobody need look at them again.
-    fn end(&self, at: Position, horizon: i64) -> Result<Position> {
+    pub(super) fn end(&self, at: Position, horizon: i64) -> Result<Position> {
         let sql = format!(
             "SELECT tx, seq FROM milestone_event WHERE project = {} AND tx < {horizon} \
              ORDER BY tx DESC, seq DESC LIMIT 1",

@@ -9,8 +9,8 @@ use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::snapshot::{
     Claim, ConditionSetBy, Outline, Part, Scope, Snapshot, TaskOutline,
 };
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::offers::holdings;
 use super::{Columns, Connection, Database, Value, milestone, number};
@@ -22,11 +22,12 @@ const FORM: u8 = 1;
 
 /// What is read: which documents, and of which of them everything.
 struct Wanted {
-    /// A condition on `archived` and `id`.
-    documents: String,
+    /// Conditions on `archived` and `id` of which no two hold for the same document. They are asked
+    /// one by one: for `OR`, SQLite goes through everything that is filed away.
+    documents: Vec<String>,
     /// The same on tasks, by `archived` and `milestone`.
-    tasks: String,
-    /// What both of these are given.
+    tasks: Vec<String>,
+    /// What all of these are given.
     values: Vec<Value<'static>>,
     /// Those of which the bodies are read.
     bodies: BTreeSet<MilestoneId>,
@@ -41,7 +42,7 @@ struct Wanted {
 #[derive(Default)]
 struct Found {
     documents: BTreeMap<MilestoneId, FoundDocument>,
-    tasks: BTreeMap<MilestoneId, BTreeMap<u32, FoundTask>>,
+    tasks: BTreeMap<MilestoneId, Vec<FoundTask>>,
     snapshot: Snapshot,
     graph: i64,
     resources: String,
@@ -61,8 +62,10 @@ struct FoundDocument {
 }
 
 struct FoundTask {
+    number: u32,
     version: i64,
-    document: Option<Task>,
+    /// Large, and not there for most.
+    document: Option<Box<Task>>,
     outline: Option<TaskOutline>,
 }
 
@@ -81,8 +84,8 @@ impl<C: Connection> Database<C> {
             Scope::Graph(ids) => self.select(&graph(self.project, ids, 0)),
             Scope::Past(closed) => self.select(&graph(self.project, &BTreeSet::new(), *closed)),
             Scope::All => self.select(&Wanted {
-                documents: "1 = 1".into(),
-                tasks: "1 = 1".into(),
+                documents: vec!["1 = 1".into()],
+                tasks: vec!["1 = 1".into()],
                 values: Vec::new(),
                 bodies: BTreeSet::new(),
                 all_bodies: true,
@@ -90,6 +93,20 @@ impl<C: Connection> Database<C> {
                 archived: true,
             }),
         }
+    }
+
+    /// These documents, and nothing else.
+    pub(super) fn documents(&self, ids: BTreeSet<MilestoneId>) -> Result<Snapshot> {
+        let named = listed(&ids);
+        self.select(&Wanted {
+            documents: vec![format!("id IN ({named})")],
+            tasks: vec![format!("milestone IN ({named})")],
+            values: Vec::new(),
+            bodies: ids,
+            all_bodies: true,
+            versions: false,
+            archived: false,
+        })
     }
 
     fn select(&self, wanted: &Wanted) -> Result<Snapshot> {
@@ -127,30 +144,43 @@ impl<C: Connection> Database<C> {
 
     fn sql(&self, wanted: &Wanted, now: &str) -> String {
         let project = self.project;
-        let Wanted { documents, tasks, .. } = wanted;
+        // A column that is not named need not be read, where an index has all the others.
         let bodies = |key: &str| match (wanted.all_bodies, wanted.bodies.is_empty()) {
-            (true, _) => "1 = 1".to_owned(),
-            (false, true) => "1 = 0".to_owned(),
+            (true, _) => "document".to_owned(),
+            (false, true) => "''".to_owned(),
             // The same text for every milestone is a statement that is known already.
-            (false, false) if !wanted.values.is_empty() => format!("{key} = $1"),
-            (false, false) => format!("{key} IN ({})", listed(&wanted.bodies)),
+            (false, false) if !wanted.values.is_empty() => {
+                format!("CASE WHEN {key} = $1 THEN document ELSE '' END")
+            }
+            (false, false) => {
+                format!("CASE WHEN {key} IN ({}) THEN document ELSE '' END", listed(&wanted.bodies))
+            }
         };
         let (document, task) = (bodies("id"), bodies("milestone"));
+        // All in one row: they only ever become more.
         let archived = match wanted.archived {
             true => format!(
-                " UNION ALL SELECT 6, id, 0, 0, '', '', NULL, 0 FROM milestone_document \
-                 WHERE project = {project} AND archived = 1"
+                " UNION ALL SELECT 6, 0, 0, 0, \
+                   COALESCE(string_agg(CAST(id AS TEXT), ' '), ''), '', NULL, 0 \
+                 FROM milestone_document WHERE project = {project} AND archived = 1"
             ),
             false => String::new(),
         };
         // The first of them says of which types the columns are.
+        let documents = wanted.documents.iter().map(|condition| {
+            format!(
+                "SELECT 4 AS what, id, archived, version, {document}, tasks, outline, 0 AS number \
+                 FROM milestone_document WHERE project = {project} AND {condition}"
+            )
+        });
+        let tasks = wanted.tasks.iter().map(|condition| {
+            format!(
+                "SELECT 5, milestone, archived, version, {task}, '', outline, number \
+                 FROM milestone_task WHERE project = {project} AND {condition}"
+            )
+        });
         format!(
-            "SELECT 4 AS what, id, archived, version, \
-               CASE WHEN {document} THEN document ELSE '' END, tasks, outline, 0 AS number \
-             FROM milestone_document WHERE project = {project} AND ({documents}) \
-             UNION ALL SELECT 5, milestone, archived, version, \
-               CASE WHEN {task} THEN document ELSE '' END, '', outline, number \
-             FROM milestone_task WHERE project = {project} AND ({tasks}) \
+            "{both} \
              UNION ALL SELECT 3, milestone, fence, deadline, actor, \
                boot || ' ' || attempt || ' ' || resources, NULL, task \
              FROM milestone_claim WHERE project = {project} \
@@ -162,6 +192,7 @@ impl<C: Connection> Database<C> {
                COALESCE((SELECT MAX(id) FROM milestone_document WHERE project = {project}), 0), 0, \
                given, moved_to || ' ' || {resources}, NULL, 0 \
              FROM milestone_project WHERE id = {project}{archived}",
+            both = documents.chain(tasks).collect::<Vec<_>>().join(" UNION ALL "),
             resources = holdings(project),
         )
     }
@@ -169,20 +200,21 @@ impl<C: Connection> Database<C> {
     fn put_together(found: Found, wanted: &Wanted) -> Snapshot {
         let Found { documents, mut tasks, mut snapshot, graph, resources, .. } = found;
         for (id, header) in documents {
-            let mut own = tasks.remove(&id).unwrap_or_default();
+            let own = tasks.remove(&id).unwrap_or_default();
             let body = wanted.all_bodies || wanted.bodies.contains(&id);
             if body || wanted.versions {
                 snapshot.versions.insert(Part::Milestone(id), header.version.to_string());
-                let parts = own.iter().map(|(number, task)| {
-                    (Part::Task(TaskId::new(id, *number)), task.version.to_string())
+                let parts = own.iter().map(|task| {
+                    (Part::Task(TaskId::new(id, task.number)), task.version.to_string())
                 });
                 snapshot.versions.extend(parts);
             }
             let (mut bodies, mut outlines) = (Vec::new(), Vec::new());
-            for task in header.order.iter().filter_map(|number| own.remove(number)) {
-                let outline = task.outline.or_else(|| task.document.as_ref().map(TaskOutline::of));
+            for task in in_order(own, &header.order) {
+                let outline = task.outline;
+                let outline = outline.or_else(|| task.document.as_deref().map(TaskOutline::of));
                 outlines.extend(outline);
-                bodies.extend(task.document);
+                bodies.extend(task.document.map(|document| *document));
             }
             let outline =
                 header.outline.or_else(|| header.document.as_ref().map(Outline::without_tasks));
@@ -201,6 +233,16 @@ impl<C: Connection> Database<C> {
     }
 }
 
+/// The tasks that a document lists, as it lists them: nearly always as they are found.
+fn in_order(found: Vec<FoundTask>, order: &[u32]) -> Vec<FoundTask> {
+    if found.iter().map(|task| task.number).eq(order.iter().copied()) {
+        return found;
+    }
+    let mut found: BTreeMap<u32, FoundTask> =
+        found.into_iter().map(|task| (task.number, task)).collect();
+    order.iter().filter_map(|number| found.remove(number)).collect()
+}
+
 /// One milestone and what it waits for; where it waits for conditions, whoever provides any. That
 /// some are named twice does no harm; to leave out doubles, SQLite goes through all edges in order.
 fn one(connection: &impl Connection, project: i64, id: MilestoneId) -> Wanted {
@@ -213,8 +255,8 @@ fn one(connection: &impl Connection, project: i64, id: MilestoneId) -> Wanted {
     );
     let among = connection.among(&ids);
     Wanted {
-        documents: format!("id {among}"),
-        tasks: format!("milestone {among}"),
+        documents: vec![format!("id {among}")],
+        tasks: vec![format!("milestone {among}")],
         values: vec![id.0.into()],
         bodies: BTreeSet::from([id]),
         all_bodies: false,
@@ -242,8 +284,8 @@ fn graph(project: i64, ids: &BTreeSet<MilestoneId>, closed: usize) -> Wanted {
         );
     }
     Wanted {
-        documents: format!("archived = 0 OR (archived = 1 AND id IN ({others}))"),
-        tasks: format!("archived = 0 OR (archived = 1 AND milestone IN ({others}))"),
+        documents: vec!["archived = 0".into(), format!("archived = 1 AND id IN ({others})")],
+        tasks: vec!["archived = 0".into(), format!("archived = 1 AND milestone IN ({others})")],
         values: Vec::new(),
         bodies: ids.clone(),
         all_bodies: false,
@@ -252,7 +294,7 @@ fn graph(project: i64, ids: &BTreeSet<MilestoneId>, closed: usize) -> Wanted {
     }
 }
 
-fn listed(ids: &BTreeSet<MilestoneId>) -> String {
+pub(super) fn listed(ids: &BTreeSet<MilestoneId>) -> String {
     ids.iter().map(|id| id.0.to_string()).collect::<Vec<_>>().join(", ")
 }
 
@@ -275,7 +317,8 @@ impl Found {
             4 => self.take_document(row),
             5 => self.take_task(row),
             _ => {
-                self.snapshot.archived.insert(milestone(row, 1)?);
+                let ids = row.text(4)?.split(' ').filter_map(|id| id.parse().ok());
+                self.snapshot.archived = ids.map(MilestoneId).collect();
                 Ok(())
             }
         }
@@ -327,10 +370,9 @@ impl Found {
     fn take_task(&mut self, row: &dyn Columns) -> Result<()> {
         let outline = unpacked(row.bytes(6)?);
         self.other_form |= outline.is_none();
-        let document = body("milestone_task", row.text(4)?)?;
-        let task = FoundTask { version: row.int(3)?, document, outline };
-        let of = self.tasks.entry(milestone(row, 1)?).or_default();
-        of.insert(number(row, 7)?, task);
+        let document = body("milestone_task", row.text(4)?)?.map(Box::new);
+        let task = FoundTask { number: number(row, 7)?, version: row.int(3)?, document, outline };
+        self.tasks.entry(milestone(row, 1)?).or_default().push(task);
         Ok(())
     }
 }
@@ -344,7 +386,7 @@ pub(super) fn parsed<T: DeserializeOwned>(table: &'static str, json: &str) -> Re
         .map_err(|error| StoreError::BadRow { table, message: error.to_string() })
 }
 
-fn unpacked<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+pub(super) fn unpacked<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     let (form, body) = bytes.split_first()?;
     (*form == FORM).then(|| postcard::from_bytes(body).ok()).flatten()
 }
@@ -354,8 +396,9 @@ pub(super) fn packed(value: &impl Serialize) -> Vec<u8> {
     std::iter::once(FORM).chain(body).collect()
 }
 
-#[cfg(all(test, feature = "sqlite"))]
-mod tests {
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+pub(super) mod tests {
     use std::time::Duration;
 
     use milestone_domain::settings::Settings;
@@ -363,34 +406,63 @@ mod tests {
     use super::*;
     use crate::sqlite::Sqlite;
 
-    #[test]
-    fn one_milestone_is_read_by_its_key_however_many_there_are() {
+    /// Steps of a plan that go through a large table, whatever `narrow` does not name.
+    fn whole_tables(wanted: impl Fn(&Sqlite) -> Wanted, narrow: &[&str]) -> Vec<String> {
+        let mut plan = plan(wanted);
+        let large = ["milestone_task", "milestone_document", "milestone_edge"];
+        plan.retain(|step| {
+            large.iter().any(|table| step.contains(table))
+                && !narrow.iter().any(|narrow| step.contains(narrow))
+        });
+        plan
+    }
+
+    fn plan(wanted: impl Fn(&Sqlite) -> Wanted) -> Vec<String> {
+        steps(|database| {
+            let connection = &database.connection;
+            database.sql(&wanted(connection), &connection.now().millis)
+        })
+    }
+
+    /// The steps in which a database goes about a question.
+    pub(in crate::sql) fn steps(ask: impl Fn(&Database<Sqlite>) -> String) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let sqlite = Sqlite::open(&folder.path().join("db"), Duration::ZERO).unwrap();
         let uuid = "00000000-0000-4000-8000-000000000001";
         let database = Database::make(sqlite, uuid, Settings::default()).unwrap();
-        let sql = database
-            .sql(&one(&database.connection, 1, MilestoneId(3)), &database.connection.now().millis);
-        let mut plan = Vec::new();
-        let explained = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut steps = Vec::new();
+        let explained = format!("EXPLAIN QUERY PLAN {}", ask(&database));
         database
             .connection
-            .each(&explained, &[Value::Int(3)], &mut |row| {
-                plan.push(row.string(3)?);
+            .each(&explained, &[], &mut |row| {
+                steps.push(row.string(3)?);
                 Ok(())
             })
             .unwrap();
-        let whole = |step: &&String| {
-            let large = ["milestone_task", "milestone_document", "milestone_edge"];
-            // The highest number is the last entry of an index.
-            let narrow = ["milestone=?", "id=?", "provides=?", "document USING COVERING"];
-            large.iter().any(|table| step.contains(table))
-                && !narrow.iter().any(|narrow| step.contains(narrow))
-        };
-        assert_eq!(
-            plan.iter().filter(whole).collect::<Vec<_>>(),
-            Vec::<&String>::new(),
-            "{plan:#?}"
-        );
+        steps
+    }
+
+    // The highest number is the last entry of an index.
+    const NARROW: [&str; 4] = ["milestone=?", "id=?", "provides=?", "document USING COVERING"];
+
+    #[test]
+    fn one_milestone_is_read_by_its_key_however_many_there_are() {
+        let wanted = |connection: &Sqlite| one(connection, 1, MilestoneId(3));
+        assert_eq!(whole_tables(wanted, &NARROW), Vec::<String>::new());
+    }
+
+    #[test]
+    fn open_work_is_read_without_going_through_what_is_filed_away() {
+        let wanted = |_: &Sqlite| graph(1, &BTreeSet::from([MilestoneId(3)]), 5);
+        let narrow = [&NARROW[..], &["archived=?", "open=?"]].concat();
+        assert_eq!(whole_tables(wanted, &narrow), Vec::<String>::new());
+    }
+
+    #[test]
+    fn outlines_are_read_without_what_tasks_say() {
+        let steps = plan(|_| graph(1, &BTreeSet::new(), 0));
+        let tasks: Vec<_> = steps.iter().filter(|step| step.contains("milestone_task")).collect();
+        let covered = |step: &&&String| step.contains("USING COVERING INDEX milestone_task_place");
+        assert_eq!(tasks.iter().filter(covered).count(), tasks.len(), "{tasks:?}");
     }
 }

@@ -14,6 +14,9 @@ pub struct Types {
     pub serial: &'static str,
     /// The number of the transaction that writes a row.
     pub transaction: &'static str,
+    /// The columns that an index of tasks has besides, so that no task need be read for its outline;
+    /// none where entries of an index may be only so long.
+    pub with_outlines: &'static str,
     /// What a statement that makes a table ends with.
     pub strict: &'static str,
     /// Held until the end of what began: one migrates, the others wait.
@@ -33,6 +36,8 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("schema/001.sql"), reader: 1, writer: 1 },
     // Views change nothing for programs.
     Step { sql: include_str!("schema/002.sql"), reader: 1, writer: 1 },
+    // Who does not know of it writes events, after which it is not believed.
+    Step { sql: include_str!("schema/003.sql"), reader: 1, writer: 1 },
 ];
 
 /// What this program finds in a database: whether it may write there, and the project.
@@ -189,6 +194,7 @@ fn worded(sql: &str, types: &Types) -> String {
         ("{bytes}", types.bytes),
         ("{serial}", types.serial),
         ("{transaction}", types.transaction),
+        ("{with_outlines}", types.with_outlines),
         ("{strict}", types.strict),
     ];
     words.iter().fold(sql.to_owned(), |sql, (word, meaning)| sql.replace(word, meaning))
