@@ -144,13 +144,13 @@ fn main() -> Result<()> {
     let temp = tempfile::tempdir()?;
     let folder = options.keep.clone().unwrap_or_else(|| temp.path().to_owned());
     std::fs::create_dir_all(&folder)?;
-    let rows = measure(&programs, &options, &folder)?;
+    let Outcome { rows, failed } = measure(&programs, &options, &folder);
     if options.json {
         println!("{}", report::json(&rows));
     } else {
         println!("{}\n\n{}", circumstances(&programs, &options)?, report::table(&rows));
     }
-    Ok(())
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
 }
 
 /// What whoever compares two tables has to know about them.
@@ -174,27 +174,47 @@ fn circumstances(programs: &Programs, options: &Options) -> Result<String> {
     ))
 }
 
-fn measure(programs: &Programs, options: &Options, folder: &Path) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+/// A part that fails costs only its own rows, and is named.
+#[derive(Default)]
+struct Outcome {
+    rows: Vec<Row>,
+    failed: Vec<String>,
+}
+
+impl Outcome {
+    fn add(&mut self, part: &str, measured: Result<Vec<Row>>) {
+        match measured {
+            Ok(rows) => self.rows.extend(rows),
+            Err(error) => {
+                say(&format!("{part} failed: {error}"));
+                self.failed.push(part.to_owned());
+            }
+        }
+    }
+}
+
+fn measure(programs: &Programs, options: &Options, folder: &Path) -> Outcome {
+    let mut outcome = Outcome::default();
     if options.measures("cli") || options.measures("inside") {
         for (at, tasks) in options.tasks.iter().enumerate() {
-            rows.extend(of_size(programs, options, folder, *tasks, at == 0)?);
+            let measured = of_size(programs, options, folder, *tasks, at == 0);
+            outcome.add(&format!("{tasks} tasks"), measured);
         }
     }
     if options.measures("archived") {
-        rows.extend(archived::measure(programs, options, folder)?);
+        outcome.add("archived", archived::measure(programs, options, folder));
     }
     if options.measures("claims") {
-        rows.extend(claims::measure(programs, options, folder)?);
+        outcome.add("claims", claims::measure(programs, options, folder));
     }
     if options.measures("queues") {
-        rows.extend(queues::measure(programs, options, folder)?);
+        outcome.add("queues", queues::measure(programs, options, folder));
     }
     if options.measures("graph") {
         say("graph");
-        rows.push(graph::measure(options)?);
+        outcome.add("graph", graph::measure(options).map(|row| vec![row]));
     }
-    Ok(rows)
+    outcome
 }
 
 /// One project, measured in each store that it grows into.
