@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use milestone_domain::document::{Criterion, Milestone, Risk, Task};
 use milestone_domain::ids::{MilestoneId, Reference, TaskId, Uid};
@@ -29,11 +29,47 @@ pub fn documents(tasks: usize, seed: u64) -> Vec<Milestone> {
     sizes.enumerate().map(|(at, size)| milestone(at, size, count, &mut random)).collect()
 }
 
+/// Milestones that are done and filed away, with numbers after those of other documents.
+pub fn filed_away(count: usize, after: usize) -> Vec<Milestone> {
+    let mut random = Random::new(11);
+    let filed = (after..after + count).map(|at| {
+        let mut milestone = Milestone::new(MilestoneId(number(at)), &phrase("Had", &mut random));
+        milestone.uid = Some(uid(number(at)));
+        milestone.description = Some(sentence(&mut random));
+        milestone.status = MilestoneStatus::Completed;
+        milestone.tasks =
+            (0..3).map(|n| task(0, n, MilestoneStatus::Completed, &mut random)).collect();
+        milestone.archived = true;
+        milestone
+    });
+    filed.collect()
+}
+
+/// Tasks that wait for nothing, as the jobs of a queue.
+pub fn jobs(count: usize) -> Vec<Milestone> {
+    let mut documents = documents(count, 7);
+    for milestone in &mut documents {
+        milestone.status = MilestoneStatus::InProgress;
+        milestone.dependencies.requires.clear();
+        milestone.provides.clear();
+        for task in &mut milestone.tasks {
+            task.status = TaskStatus::Pending;
+            task.requires.clear();
+            task.conditions.clear();
+            task.resources.clear();
+        }
+    }
+    documents
+}
+
+fn uid(id: u32) -> Uid {
+    Uid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(id)))
+}
+
 fn milestone(at: usize, size: usize, count: usize, random: &mut Random) -> Milestone {
     let id = number(at);
     let mut milestone = Milestone::new(MilestoneId(id), &phrase("Milestone about", random));
-    milestone.uid =
-        Some(Uid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(id))));
+    milestone.uid = Some(uid(id));
     milestone.description = Some(sentence(random));
     milestone.goals = (0..2).map(|_| phrase("Better", random)).collect();
     milestone.status = status(at, count);
@@ -108,17 +144,20 @@ fn sentence(random: &mut Random) -> String {
 }
 
 /// Writes the documents as people do, comments and all, into a new repository.
-pub fn write(repository: &Path, documents: &[Milestone]) -> io::Result<PathBuf> {
+pub fn write(repository: &Path, documents: &[Milestone]) -> io::Result<()> {
     let root = repository.join(".milestones");
     fs::create_dir_all(repository.join(".git"))?;
     fs::write(repository.join(".git/HEAD"), "ref: refs/heads/main\n")?;
-    fs::create_dir_all(root.join("active"))?;
+    for folder in ["active", "completed"] {
+        fs::create_dir_all(root.join(folder))?;
+    }
     fs::create_dir_all(root.join("config"))?;
     fs::write(root.join("config/milestone-config.yaml"), "scale_override: files\n")?;
     for document in documents {
         let text =
             text::write(document, true).replacen("tasks:", "# What is to be done.\ntasks:", 1);
-        fs::write(root.join("active").join(document.id.file_name()), text)?;
+        let folder = if document.archived { "completed" } else { "active" };
+        fs::write(root.join(folder).join(document.id.file_name()), text)?;
     }
-    Ok(root)
+    Ok(())
 }

@@ -8,7 +8,7 @@ use milestone_domain::dependencies::Dependencies;
 use milestone_domain::snapshot::{Outline, Snapshot};
 
 use crate::generate;
-use crate::measure::Times;
+use crate::measure::{Times, milliseconds};
 use crate::report::{Row, Target};
 use crate::{Options, Result};
 
@@ -26,15 +26,8 @@ pub fn measure(options: &Options) -> Result<Row> {
         let plan =
             graph.plan(&snapshot, date(2026, 1, 1)).ok_or("the generated graph has a cycle")?;
         black_box(plan.critical_path());
-        times.push(started.elapsed().as_secs_f64() * 1000.0);
+        times.push(milliseconds(started));
     }
-    Ok(Row {
-        operation: "graph: validate, order, critical path".to_owned(),
-        tasks: TASKS,
-        figure: times.median(),
-        floor: None,
-        processor: None,
-        target: Target::Milliseconds(150.0),
-        memory: None,
-    })
+    let row = Row::new("graph: validate, order, critical path", "–", TASKS, times.median());
+    Ok(row.held_to(Target::Milliseconds(150.0)))
 }

@@ -1,19 +1,69 @@
-//! The program's operations, as people and agents start them.
+//! The program's operations, as people and agents start them, each beside its floor.
+
+use std::time::Instant;
 
 use milestone_domain::ids::TaskId;
 use milestone_domain::status::TaskStatus;
+use milestone_store::pointer::StoreKind;
+use postgres::{Client, NoTls};
 
-use crate::inside;
-use crate::measure::{Times, run, usage};
+use crate::measure::{Programs, Times, milliseconds};
 use crate::report::{Row, Target};
-use crate::{Options, Programs, Result, Sample};
+use crate::sample::Sample;
+use crate::{Options, Result, inside};
+
+/// Memory and processor time hardly differ from run to run.
+const USAGE_RUNS: usize = 5;
+
+/// MB that a command on one document may take.
+const ONE: f64 = 12.0;
+/// And one that looks at the whole project.
+const WHOLE: f64 = 60.0;
+
+/// What is allowed beside a server for everything but its answers.
+const BESIDE_SERVER: f64 = 3.0;
 
 /// Which floor an operation is held against.
 #[derive(Clone, Copy, PartialEq)]
 enum Floor {
     Line,
     Replace,
+    /// One process, one command on SQLite: this one.
+    Sqlite(&'static str),
+    /// One process that connects to the server and asks one thing.
+    Postgres,
 }
+
+impl Floor {
+    fn name(self) -> String {
+        match self {
+            Self::Line => "line".to_owned(),
+            Self::Replace => "replace".to_owned(),
+            Self::Sqlite(what) => format!("sqlite {what}"),
+            Self::Postgres => "connect + ask".to_owned(),
+        }
+    }
+
+    fn start(self, sample: &Sample) -> Start {
+        match self {
+            Self::Line => ("floor-line", Vec::new()),
+            Self::Replace => ("floor-replace", words(&["replaced"])),
+            Self::Sqlite(what) => {
+                let id = (sample.tasks / 2 + 1).to_string();
+                ("floor-sqlite", words(&[PLAIN, what, &id]))
+            }
+            Self::Postgres => ("floor-postgres", Vec::new()),
+        }
+    }
+}
+
+const OURS: &str = "milestone";
+
+/// A program and what it is told.
+type Start = (&'static str, Vec<String>);
+
+/// The table that the floors of SQLite work on, beside the project.
+const PLAIN: &str = "plain.db";
 
 /// What is done after a measured run, so that the next one finds the same project.
 #[derive(Clone, Copy)]
@@ -27,115 +77,256 @@ enum Undo {
 struct Operation {
     name: &'static str,
     words: fn(TaskId) -> Vec<String>,
-    floor: Floor,
-    /// What it may cost with 1,000 tasks and fewer, and with more.
-    most: (f64, f64),
-    memory: f64,
+    /// What it is held against in files, and how often that it may take with 1,000 tasks and fewer,
+    /// and with more.
+    files: (Floor, f64, f64),
+    sqlite: Floor,
+    /// How often it may ask a server.
+    round_trips: f64,
+    whole: bool,
     undo: Undo,
 }
 
-const ONE: f64 = 12.0;
-const WHOLE: f64 = 60.0;
-
-const STARTS: [Operation; 2] = [
-    operation("--version", |_| words(&["--version"]), Floor::Line, (1.5, 1.5), ONE, Undo::Nothing),
-    operation("--help", |_| words(&["--help"]), Floor::Line, (1.5, 1.5), ONE, Undo::Nothing),
-];
+const STARTS: [(&str, f64); 2] = [("--version", 1.5), ("--help", 1.5)];
 
 const OPERATIONS: [Operation; 8] = [
-    operation(
-        "show",
-        |task| vec!["show".into(), task.milestone.to_string()],
-        Floor::Line,
-        (3.0, 3.0),
-        ONE,
-        Undo::Nothing,
-    ),
-    operation("next", |_| words(&["next"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
-    operation("list", |_| words(&["list"]), Floor::Line, (10.0, 30.0), WHOLE, Undo::Nothing),
-    operation(
-        "search",
-        |_| words(&["search", "login", "token"]),
-        Floor::Line,
-        (10.0, 30.0),
-        WHOLE,
-        Undo::Nothing,
-    ),
-    operation("update", |_| words(&["update"]), Floor::Line, (20.0, 80.0), WHOLE, Undo::Nothing),
-    operation(
-        "claim",
-        |_| words(&["task", "claim", "--next"]),
-        Floor::Line,
-        (10.0, 30.0),
-        WHOLE,
-        Undo::Release,
-    ),
-    operation("done", |task| on("done", task), Floor::Replace, (4.0, 4.0), ONE, Undo::Reopen),
-    operation("add", added, Floor::Replace, (4.0, 4.0), ONE, Undo::Remove),
+    Operation {
+        name: "show",
+        words: |task| vec!["show".into(), task.milestone.to_string()],
+        files: (Floor::Line, 3.0, 3.0),
+        sqlite: Floor::Sqlite("show"),
+        round_trips: 1.0,
+        whole: false,
+        undo: Undo::Nothing,
+    },
+    Operation {
+        name: "next",
+        words: |_| words(&["next"]),
+        files: (Floor::Line, 10.0, 30.0),
+        sqlite: Floor::Sqlite("ready"),
+        round_trips: 2.0,
+        whole: true,
+        undo: Undo::Nothing,
+    },
+    Operation {
+        name: "list",
+        words: |_| words(&["list"]),
+        files: (Floor::Line, 10.0, 30.0),
+        sqlite: Floor::Sqlite("list"),
+        round_trips: 2.0,
+        whole: true,
+        undo: Undo::Nothing,
+    },
+    Operation {
+        name: "search",
+        words: |_| words(&["search", "login", "token"]),
+        files: (Floor::Line, 10.0, 30.0),
+        sqlite: Floor::Sqlite("search"),
+        round_trips: 2.0,
+        whole: true,
+        undo: Undo::Nothing,
+    },
+    Operation {
+        name: "update",
+        words: |_| words(&["update"]),
+        files: (Floor::Line, 20.0, 80.0),
+        sqlite: Floor::Line,
+        round_trips: 2.0,
+        whole: true,
+        undo: Undo::Nothing,
+    },
+    Operation {
+        name: "claim",
+        words: |_| words(&["task", "claim", "--next"]),
+        files: (Floor::Line, 10.0, 30.0),
+        sqlite: Floor::Sqlite("claim"),
+        round_trips: 2.0,
+        whole: true,
+        undo: Undo::Release,
+    },
+    Operation {
+        name: "done",
+        words: |task| words(&["task", "done", &task.to_string()]),
+        files: (Floor::Replace, 4.0, 4.0),
+        sqlite: Floor::Sqlite("add"),
+        round_trips: 2.0,
+        whole: false,
+        undo: Undo::Reopen,
+    },
+    Operation {
+        name: "add",
+        words: |task| words(&["task", "add", &task.milestone.to_string(), "One more thing"]),
+        files: (Floor::Replace, 4.0, 4.0),
+        sqlite: Floor::Sqlite("add"),
+        round_trips: 2.0,
+        whole: false,
+        undo: Undo::Remove,
+    },
 ];
 
-const fn operation(
-    name: &'static str,
-    words: fn(TaskId) -> Vec<String>,
-    floor: Floor,
-    most: (f64, f64),
-    memory: f64,
-    undo: Undo,
-) -> Operation {
-    Operation { name, words, floor, most, memory, undo }
+impl Operation {
+    fn floor(&self, store: StoreKind) -> Floor {
+        match store {
+            StoreKind::Files => self.files.0,
+            StoreKind::Sqlite => self.sqlite,
+            StoreKind::Postgres if self.sqlite == Floor::Line => Floor::Line,
+            StoreKind::Postgres => Floor::Postgres,
+        }
+    }
+
+    fn target(&self, sample: &Sample, beside: &BesideServer) -> Target {
+        let few = sample.tasks <= 1000;
+        let whole = if sample.tasks <= 10_000 { 40.0 } else { 300.0 };
+        let more = beside.asking * (self.round_trips - 1.0);
+        match (sample.store, self.floor(sample.store)) {
+            (StoreKind::Files, _) => Target::times(if few { self.files.1 } else { self.files.2 }),
+            (StoreKind::Sqlite, Floor::Line) => Target::times(whole),
+            (StoreKind::Sqlite, _) => Target::times(2.0),
+            (StoreKind::Postgres, Floor::Line) => {
+                Target::Within { times: whole, plus: beside.connecting + more }
+            }
+            (StoreKind::Postgres, _) => Target::Within { times: 1.0, plus: more + BESIDE_SERVER },
+        }
+    }
+
+    fn memory(&self, sample: &Sample) -> f64 {
+        match (self.whole, sample.tasks) {
+            (false, _) => ONE,
+            (true, 0..=10_000) => WHOLE,
+            (true, _) => 200.0,
+        }
+    }
 }
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn on(verb: &str, task: TaskId) -> Vec<String> {
-    words(&["task", verb, &task.to_string()])
-}
-
-fn added(task: TaskId) -> Vec<String> {
-    words(&["task", "add", &task.milestone.to_string(), "One more thing"])
-}
-
-/// What does not depend on the project.
+/// What does not depend on the project, and the size of the program.
 pub fn starts(programs: &Programs, sample: &Sample, options: &Options) -> Result<Vec<Row>> {
-    measured(programs, sample, options, &STARTS)
+    let mut rows = Vec::new();
+    for (name, most) in STARTS.into_iter().filter(|(name, _)| options.wants(name)) {
+        let mut pair = Pair::default();
+        for round in 0..options.runs * 2 {
+            let floor = (sample, Floor::Line.start(sample));
+            let own = (sample, (OURS, words(&[name])));
+            pair.turn(programs, round, [floor, own], |_| Ok(()))?;
+        }
+        let row = Row::new(name, "–", 0, 0.0).held_to(Target::times(most));
+        rows.push(pair.fill(row, &Floor::Line.name(), ONE));
+    }
+    if options.wants("size") {
+        #[expect(clippy::cast_precision_loss, reason = "of megabytes nobody sees it")]
+        let size = programs.path("milestone").metadata()?.len() as f64 / 1e6;
+        rows.push(Row::new("size of the program", "–", 0, size).held_to(Target::Megabytes(30.0)));
+    }
+    Ok(rows)
 }
 
+/// All operations take turns with all floors, so that a busy moment of the machine meets all.
 pub fn measure(programs: &Programs, sample: &Sample, options: &Options) -> Result<Vec<Row>> {
-    measured(programs, sample, options, &OPERATIONS)
-}
-
-/// All operations take turns with both floors, so that a busy moment of the machine meets all.
-fn measured(
-    programs: &Programs,
-    sample: &Sample,
-    options: &Options,
-    operations: &[Operation],
-) -> Result<Vec<Row>> {
-    let wanted: Vec<_> =
-        operations.iter().filter(|operation| options.wants(operation.name)).collect();
+    let wanted = wanted(options);
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let ready = sample.ready()?;
-    let mut floors = [Taken::default(), Taken::default()];
-    let mut taken: Vec<Taken> = wanted.iter().map(|_| Taken::default()).collect();
-    for round in 0..options.runs {
-        let task = ready[round % ready.len()];
-        for (operation, taken) in wanted.iter().zip(&mut taken) {
-            floors[0].run(programs, "floor-line", &[], sample)?;
-            floors[1].run(programs, "floor-replace", &words(&["replaced"]), sample)?;
-            taken.run(programs, "milestone", &(operation.words)(task), sample)?;
-            undo(sample, operation.undo, task)?;
-        }
-        usages(programs, sample, &wanted, &mut taken, &mut floors[0], task)?;
+    let ready = inside::ready(sample)?;
+    if sample.store == StoreKind::Sqlite {
+        let tasks = sample.tasks.to_string();
+        programs.run("floor-sqlite", &words(&[PLAIN, "make", &tasks]), &sample.repository)?;
     }
-    let rows = wanted.iter().zip(&taken);
-    Ok(rows.map(|(operation, taken)| row(sample, operation, taken, &floors)).collect())
+    let mut pairs: Vec<Pair> = wanted.iter().map(|_| Pair::default()).collect();
+    for round in 0..options.runs_with(sample.tasks) {
+        let task = ready[round % ready.len()];
+        for (operation, pair) in wanted.iter().zip(&mut pairs) {
+            let floor = (sample, operation.floor(sample.store).start(sample));
+            let own = (sample, (OURS, (operation.words)(task)));
+            pair.turn(programs, round, [floor, own], |sample| operation.undo(sample, task))?;
+        }
+    }
+    let mut rows = Vec::new();
+    let beside = BesideServer::of(programs, sample, options)?;
+    for (operation, pair) in wanted.iter().zip(&pairs) {
+        let target = operation.target(sample, &beside);
+        let row = sample.row(operation.name, 0.0).held_to(target);
+        let floor = operation.floor(sample.store).name();
+        rows.push(pair.fill(row, &floor, operation.memory(sample)));
+    }
+    if sample.store == StoreKind::Postgres {
+        let name = "(floor: one round trip of an open connection)";
+        rows.push(sample.row(name, beside.asking));
+    }
+    Ok(rows)
 }
 
-/// What all runs of one thing took.
+/// Milliseconds of what no command on a server can do without.
+#[derive(Default)]
+struct BesideServer {
+    /// One process that connects and asks once.
+    connecting: f64,
+    /// Each further question.
+    asking: f64,
+}
+
+impl BesideServer {
+    fn of(programs: &Programs, sample: &Sample, options: &Options) -> Result<Self> {
+        let (StoreKind::Postgres, Some(server)) = (sample.store, &programs.server) else {
+            return Ok(Self::default());
+        };
+        let mut connecting = Times::default();
+        for _ in 0..options.runs {
+            connecting.push(programs.run("floor-postgres", &[], &sample.repository)?);
+        }
+        let mut client = Client::connect(server, NoTls)?;
+        let mut asking = Times::default();
+        for _ in 0..options.runs * 10 {
+            let started = Instant::now();
+            client.query_typed("SELECT 1", &[])?;
+            asking.push(milliseconds(started));
+        }
+        Ok(Self { connecting: connecting.median(), asking: asking.median() })
+    }
+}
+
+/// The same operations in two projects whose open work is the same, and of which one has many
+/// milestones filed away: the other one is the floor.
+pub fn beside(
+    programs: &Programs,
+    bare: &Sample,
+    laden: &Sample,
+    filed: usize,
+    options: &Options,
+) -> Result<Vec<Row>> {
+    let ready = inside::ready(bare)?;
+    let mut rows = Vec::new();
+    for operation in wanted(options) {
+        let mut pair = Pair::default();
+        for round in 0..options.runs {
+            let task = ready[round % ready.len()];
+            let both = [bare, laden].map(|sample| (sample, (OURS, (operation.words)(task))));
+            pair.turn(programs, round, both, |sample| operation.undo(sample, task))?;
+        }
+        let name = format!("{}, {filed} filed away", operation.name);
+        let row = laden.row(&name, 0.0).held_to(Target::times(SAME));
+        // Memory is held against its bound where everything else is, with nothing filed away.
+        rows.push(Row { memory: None, ..pair.fill(row, "none filed away", WHOLE) });
+    }
+    Ok(rows)
+}
+
+/// What two measurements of the same thing may differ by.
+const SAME: f64 = 1.2;
+
+fn wanted(options: &Options) -> Vec<&'static Operation> {
+    OPERATIONS.iter().filter(|operation| options.wants(operation.name)).collect()
+}
+
+/// What a program and its floor took, run by run.
+#[derive(Default)]
+struct Pair {
+    floor: Taken,
+    own: Taken,
+}
+
 #[derive(Default)]
 struct Taken {
     wall: Times,
@@ -143,67 +334,46 @@ struct Taken {
     peak: Times,
 }
 
-impl Taken {
-    fn run(
+impl Pair {
+    /// The floor and then the program, each after a trivial one has told how busy the machine is.
+    fn turn(
         &mut self,
         programs: &Programs,
-        name: &str,
-        words: &[String],
-        sample: &Sample,
+        round: usize,
+        [floor, own]: [(&Sample, Start); 2],
+        undo: impl Fn(&Sample) -> Result<()>,
     ) -> Result<()> {
-        self.wall.push(run(&programs.path(name), words, &sample.repository)?);
+        for (taken, (sample, (name, words))) in [(&mut self.floor, floor), (&mut self.own, own)] {
+            let again = || if name == OURS { undo(sample) } else { Ok(()) };
+            let here = &sample.repository;
+            let trivial = programs.run("floor-line", &[], here)?;
+            taken.wall.push_after(trivial, programs.run(name, &words, here)?);
+            again()?;
+            if round < USAGE_RUNS {
+                let usage = programs.usage(name, &words, here)?;
+                taken.processor.push(usage.processor);
+                taken.peak.push(usage.peak);
+                again()?;
+            }
+        }
         Ok(())
     }
 
-    fn usage(
-        &mut self,
-        programs: &Programs,
-        name: &str,
-        words: &[String],
-        sample: &Sample,
-    ) -> Result<()> {
-        let usage = usage(programs, name, words, &sample.repository)?;
-        self.processor.push(usage.processor);
-        self.peak.push(usage.peak);
-        Ok(())
+    fn fill(&self, row: Row, floor: &str, memory: f64) -> Row {
+        let processor = Some((self.own.processor.median(), self.floor.processor.median()));
+        let memory = Some((self.own.peak.median(), memory));
+        let figure = self.own.wall.median();
+        Row { figure, processor, memory, ..row }.above(floor, self.floor.wall.median())
     }
 }
 
-/// Runs everything once more below the one that looks at memory and processor time.
-fn usages(
-    programs: &Programs,
-    sample: &Sample,
-    wanted: &[&Operation],
-    taken: &mut [Taken],
-    floor: &mut Taken,
-    task: TaskId,
-) -> Result<()> {
-    floor.usage(programs, "floor-line", &[], sample)?;
-    for (operation, taken) in wanted.iter().zip(taken) {
-        taken.usage(programs, "milestone", &(operation.words)(task), sample)?;
-        undo(sample, operation.undo, task)?;
-    }
-    Ok(())
-}
-
-fn row(sample: &Sample, operation: &Operation, taken: &Taken, floors: &[Taken; 2]) -> Row {
-    let most = if sample.tasks > 1000 { operation.most.1 } else { operation.most.0 };
-    Row {
-        operation: operation.name.to_owned(),
-        tasks: sample.tasks,
-        figure: taken.wall.median(),
-        floor: Some(floors[usize::from(operation.floor == Floor::Replace)].wall.median()),
-        processor: Some((taken.processor.median(), floors[0].processor.median())),
-        target: Target::Ratio(most),
-        memory: Some((taken.peak.median(), operation.memory)),
-    }
-}
-
-fn undo(sample: &Sample, undo: Undo, task: TaskId) -> Result<()> {
-    match undo {
-        Undo::Nothing => Ok(()),
-        Undo::Release => inside::release_all(sample),
-        Undo::Reopen => sample.change(task, TaskStatus::Pending),
-        Undo::Remove => inside::remove_last(sample, task.milestone),
+impl Operation {
+    fn undo(&self, sample: &Sample, task: TaskId) -> Result<()> {
+        match self.undo {
+            Undo::Nothing => Ok(()),
+            Undo::Release => inside::release_all(&sample.project()?),
+            Undo::Reopen => inside::change(&sample.project()?, task, TaskStatus::Pending),
+            Undo::Remove => inside::remove_last(&sample.project()?, task.milestone),
+        }
     }
 }
