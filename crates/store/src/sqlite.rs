@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
-use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use self::floor::Access;
@@ -29,11 +28,6 @@ const NOW: &str = "$now";
 
 /// How many statements are kept ready.
 const STATEMENTS: usize = 64;
-
-/// After how many pages the log is written back into the database. Whoever opens the database first
-/// reads the log, so it stays short; whoever closes it last leaves it, as every command would wait
-/// for the disk another four times.
-const LOG_PAGES: u32 = 256;
 
 /// How often one looks whether others have written.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
@@ -63,13 +57,9 @@ impl Sqlite {
         this.connection.set_prepared_statement_cache_capacity(STATEMENTS);
         this.connection.busy_timeout(wait).map_err(|error| this.failed(&error))?;
         if access == Access::Write {
-            this.batch(&format!(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                 PRAGMA wal_autocheckpoint = {LOG_PAGES};"
-            ))?;
-            this.connection
-                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-                .map_err(|error| this.failed(&error))?;
+            // Whoever closes it last leaves one whole file behind. That takes the disk three times
+            // more, and what people copy at rest is a project.
+            this.batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
         }
         this.batch(
             "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",

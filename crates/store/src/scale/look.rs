@@ -101,8 +101,11 @@ impl<'a> Detector<'a> {
         };
         let before = &before?.measured;
         let tasks = before.open_tasks.max(at_least);
-        let near = tasks >= self.config.thresholds().sqlite_above_tasks / 2;
-        if added.is_some_and(|number| near || number % COUNTED_EVERY == 0) {
+        // Where no number of tasks is too large, they need not be counted.
+        if let (Some(number), Some(limit)) =
+            (added, self.config.thresholds().of(self.present).tasks)
+            && (tasks >= limit / 2 || number % COUNTED_EVERY == 0)
+        {
             return None;
         }
         let milestones = match self.present {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use milestone_domain::ids::Uid;
 use milestone_domain::views::scale::OpenWork;
 use proptest::prelude::*;
 
@@ -12,6 +13,7 @@ use super::*;
 use crate::config::{Config, Layers};
 use crate::files::disk::Disk;
 use crate::place::Place;
+use crate::pointer::{self, Pointer};
 
 fn grounds(present: StoreKind) -> Grounds {
     Grounds {
@@ -337,7 +339,7 @@ fn a_figure_of_before_is_enough_to_stay_and_not_to_move() {
 
 #[test]
 fn new_tasks_are_counted_where_they_matter() {
-    let (folder, _) = project();
+    let (folder, disk) = project();
     let config = config("scale: {sqlite_above_tasks: 100}\n");
     let tasks = |seen| looks(&folder, &config, seen).0.grounds.measured.open_tasks;
     assert_eq!(tasks(all(1, 10)), 10);
@@ -345,6 +347,9 @@ fn new_tasks_are_counted_where_they_matter() {
     assert_eq!(tasks(Seen::Part { open_tasks: 12, added: Some(16) }), 3, "counted");
     assert_eq!(tasks(Seen::Part { open_tasks: 50, added: Some(17) }), 3, "counted");
     assert_eq!(tasks(Seen::Part { open_tasks: 50, added: None }), 50);
+    let uid = Uid(uuid::Uuid::from_u128(1));
+    pointer::write(&disk, &Pointer { store: StoreKind::Sqlite, project: uid }).unwrap();
+    assert_eq!(tasks(Seen::Part { open_tasks: 60, added: Some(17) }), 60, "no reason to move");
 }
 
 #[test]
