@@ -61,12 +61,16 @@ const LOOK_PAUSE: Duration = Duration::from_millis(500);
 const LISTEN_PAUSE: Duration = Duration::from_secs(5);
 
 /// Those that grow.
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 9] = [
     "milestone_document",
     "milestone_task",
     "milestone_edge",
     "milestone_claim",
     "milestone_event",
+    "milestone_offer",
+    "milestone_holding",
+    "milestone_counter",
+    "milestone_made",
 ];
 const PATHS: i32 = 0x6d76;
 
@@ -539,6 +543,11 @@ impl Connection for Postgres {
     /// Each by itself: it cannot be done within a transaction.
     fn optimize(&self) -> Result<()> {
         TABLES.iter().try_for_each(|table| self.batch(&format!("VACUUM (ANALYZE) {table}")))
+    }
+
+    /// Only the owner of the tables may; for others the server does it by itself before long.
+    fn take_stock(&self) -> Result<()> {
+        self.batch(&format!("ANALYZE {}", TABLES.join(", ")))
     }
 
     fn passes(&self, error: &StoreError) -> bool {

@@ -228,6 +228,10 @@ pub trait Connection {
     /// Gives back the room of what is gone.
     fn optimize(&self) -> Result<()>;
 
+    /// Learns what has become of the tables after much was written: a server that takes them for
+    /// empty goes through all of a table for one row.
+    fn take_stock(&self) -> Result<()>;
+
     /// What is wrong with the database itself, where it can tell.
     fn check_pages(&self) -> Result<Vec<String>> {
         Ok(Vec::new())

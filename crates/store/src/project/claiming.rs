@@ -46,7 +46,12 @@ impl Project {
             let claim = |task| Command::Claim { task, attempt, lease_seconds };
             let everything = Scope::Graph(BTreeSet::new());
             let round = || self.claim_round(wanted, n, lost, &claim, context);
-            match self.at_rest(&everything, round)? {
+            let round = match self.at_rest(&everything, round) {
+                // Wherever it was on the way that somebody else came first.
+                Err(Error::Store(StoreError::Stale)) => Round::Lost,
+                round => round?,
+            };
+            match round {
                 Round::Won(outcome) => return Ok(Some(*outcome)),
                 Round::Nothing => return Ok(None),
                 Round::NotReady => n = (n * 2).min(CANDIDATES_MAX),
@@ -89,7 +94,6 @@ impl Project {
             match looks.take(candidate, &claim(candidate.task)) {
                 Ok(Some(outcome)) => return Ok(Round::Won(Box::new(outcome))),
                 Ok(None) => {}
-                Err(Error::Store(StoreError::Stale)) => return Ok(Round::Lost),
                 Err(error) => return Err(error),
             }
         }

@@ -105,7 +105,10 @@ impl<C: Connection> Movable for Database<C> {
     fn fill(&self, source: Source<'_>, check: &dyn Fn(&dyn Store) -> Result<()>) -> Result<()> {
         self.begin()?;
         let filled = self.set_seal(COPYING).and_then(|()| self.take_all(source));
-        self.keep_if(filled.and_then(|()| check(self)), |()| true)
+        self.keep_if(filled.and_then(|()| check(self)), |()| true)?;
+        // Without it everything is only slower, and only for a while.
+        let _ = self.connection.take_stock();
+        Ok(())
     }
 
     fn take_up(&self) -> Result<()> {

@@ -253,27 +253,13 @@ impl<C: Connection> Database<C> {
     }
 
     /// Ranks everything, and takes back every offer that a look finds idle. Who does it says so
-    /// first, so that it is not done by everybody at once; what is ranked as before until it is
-    /// done, or for ever if it is not, is only offered in another order.
+    /// first, so that nobody else does; what is ranked as before until it is done, or for ever if
+    /// it is not, is only offered in another order.
     fn look_at_all(&self, ranking: &Ranking, today: Date) -> Result<()> {
         self.begin()?;
-        let project = self.project;
-        let sql = format!(
-            "INSERT INTO milestone_counter (project, name, value) \
-             SELECT {project}, 'ranked', COALESCE(MAX(value), 0) FROM milestone_counter \
-               WHERE project = {project} AND name = 'ranks' \
-             ON CONFLICT (project, name) DO UPDATE SET value = excluded.value"
-        );
-        self.connection.run(&sql, &[])?;
-        let sql = format!(
-            "INSERT INTO milestone_counter (project, name, value) \
-             VALUES ({project}, 'ranked_on', {today}) ON CONFLICT (project, name) \
-             DO UPDATE SET value = excluded.value WHERE milestone_counter.value = {on}",
-            today = day(today),
-            on = ranking.on,
-        );
-        self.connection.run(&sql, &[])?;
-        self.keep()?;
+        if !self.keep_if(self.is_first_to_look(ranking, today), |_| true)? {
+            return Ok(());
+        }
         let kept = self.kept_offers()?;
         let snapshot = self.read_scope(&Scope::Graph(BTreeSet::new()))?;
         self.rank_again(&snapshot, &kept, today)?;
@@ -288,6 +274,30 @@ impl<C: Connection> Database<C> {
             self.withdraw_all(together)?;
         }
         Ok(())
+    }
+
+    /// Whether nobody else has begun to look at everything since the offers stood like that.
+    fn is_first_to_look(&self, ranking: &Ranking, today: Date) -> Result<bool> {
+        let project = self.project;
+        let sql = format!(
+            "INSERT INTO milestone_counter (project, name, value) \
+             SELECT {project}, 'ranked', COALESCE(MAX(value), 0) FROM milestone_counter \
+               WHERE project = {project} AND name = 'ranks' \
+             ON CONFLICT (project, name) DO UPDATE SET value = excluded.value \
+               WHERE excluded.value - milestone_counter.value >= {moved}",
+            moved = ranking.moved,
+        );
+        let by_moves = self.connection.run(&sql, &[])?;
+        let sql = format!(
+            "INSERT INTO milestone_counter (project, name, value) \
+             VALUES ({project}, 'ranked_on', {today}) ON CONFLICT (project, name) \
+             DO UPDATE SET value = excluded.value WHERE milestone_counter.value = {on}",
+            today = day(today),
+            on = ranking.on,
+        );
+        let by_day = self.connection.run(&sql, &[])?;
+        let is_of_another_day = ranking.on < day(today);
+        Ok(if is_of_another_day { by_day > 0 } else { by_moves > 0 })
     }
 
     fn kept_offers(&self) -> Result<BTreeMap<TaskId, KeptOffer>> {
@@ -307,6 +317,8 @@ impl<C: Connection> Database<C> {
         Ok(kept)
     }
 
+    /// What somebody else writes to in this moment gets its rank from them: nobody waits here, so
+    /// nobody waits for one another.
     fn rank_again(
         &self,
         snapshot: &Snapshot,
@@ -322,10 +334,17 @@ impl<C: Connection> Database<C> {
         let moved: Vec<String> = moved.collect();
         for together in moved.chunks(ROWS_TOGETHER) {
             self.connection.batch(&format!(
-                "UPDATE milestone_offer SET rank = v.column3 FROM (VALUES {}) AS v \
-                 WHERE project = {} AND milestone = v.column1 AND number = v.column2",
-                together.join(", "),
-                self.project
+                "UPDATE milestone_offer SET rank = now.rank \
+                 FROM (SELECT o.milestone, o.number, v.column3 AS rank \
+                   FROM (VALUES {moved}) AS v CROSS JOIN milestone_offer AS o \
+                   WHERE o.project = {project} AND o.milestone = v.column1 \
+                     AND o.number = v.column2 ORDER BY o.milestone, o.number{skipping}) AS now \
+                 WHERE milestone_offer.project = {project} \
+                   AND milestone_offer.milestone = now.milestone \
+                   AND milestone_offer.number = now.number",
+                moved = together.join(", "),
+                project = self.project,
+                skipping = self.connection.skipping(),
             ))?;
         }
         Ok(())
@@ -601,3 +620,28 @@ const OFFER_AGAIN: &str = " ON CONFLICT (project, milestone, number) DO UPDATE S
      open = excluded.open, assignee = excluded.assignee, resources = excluded.resources, \
      woken = milestone_offer.woken + 1, lane = excluded.lane, day = 0, \
      rank = CASE WHEN excluded.rank = '' THEN milestone_offer.rank ELSE excluded.rank END";
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use jiff::civil::date;
+
+    use super::super::read::tests::database;
+    use super::*;
+
+    #[test]
+    fn of_two_who_find_everything_worn_one_looks_at_it() {
+        let (_folder, database) = database();
+        let look = |ranking: &Ranking, today| {
+            database.begin().unwrap();
+            database.keep_if(database.is_first_to_look(ranking, today), |_| true).unwrap()
+        };
+        let (today, tomorrow) = (date(2026, 11, 21), date(2026, 11, 22));
+        let never = Ranking { moved: 0, on: 0, milestones: 1 };
+        assert_eq!([look(&never, today), look(&never, today)], [true, false]);
+        let of_today = Ranking { on: day(today), ..never };
+        assert_eq!([look(&of_today, tomorrow), look(&of_today, tomorrow)], [true, false]);
+        database.count("ranks").unwrap();
+        let moved = Ranking { moved: 1, on: day(tomorrow), milestones: 1 };
+        assert_eq!([look(&moved, tomorrow), look(&moved, tomorrow)], [true, false]);
+    }
+}

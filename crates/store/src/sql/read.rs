@@ -424,12 +424,16 @@ pub(super) mod tests {
         })
     }
 
-    /// The steps in which a database goes about a question.
-    pub(in crate::sql) fn steps(ask: impl Fn(&Database<Sqlite>) -> String) -> Vec<String> {
+    pub(in crate::sql) fn database() -> (tempfile::TempDir, Database<Sqlite>) {
         let folder = tempfile::tempdir().unwrap();
         let sqlite = Sqlite::open(&folder.path().join("db"), Duration::ZERO).unwrap();
         let uuid = "00000000-0000-4000-8000-000000000001";
-        let database = Database::make(sqlite, uuid, Settings::default()).unwrap();
+        (folder, Database::make(sqlite, uuid, Settings::default()).unwrap())
+    }
+
+    /// The steps in which a database goes about a question.
+    pub(in crate::sql) fn steps(ask: impl Fn(&Database<Sqlite>) -> String) -> Vec<String> {
+        let (_folder, database) = database();
         let mut steps = Vec::new();
         let explained = format!("EXPLAIN QUERY PLAN {}", ask(&database));
         database
