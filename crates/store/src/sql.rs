@@ -309,6 +309,16 @@ impl<C: Connection> Database<C> {
         Ok(found)
     }
 
+    /// The milestones that a query gives.
+    fn ids_by(&self, sql: &str) -> Result<BTreeSet<MilestoneId>> {
+        let mut ids = BTreeSet::new();
+        self.connection.each(sql, &[], &mut |row| {
+            ids.insert(milestone(row, 0)?);
+            Ok(())
+        })?;
+        Ok(ids)
+    }
+
     fn begin(&self) -> Result<()> {
         self.check_writable()?;
         if !self.begun.get() {

@@ -12,7 +12,7 @@ use milestone_domain::snapshot::{Outline, Problem, ProblemKind, Scope, Snapshot}
 use uuid::Uuid;
 
 use super::commit::{document_values, edges};
-use super::{Connection, Database, Value, milestone, number};
+use super::{Connection, Database, Value, number};
 use crate::error::StoreError;
 use crate::{Change, Mending, Result, Touched};
 
@@ -78,12 +78,7 @@ impl<C: Connection> Database<C> {
              UNION SELECT milestone FROM milestone_event \
                WHERE project = {project} AND milestone > 0"
         );
-        let mut ids = BTreeSet::new();
-        self.connection.each(&sql, &[], &mut |row| {
-            ids.insert(milestone(row, 0)?);
-            Ok(())
-        })?;
-        Ok(ids)
+        self.ids_by(&sql)
     }
 
     /// A row that cannot be read hides its own milestone and no other.

@@ -92,14 +92,7 @@ impl<C: Connection> Movable for Database<C> {
         let open = if place == Place::Open { " AND archived = 0" } else { "" };
         let sql =
             format!("SELECT id FROM milestone_document WHERE project = {}{open}", self.project);
-        self.connected(|| {
-            let mut ids = BTreeSet::new();
-            self.connection.each(&sql, &[], &mut |row| {
-                ids.insert(milestone(row, 0)?);
-                Ok(())
-            })?;
-            Ok(ids)
-        })
+        self.connected(|| self.ids_by(&sql))
     }
 
     fn fill(&self, source: Source<'_>, check: &dyn Fn(&dyn Store) -> Result<()>) -> Result<()> {
@@ -369,11 +362,7 @@ struct Importing<'a, C> {
 impl<'a, C: Connection> Importing<'a, C> {
     fn new(database: &'a Database<C>) -> Result<Self> {
         let sql = format!("SELECT id FROM milestone_document WHERE project = {}", database.project);
-        let mut there = BTreeSet::new();
-        database.connection.each(&sql, &[], &mut |row| {
-            there.insert(milestone(row, 0)?);
-            Ok(())
-        })?;
+        let there = database.ids_by(&sql)?;
         Ok(Self {
             database,
             there,

@@ -101,6 +101,16 @@ impl Clone {
         fs::rename(&aside, self.root().join("data")).unwrap();
     }
 
+    fn has_finished(&self, tasks: &[u32]) {
+        let snapshot = all(&self.project());
+        assert_eq!(snapshot.problems, []);
+        for number in tasks {
+            let task = snapshot.documents[&M1].task(*number).unwrap();
+            assert_eq!(task.status, TaskStatus::Completed, "task {number}");
+        }
+        self.agrees_with_its_history();
+    }
+
     /// How many events this clone took for edits by hand.
     fn noticed(&self) -> usize {
         let page = self.project().events(None, &EventFilter::default(), 10_000).unwrap();
@@ -217,13 +227,7 @@ fn an_older_commit_and_back_is_nobodys_edit() {
     one.run(&done(6));
     one.commit("on main");
     one.git(&["merge", "-q", "--no-edit", "other"]);
-    let snapshot = all(&one.project());
-    assert_eq!(snapshot.problems, []);
-    for number in [1, 2, 4, 6] {
-        let task = snapshot.documents[&M1].task(number).unwrap();
-        assert_eq!(task.status, TaskStatus::Completed, "task {number}");
-    }
-    one.agrees_with_its_history();
+    one.has_finished(&[1, 2, 4, 6]);
 }
 
 /// A database follows no checkout: a document that is written on another branch says what it has,
@@ -245,13 +249,7 @@ fn beside_a_database_a_branch_is_told_all_that_led_to_it() {
     one.run(&done(6));
     one.commit("on main");
     one.git(&["merge", "-q", "--no-edit", "other"]);
-    let snapshot = all(&one.project());
-    assert_eq!(snapshot.problems, []);
-    for number in [1, 2, 4, 6] {
-        let task = snapshot.documents[&M1].task(number).unwrap();
-        assert_eq!(task.status, TaskStatus::Completed, "task {number}");
-    }
-    one.agrees_with_its_history();
+    one.has_finished(&[1, 2, 4, 6]);
 }
 
 #[test]
