@@ -25,7 +25,7 @@ use self::link::Link;
 use self::together::{Answer, Sent, all, columns};
 use crate::Result;
 use crate::error::StoreError;
-use crate::sql::schema::Types;
+use crate::sql::schema::{TABLES, Types};
 use crate::sql::{
     Columns, Connection, Now, Question, RECONNECT_MAX, RECONNECT_PAUSE, Rows, Sharing, Value,
 };
@@ -60,18 +60,6 @@ const MIGRATING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL stateme
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 const LISTEN_PAUSE: Duration = Duration::from_secs(5);
 
-/// Those that grow.
-const TABLES: [&str; 9] = [
-    "milestone_document",
-    "milestone_task",
-    "milestone_edge",
-    "milestone_claim",
-    "milestone_event",
-    "milestone_offer",
-    "milestone_holding",
-    "milestone_counter",
-    "milestone_made",
-];
 const PATHS: i32 = 0x6d76;
 
 pub struct Postgres {

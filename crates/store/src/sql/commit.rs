@@ -55,10 +55,7 @@ impl<C: Connection> Database<C> {
     /// Holds everything that the change was decided on and writes to, and says whether it still is
     /// what was read. All take them in the same order, so that no two wait for one another.
     pub(super) fn hold(&self, change: &Change) -> Result<Held> {
-        let parts: Vec<(Part, bool)> = parts(change).into_iter().collect();
-        let together = |a: &(Part, bool), b: &(Part, bool)| kind(a.0) == kind(b.0) && a.1 == b.1;
-        let runs = parts.chunk_by(together).flat_map(|run| run.chunks(PARTS_TOGETHER));
-        let mut questions: Vec<Question> = runs.filter_map(|run| self.holding(run)).collect();
+        let mut questions = self.holding(&parts(change));
         let mut found = Found::default();
         let resources = change.reads.get(&Part::Resources).filter(|_| !self.queued.get());
         if resources.is_some() {
@@ -72,8 +69,16 @@ impl<C: Connection> Database<C> {
         Ok(Held { is_as_read, is_known: found.is_known()? })
     }
 
-    /// Asks for the versions of parts of one kind, and holds them.
-    fn holding(&self, run: &[(Part, bool)]) -> Option<Question> {
+    /// Asks for the versions of parts, and holds them: alone those that are written to.
+    fn holding(&self, parts: &BTreeMap<Part, bool>) -> Vec<Question> {
+        let parts: Vec<(Part, bool)> = parts.iter().map(|(part, alone)| (*part, *alone)).collect();
+        let together = |a: &(Part, bool), b: &(Part, bool)| kind(a.0) == kind(b.0) && a.1 == b.1;
+        let runs = parts.chunk_by(together).flat_map(|run| run.chunks(PARTS_TOGETHER));
+        runs.filter_map(|run| self.holding_alike(run)).collect()
+    }
+
+    /// The same of parts of one kind.
+    fn holding_alike(&self, run: &[(Part, bool)]) -> Option<Question> {
         let (first, written) = run.first()?;
         let locking = self.connection.locking(*written);
         let mut values = vec![Value::Int(self.project)];
@@ -146,7 +151,7 @@ impl<C: Connection> Database<C> {
         let touched = change.touched.get(&id).unwrap_or(&none);
         let text = change.texts.get(&id);
         if !change.reads.contains_key(&Part::Milestone(id)) && touched.document {
-            self.insert_document(document, text)?;
+            self.insert_documents(vec![self.document_row(document, text)])?;
         } else if touched.document || text.is_some() {
             self.update_document(id, document, text)?;
         }
@@ -174,14 +179,6 @@ impl<C: Connection> Database<C> {
 
     pub(super) fn insert_tasks(&self, rows: Rows) -> Result<()> {
         self.connection.insert(TASK_COLUMNS, rows, TASK_AGAIN)
-    }
-
-    pub(super) fn insert_document(
-        &self,
-        document: &Milestone,
-        text: Option<&String>,
-    ) -> Result<()> {
-        self.insert_documents(vec![self.document_row(document, text)])
     }
 
     pub(super) fn insert_documents(&self, rows: Rows) -> Result<()> {
@@ -221,7 +218,7 @@ impl<C: Connection> Database<C> {
         self.connection.write(sql, values)
     }
 
-    pub(super) fn task_row(&self, document: &Milestone, task: &Task) -> Vec<Value<'static>> {
+    pub(super) fn task_row(&self, document: &Milestone, task: &Task) -> Row {
         vec![
             Value::Int(self.project),
             document.id.0.into(),
@@ -270,35 +267,19 @@ impl<C: Connection> Database<C> {
         if on.contains(&(0, 0)) {
             self.count("conditions")?;
         }
-        let locking = self.connection.locking(false);
-        if locking.is_empty() {
+        if self.connection.locking(false).is_empty() {
             return Ok(());
         }
-        let project = self.project;
-        let (milestones, tasks): (Vec<_>, Vec<_>) =
-            on.iter().copied().filter(|(on, _)| *on > 0).partition(|(_, task)| *task == 0);
-        let named = |(milestone, task): &(u32, u32)| format!("({milestone}, {task})");
-        if !milestones.is_empty() {
-            let ids = milestones.iter().map(|(on, _)| on.to_string()).collect::<Vec<_>>();
-            let sql = format!(
-                "SELECT id FROM milestone_document WHERE project = {project} AND id IN ({}) \
-                 ORDER BY id{locking}",
-                ids.join(", ")
-            );
-            self.connection.each(&sql, &[], &mut |_| Ok(()))?;
+        let part = |(id, number): &(u32, u32)| match (MilestoneId(*id), *number) {
+            (id, 0) => Part::Milestone(id),
+            (id, number) => Part::Task(TaskId::new(id, number)),
+        };
+        let awaited: BTreeMap<Part, bool> =
+            on.iter().filter(|(id, _)| *id > 0).map(|on| (part(on), false)).collect();
+        if awaited.is_empty() {
+            return Ok(());
         }
-        if !tasks.is_empty() {
-            let names = tasks.iter().map(named).collect::<Vec<_>>();
-            let sql = format!(
-                "SELECT t.number FROM (VALUES {}) AS v CROSS JOIN milestone_task AS t \
-                 WHERE t.project = {project} AND t.milestone = v.column1 AND t.number = v.column2 \
-                 ORDER BY t.milestone, t.number{locking}",
-                names.join(", "),
-                locking = of(locking, "t"),
-            );
-            self.connection.each(&sql, &[], &mut |_| Ok(()))?;
-        }
-        Ok(())
+        self.connection.each_of(self.holding(&awaited), &mut |_| Ok(()))
     }
 
     fn write_claims(&self, change: &Change) -> Result<()> {

@@ -11,6 +11,7 @@ use milestone_domain::snapshot::{Claim, Given};
 
 use super::commit::edges;
 use super::read::parsed;
+use super::schema::TABLES;
 use super::{Connection, Database, Rows, milestone, number};
 use crate::planted;
 use crate::pointer::Left;
@@ -25,19 +26,6 @@ pub const COPYING: &str = "copying";
 const MILESTONES: u32 = 64;
 const EVENTS: u32 = 256;
 const ROWS: usize = 1000;
-
-/// Those with rows of a project.
-const TABLES: [&str; 9] = [
-    "milestone_counter",
-    "milestone_document",
-    "milestone_task",
-    "milestone_offer",
-    "milestone_holding",
-    "milestone_edge",
-    "milestone_condition",
-    "milestone_claim",
-    "milestone_event",
-];
 
 /// A database as a project leaves it, or comes into it.
 pub trait Movable: Store {
@@ -117,13 +105,7 @@ impl<C: Connection> Movable for Database<C> {
 
     fn remove_if_abandoned(&self) -> Result<()> {
         self.begin()?;
-        match self.remove_abandoned() {
-            Ok(()) => self.keep(),
-            Err(error) => {
-                self.roll_back();
-                Err(error)
-            }
-        }
+        self.keep_if(self.remove_abandoned(), |()| true)
     }
 }
 

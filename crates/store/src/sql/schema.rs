@@ -40,6 +40,20 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("schema/003.sql"), reader: 1, writer: 1 },
 ];
 
+/// Those with rows of a project.
+pub const TABLES: [&str; 10] = [
+    "milestone_counter",
+    "milestone_document",
+    "milestone_task",
+    "milestone_offer",
+    "milestone_holding",
+    "milestone_edge",
+    "milestone_condition",
+    "milestone_claim",
+    "milestone_event",
+    "milestone_made",
+];
+
 /// What this program finds in a database: whether it may write there, and the project.
 pub struct Found {
     /// The schema that only newer programs write, where that is so.

@@ -146,15 +146,21 @@ fn whoever_has_it_open_follows() {
     }
 }
 
+/// A furnished project in this store.
+fn furnished_in(store: StoreKind) -> (tempfile::TempDir, std::path::PathBuf) {
+    let temp = tempfile::tempdir().unwrap();
+    let root = temp.path().join(".milestones");
+    furnished(&root);
+    if store != Files {
+        go(&root, store);
+    }
+    (temp, root)
+}
+
 #[test]
 fn a_move_that_cannot_be_made_changes_nothing() {
     for from in [Files, Sqlite] {
-        let temp = tempfile::tempdir().unwrap();
-        let root = temp.path().join(".milestones");
-        furnished(&root);
-        if from == Sqlite {
-            go(&root, from);
-        }
+        let (_temp, root) = furnished_in(from);
         let before = contents(&root);
         let nowhere = DatabaseUrl("postgres://nobody:secret@127.0.0.1:1/none".into());
         let lost = Place { postgres: Some(nowhere), ..place(&root) };
@@ -292,12 +298,7 @@ fn a_change_is_kept_once_whatever_moves_in_between() {
 #[test]
 fn a_copy_that_nobody_was_sent_to_goes_with_the_next_move() {
     for from in [Files, Sqlite] {
-        let temp = tempfile::tempdir().unwrap();
-        let root = temp.path().join(".milestones");
-        furnished(&root);
-        if from == Sqlite {
-            go(&root, from);
-        }
+        let (_temp, root) = furnished_in(from);
         let before = contents(&root);
         let interrupted = std::panic::catch_unwind(|| {
             move_to(&place(&root), Postgres, &|doing, _, _| assert_ne!(doing, "comparing"))

@@ -244,3 +244,15 @@ fn what_people_query_says_what_the_documents_say() {
         assert_eq!(rows(&format!("SELECT actor FROM claims_v1 {mine}")), ["ada"]);
     });
 }
+
+#[test]
+fn every_table_with_rows_of_a_project_is_known_as_one() {
+    let made = STEPS.iter().flat_map(|step| step.sql.split("CREATE TABLE ").skip(1));
+    let mut made: Vec<&str> =
+        made.filter_map(|table| table.split_once(' ')).map(|it| it.0).collect();
+    made.retain(|table| *table != "milestone_project");
+    made.sort_unstable();
+    let mut known = TABLES;
+    known.sort_unstable();
+    assert_eq!(made, known);
+}
