@@ -459,9 +459,14 @@ impl Outline {
         self.waits_for().map(Node::milestone).filter(|id| *id != self.id).collect()
     }
 
-    /// Whether anything in it waits for a condition.
+    /// Every condition that it or one of its tasks waits for.
+    pub fn awaits(&self) -> impl Iterator<Item = &str> {
+        let tasks = self.tasks.iter().flat_map(|task| &task.conditions);
+        self.conditions.iter().chain(tasks).map(String::as_str)
+    }
+
     pub fn has_conditions(&self) -> bool {
-        !self.conditions.is_empty() || self.tasks.iter().any(|task| !task.conditions.is_empty())
+        self.awaits().next().is_some()
     }
 }
 

@@ -2,6 +2,7 @@
 //! does not.
 
 mod accepted;
+mod archive;
 pub mod backup;
 pub(crate) mod boot;
 mod cache;
@@ -19,6 +20,7 @@ mod lock;
 mod meant;
 pub(crate) mod mirror;
 mod numbers;
+mod provided;
 mod recent;
 mod record;
 pub mod restore;
@@ -35,6 +37,7 @@ use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, Node, TaskId, Uid};
+use milestone_domain::limits::PAST_MILESTONES_MAX;
 use milestone_domain::past::Trail;
 use milestone_domain::search::Query;
 use milestone_domain::settings::Settings;
@@ -51,6 +54,7 @@ use crate::{
     Portion, Reading, Result, Searched, Source, Store, Turn,
 };
 use accepted::Accepted;
+use archive::Archive;
 use cache::Cache;
 use disk::{Disk, fingerprint};
 use journal::Applied;
@@ -86,6 +90,7 @@ pub struct Files {
     troubled: RefCell<BTreeSet<MilestoneId>>,
     /// Documents whose history was last seen to have grown without this program.
     foreign: RefCell<BTreeSet<MilestoneId>>,
+    archive: RefCell<Option<Archive>>,
     /// What is kept here is a projection of a database, which has the claims.
     mirrors: bool,
     /// The texts that a change of the database was decided on, while it is written here.
@@ -108,6 +113,7 @@ impl Files {
             exact: RefCell::default(),
             troubled: RefCell::default(),
             foreign: RefCell::default(),
+            archive: RefCell::default(),
             mirrors: false,
             held: RefCell::default(),
         }
@@ -202,32 +208,25 @@ impl Files {
         if matches!(scope, Scope::Milestone(_)) {
             return Ok(());
         }
-        snapshot.archived = self.documents("completed")?;
-        let mut highest = self.documents("active")?.last().copied();
+        snapshot.archived = self.filed_away()?;
+        let mut highest = self.active()?.last().copied();
         if planted::has("archived-ids-forgotten") {
             snapshot.highest = highest;
             return Ok(());
         }
         highest = highest.max(snapshot.archived.last().copied());
-        let streams = self.disk.names("history")?;
-        let recorded = streams.iter().filter_map(|name| name.parse::<MilestoneId>().ok());
-        snapshot.highest = highest.max(recorded.max()).max(snapshot.given.milestone);
+        let recorded = self.recorded()?;
+        let recorded = recorded.last().copied();
+        snapshot.highest = highest.max(recorded).max(snapshot.given.milestone);
         Ok(())
-    }
-
-    fn documents(&self, folder: &str) -> Result<BTreeSet<MilestoneId>> {
-        let names = self.disk.names(folder)?;
-        let ids = names.iter().filter_map(|name| name.strip_suffix(".yaml"));
-        let ids = ids.filter_map(|name| name.parse().ok());
-        Ok(ids.filter(|id: &MilestoneId| names.binary_search(&id.file_name()).is_ok()).collect())
     }
 
     fn read_milestone(&self, id: MilestoneId, reading: &mut Reading) -> Result<()> {
         self.read_document(id, reading)?;
         let Some(outline) = reading.snapshot.outlines.get(&id) else {
             // Nobody by that id: whoever asks wants to know which one is near.
-            reading.snapshot.archived = self.documents("completed")?;
-            for near in self.documents("active")? {
+            reading.snapshot.archived = self.filed_away()?;
+            for near in self.active()? {
                 // The one that was asked for is read: what is new in it is noticed once.
                 if near != id {
                     self.read_document(near, reading)?;
@@ -320,9 +319,10 @@ impl Files {
         let open = reading.snapshot.outlines.values();
         let mut referred: BTreeSet<MilestoneId> =
             open.clone().flat_map(Outline::waits_for).map(Node::milestone).collect();
+        let awaited: BTreeSet<String> = open.flat_map(Outline::awaits).map(str::to_owned).collect();
         // What was filed away still provides what it did, to whoever waits for it.
-        if open.clone().any(Outline::has_conditions) {
-            referred.extend(self.documents("completed")?);
+        if !awaited.is_empty() {
+            referred.extend(self.providers(&awaited, reading)?);
         }
         referred.extend(reading.snapshot.archived.iter().rev().take(closed));
         for id in referred {
@@ -330,9 +330,11 @@ impl Files {
                 self.read_outline(id, &mut cache, reading)?;
             }
         }
-        // What one command has no use for, the next one may ask for again.
         let kept = &reading.snapshot;
-        cache.retain(|id| kept.outlines.contains_key(&id) || kept.archived.contains(&id));
+        // What one command has no use for, the next one may ask for again.
+        let newest = kept.archived.iter().rev().take(PAST_MILESTONES_MAX);
+        let newest: BTreeSet<_> = newest.copied().collect();
+        cache.retain(|id| kept.outlines.contains_key(&id) || newest.contains(&id));
         cache.save(&self.disk);
         reading.snapshot.versions.insert(Part::Graph, graph.to_string());
         Ok(())
@@ -340,11 +342,10 @@ impl Files {
 
     /// Those with a document in `active/`, and those whose document is gone from both folders.
     fn open_milestones(&self) -> Result<BTreeSet<MilestoneId>> {
-        let mut open = self.documents("active")?;
-        let archived = self.documents("completed")?;
-        let recorded = self.disk.names("history")?;
-        let recorded = recorded.iter().filter_map(|name| name.parse::<MilestoneId>().ok());
-        open.extend(recorded.filter(|id| !archived.contains(id)));
+        let mut open = self.active()?;
+        let archived = self.filed_away()?;
+        let recorded = self.recorded()?;
+        open.extend(recorded.difference(&archived));
         Ok(open)
     }
 
@@ -387,8 +388,7 @@ impl Files {
 
     fn read_all(&self, reading: &mut Reading) -> Result<()> {
         let graph = Applied::read(&self.disk)?.map_or(0, |applied| applied.graph);
-        let ids: Vec<_> =
-            self.open_milestones()?.into_iter().chain(self.documents("completed")?).collect();
+        let ids: Vec<_> = self.open_milestones()?.into_iter().chain(self.filed_away()?).collect();
         for id in ids {
             if !reading.snapshot.documents.contains_key(&id) {
                 self.read_document(id, reading)?;

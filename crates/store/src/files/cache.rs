@@ -12,8 +12,8 @@ use milestone_domain::ids::MilestoneId;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, Stamp, fingerprint};
-use super::history;
 use super::sealed::{seal, unseal};
+use super::{archive, history, provided};
 use crate::error::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -172,9 +172,10 @@ impl Cache {
 
 /// Removes everything that is kept.
 pub fn forget(disk: &Disk) -> Result<()> {
-    for made in [&OUTLINES, &SEARCHABLE, &SEEN] {
-        if disk.stamp(made.place)?.is_some() {
-            disk.remove(made.place)?;
+    let made = [OUTLINES.place, SEARCHABLE.place, SEEN.place];
+    for place in made.into_iter().chain([provided::PLACE, archive::PLACE]) {
+        if disk.stamp(place)?.is_some() {
+            disk.remove(place)?;
         }
     }
     Ok(())
@@ -182,12 +183,12 @@ pub fn forget(disk: &Disk) -> Result<()> {
 
 /// Whether a file was written to so shortly before it was looked at that it may have changed since
 /// and have the same stamp.
-fn is_racy(stamp: &Stamp, looked: i128) -> bool {
+pub fn is_racy(stamp: &Stamp, looked: i128) -> bool {
     looked - stamp.modified.max(stamp.changed) < RACY_NANOS
 }
 
 /// In nanoseconds of wall time.
-fn now() -> i128 {
+pub fn now() -> i128 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i128::try_from(since.as_nanos()).unwrap_or(0)
 }

@@ -277,21 +277,27 @@ impl Disk {
 
     /// The files in a folder and their sizes; none where there is no folder.
     pub fn sizes(&self, place: &str) -> Result<Vec<(String, u64)>> {
+        let stamps = self.stamps(place)?.into_iter();
+        Ok(stamps.map(|(name, stamp)| (name, stamp.size)).collect())
+    }
+
+    /// The files in a folder, each with its stamp; none where there is no folder.
+    pub fn stamps(&self, place: &str) -> Result<Vec<(String, Stamp)>> {
         let names = self.names(place)?;
         if names.is_empty() {
             return Ok(Vec::new());
         }
         let failed = |error| self.failed("read", place, error);
         let folder = self.open(place, OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
-        let mut sizes = Vec::with_capacity(names.len());
+        let mut stamps = Vec::with_capacity(names.len());
         for name in names {
             match rustix::fs::statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => sizes.push((name, Stamp::of(&stat).size)),
+                Ok(stat) => stamps.push((name, Stamp::of(&stat))),
                 Err(Errno::NOENT) => {}
                 Err(errno) => return Err(failed(errno.into())),
             }
         }
-        Ok(sizes)
+        Ok(stamps)
     }
 
     /// Makes the project's folder itself. Answers whether it is new.

@@ -35,7 +35,7 @@ impl Files {
         Ok(StoreFacts {
             store: StoreKind::Files.word(),
             place: self.disk.path("").display().to_string().trim_end_matches('/').to_owned(),
-            archived_milestones: self.documents("completed")?.len(),
+            archived_milestones: self.filed_away()?.len(),
             events: self.events_recorded()?,
             sizes,
             journal,

@@ -87,12 +87,12 @@ impl Files {
             Scope::Milestone(id) if texts.contains_key(id) => BTreeSet::new(),
             Scope::Milestone(id) => BTreeSet::from([*id]),
             Scope::Graph(_) | Scope::Past(_) => {
-                let open = known.into_iter().chain(self.documents("active")?);
+                let open = known.into_iter().chain(self.active()?);
                 self.changed_among(open.collect())?
             }
             Scope::All => {
-                let all = known.into_iter().chain(self.documents("active")?);
-                self.changed_among(all.chain(self.documents("completed")?).collect())?
+                let all = known.into_iter().chain(self.active()?);
+                self.changed_among(all.chain(self.filed_away()?).collect())?
             }
         };
         Ok(Changed { documents, project, texts })
@@ -302,7 +302,7 @@ impl Files {
         self.watched.replace(Watched::list(&self.disk)?);
         each(Portion::Given(self.given()?))?;
         let mut ids = self.open_milestones()?;
-        ids.extend(self.documents("completed")?);
+        ids.extend(self.filed_away()?);
         let mut known = BTreeSet::new();
         for id in ids {
             let mut reading = Reading::default();

@@ -15,7 +15,7 @@ use crate::{Result, Searched};
 impl Files {
     pub(super) fn search_once(&self, query: &Query) -> Result<Searched> {
         self.watched.replace(Watched::list(&self.disk)?);
-        let (open, archived) = (self.open_milestones()?, self.documents("completed")?);
+        let (open, archived) = (self.open_milestones()?, self.filed_away()?);
         let ids: BTreeSet<MilestoneId> = match query.filter.place {
             Place::Open => open.clone(),
             Place::Archived => archived.clone(),

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use milestone_domain::command::{Command, Credential};
+use milestone_domain::command::{Closing, Command, Credential};
 use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::{MilestoneId, TaskId};
@@ -141,4 +141,45 @@ fn without_its_data_folder_a_project_says_the_same() {
     assert_eq!(after.problems, []);
     assert_eq!(before.documents, after.documents);
     project.execute(&change(2, TaskStatus::Completed), "ada").unwrap();
+}
+
+/// Who provides a condition is looked up, and not read, once the folder of the archive has rested.
+#[test]
+fn what_the_archive_provides_is_known_whatever_comes_to_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let project = project(temp.path());
+    let plan = |provides: &str, conditions: &[&str]| {
+        let mut draft = Milestone::new(MilestoneId(0), "Schema");
+        draft.tasks = vec![Task::new(1, "Write")];
+        draft.provides = vec![provides.to_owned()];
+        draft.tasks[0].conditions = conditions.iter().map(|&word| word.to_owned()).collect();
+        project.execute(&Command::Plan { draft: Box::new(draft) }, "ada").unwrap();
+    };
+    let file_away = |milestone: u32| {
+        let milestone = MilestoneId(milestone);
+        let closing = Closing { force: Some("enough".into()), ..Closing::default() };
+        let command = Command::Archive { milestone, closing: Box::new(closing) };
+        project.execute(&command, "ada").unwrap();
+    };
+    let providers = || {
+        let snapshot = project.read(&Scope::Graph([].into()), "ada").unwrap();
+        assert_eq!(snapshot.problems, []);
+        snapshot.outlines.keys().map(|id| id.0).collect::<Vec<_>>()
+    };
+    plan("schema", &[]);
+    plan("nothing", &["schema", "server"]);
+    plan("client", &[]);
+    plan("server", &[]);
+    file_away(1);
+    file_away(3);
+    assert_eq!(providers(), [1, 2, 4]);
+    std::thread::sleep(Duration::from_millis(2100));
+    assert_eq!(providers(), [1, 2, 4]);
+    assert!(temp.path().join("temp/archive").exists(), "it has rested");
+    assert_eq!(providers(), [1, 2, 4]);
+    file_away(4);
+    assert_eq!(providers(), [1, 2, 4]);
+    fs::remove_file(temp.path().join("temp/provided")).unwrap();
+    fs::write(temp.path().join("temp/archive"), "rubbish").unwrap();
+    assert_eq!(providers(), [1, 2, 4]);
 }
