@@ -1,0 +1,1 @@
+//! Runs the tasks of a milestone with agents: sessions, runners, worktrees and git.
