@@ -87,9 +87,16 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
 
 /// What the guide of this program shows and this version cannot do: people look for it.
 fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
-    const VERBS: [&str; 10] =
-        ["execute", "session", "agent", "worker", "serve", "mcp", "sync", "release", "ci", "doc"];
-    const FLAGS: [&str; 3] = ["--agents", "--deployment-status", "--planner"];
+    const VERBS: [&str; 8] =
+        ["agent", "worker", "serve", "mcp", "sync", "release", "ci", "doc"];
+    const FLAGS: [&str; 6] = [
+        "--deployment-status",
+        "--planner",
+        "--save-session",
+        "--restart-agents",
+        "--ci-integration",
+        "--budget",
+    ];
     let word = word.to_str()?;
     let name = word.split('=').next().unwrap_or_default();
     let later = if place == 0 { &VERBS[..] } else { &FLAGS[..] };

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_engine::error::EngineError;
+use milestone_engine::git::GitError;
 use milestone_domain::refusal::{Refusal, RefusalClass};
 use milestone_store::{Error, StoreError, StoreErrorClass};
 use schemars::JsonSchema;
@@ -73,6 +75,25 @@ pub enum Failure {
     Unhealthy {
         problems: usize,
     },
+    /// All tasks are done, and the milestone is not completed.
+    TasksDone {
+        milestone: MilestoneId,
+        why: String,
+    },
+    /// Only people can go on, and this is what is waited for.
+    Stuck {
+        milestone: MilestoneId,
+        waiting: Vec<String>,
+    },
+    Interrupted {
+        milestone: MilestoneId,
+    },
+    Running {
+        milestone: MilestoneId,
+        by: String,
+    },
+    /// Something around an execution.
+    Engine(String),
     /// A release that is asked about is not complete; what is missing has been said.
     NotReady,
     Io {
@@ -96,6 +117,7 @@ pub enum Exit {
     Rule = 5,
     Unreachable = 6,
     Unreadable = 7,
+    Interrupted = 130,
 }
 
 impl From<Exit> for u8 {
@@ -122,6 +144,19 @@ pub struct Entry {
 impl Failure {
     pub fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), next: next.into() }
+    }
+
+    /// Something about git that has to be put right before anything is executed.
+    pub fn git(error: GitError) -> Self {
+        Self::Engine(error.to_string())
+    }
+
+    /// Nobody can agree to anything where that cannot be remembered.
+    pub fn no_place_for_trust() -> Self {
+        Self::usage(
+            "there is no folder of yours to remember in what you agree to",
+            "set HOME, or XDG_STATE_HOME",
+        )
     }
 
     /// The table. Every next step is safe: none removes, overwrites or forces anything.
@@ -222,6 +257,27 @@ impl Failure {
                 "before you commit the merge, `milestone doctor --fix` resolves what history explains"
                     .into(),
             ),
+            Self::TasksDone { milestone, .. } => {
+                let next = format!("see what is missing: `milestone update {milestone}`");
+                ("tasks_done", Exit::Rule, next)
+            }
+            Self::Stuck { milestone, .. } => {
+                let next = format!(
+                    "see what each waits for: `milestone next`; then `milestone execute {milestone} --resume`"
+                );
+                ("stuck", Exit::Rule, next)
+            }
+            Self::Interrupted { milestone } => {
+                let next = format!("go on: `milestone execute {milestone} --resume`");
+                ("interrupted", Exit::Interrupted, next)
+            }
+            Self::Running { milestone, .. } => {
+                let next = format!("see how far it is: `milestone session show`, `milestone update {milestone}`");
+                ("running", Exit::Conflict, next)
+            }
+            Self::Engine(_) => {
+                ("engine", Exit::Failed, "nothing is lost: see `milestone session show`".into())
+            }
             Self::Unhealthy { .. } => {
                 ("unhealthy", Exit::Failed, "each problem above says what to do about it".into())
             }
@@ -277,6 +333,15 @@ impl Failure {
                 format!("criterion {number} of {milestone} has no check to run")
             }
             Self::LeftToPerson { path } => format!("{path} is left to a person"),
+            Self::TasksDone { milestone, why } => {
+                format!("every task of {milestone} is done, but it is not completed: {why}")
+            }
+            Self::Stuck { milestone, waiting } => stuck(*milestone, waiting),
+            Self::Interrupted { milestone } => format!("the execution of {milestone} was stopped"),
+            Self::Running { milestone, by } => {
+                format!("{milestone} is being executed already, by {by}")
+            }
+            Self::Engine(message) => message.clone(),
             Self::Unhealthy { problems: 1 } => "1 problem was found".into(),
             Self::Unhealthy { problems } => format!("{problems} problems were found"),
             Self::NotReady => "not everything for the release is done".into(),
@@ -320,6 +385,29 @@ impl From<Error> for Failure {
         match error {
             Error::Refused(refusal) => Self::Refused(refusal),
             Error::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// How many of the things that are waited for are told.
+const WAITING_TOLD: usize = 5;
+
+fn stuck(milestone: MilestoneId, waiting: &[String]) -> String {
+    let told = waiting.iter().take(WAITING_TOLD);
+    let mut told = told.cloned().collect::<Vec<_>>().join("\n  ");
+    if waiting.len() > WAITING_TOLD {
+        told = format!("{told}\n  and {} more", waiting.len() - WAITING_TOLD);
+    }
+    format!("nothing more of {milestone} can be begun:\n  {told}")
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error) => Self::Store(error),
+            EngineError::Running { milestone, by } => Self::Running { milestone, by },
+            EngineError::Io { doing, path, source } => Self::Io { doing, path, source },
+            error @ EngineError::Form { .. } => Self::Engine(error.to_string()),
         }
     }
 }

@@ -66,6 +66,10 @@ pub enum Kind {
     Search,
     /// What can be worked on, from `next`
     Next,
+    /// A session, from `session show`
+    Session,
+    /// Sessions, from `session list`
+    Sessions,
     /// The dashboard, from `status` and `update`
     Status,
     /// The views that were asked for, from `status` and `update`

@@ -1,0 +1,386 @@
+//! What is done for one attempt: its worktree, its runner, its commit.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write as _;
+
+use jiff::Timestamp;
+use milestone_domain::document::{Milestone, Task};
+use milestone_domain::snapshot::{Scope, Snapshot};
+
+use super::{Shared, trouble};
+use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Ran};
+use crate::git::{self, Integrated, Removed};
+use crate::process::{self, Lifeline, Start};
+use crate::prompt;
+use crate::runners::{self, Ended, Heard, Job, Runner};
+use crate::session::{Flight, GitState, Session, Tried};
+
+type Done = Result<Answer, Failure>;
+
+/// What every program may know of ours: enough to find itself, its settings and its language.
+const PASSED_ON: [&str; 10] =
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CONFIG_HOME"];
+
+/// How many lines of a failed command are told.
+const TAIL_LINES: usize = 20;
+
+impl Shared {
+    /// What does a task: what it says itself, a shell where it has a command, or what was chosen.
+    pub(super) fn runner_of(&self, task: &Task) -> String {
+        let own = task.runner.clone();
+        let run = || task.run.as_ref().map(|_| "shell".to_owned());
+        own.or_else(run).or_else(|| self.setup.runner.clone()).unwrap_or_default()
+    }
+
+    /// Where an attempt will work, before anything of that is there.
+    pub(super) fn flight(&self, snapshot: &Snapshot, attempt: Attempt) -> Flight {
+        let document = snapshot.documents.get(&attempt.task.milestone);
+        let task = document.and_then(|document| document.task(attempt.task.number));
+        let name = git::attempt_name(attempt.task, attempt.id, attempt.fence);
+        let worktree = match &self.setup.repository {
+            Some(_) => self.setup.worktrees.join(&name),
+            None => self.setup.project.clone(),
+        };
+        Flight {
+            session: self.session().id.clone(),
+            attempt,
+            runner: task.map(|task| self.runner_of(task)).unwrap_or_default(),
+            branch: self.setup.repository.as_ref().map(|_| git::attempt_branch(&name)),
+            worktree,
+            start: None,
+            log: self.sessions.log(attempt.id),
+        }
+    }
+
+    pub(super) fn begin_tried(&self, flight: &Flight, title: &str) {
+        let attempt = flight.attempt;
+        let mut session = self.session();
+        session.attempts.retain(|tried| tried.id != attempt.id);
+        session.attempts.push(Tried {
+            id: attempt.id,
+            task: attempt.task,
+            title: title.to_owned(),
+            fence: attempt.fence,
+            runner: flight.runner.clone(),
+            state: "claimed".to_owned(),
+            started: Timestamp::now(),
+            ended: None,
+            branch: flight.branch.clone(),
+            worktree: self.setup.repository.as_ref().map(|_| flight.worktree.clone()),
+            log: flight.log.clone(),
+            commit: None,
+            failure: None,
+            last: None,
+            handle: None,
+            turns: None,
+            tokens_in: None,
+            tokens_out: None,
+            cost: None,
+        });
+    }
+
+    pub(super) fn end_tried(&self, attempt: Attempt, state: &str, failure: Option<&Failure>) {
+        let commit = self.with(attempt, |flying| flying.integrated.clone()).flatten();
+        self.tell(attempt.id, |tried| {
+            state.clone_into(&mut tried.state);
+            tried.ended = Some(Timestamp::now());
+            tried.failure = failure.cloned();
+            tried.commit = commit.or_else(|| tried.commit.take());
+        });
+    }
+
+    fn stage(&self, attempt: Attempt, state: &str) {
+        self.tell(attempt.id, |tried| state.clone_into(&mut tried.state));
+    }
+
+    fn flown(&self, attempt: Attempt) -> Result<Flight, Failure> {
+        let flight = self.with(attempt, |flying| flying.flight.clone());
+        flight.ok_or_else(|| trouble("nothing is known of this attempt"))
+    }
+
+    /// The attempt's own branch and worktree, from what is done so far.
+    pub(super) fn prepare(&self, attempt: Attempt) -> Done {
+        self.stage(attempt, "preparing");
+        let mut flight = self.flown(attempt)?;
+        let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
+        repository.take_fence(attempt.task, attempt.id, attempt.fence).map_err(of_git)?;
+        let start = repository.milestone_tip(attempt.task.milestone).map_err(of_git)?;
+        flight.start = Some(start.to_string());
+        self.sessions.keep_flight(&flight).map_err(trouble)?;
+        let branch = flight.branch.clone().unwrap_or_default();
+        repository.add_worktree(&flight.worktree, &branch, &start).map_err(of_git)?;
+        self.with(attempt, |flying| flying.flight = flight);
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn run(&self, attempt: Attempt, before: Option<&Failure>) -> Done {
+        self.stage(attempt, "running");
+        let flight = self.flown(attempt)?;
+        let (document, task) = self.task(attempt)?;
+        let runner = runners::of(&flight.runner)
+            .ok_or_else(|| trouble(format!("there is no runner called {}", flight.runner)))?;
+        let text = prompt::of(&document, &task, before);
+        let text = text.map_err(trouble)?;
+        let run = task.run.as_deref();
+        let job = Job { prompt: &text, run, resume: None, model: None, extra: &[] };
+        let launch = runner.launch(&job);
+        let mut environment = self.environment(attempt, &launch.passes_on);
+        let given = launch.environment.iter();
+        environment.extend(given.map(|(name, value)| (name.into(), value.into())));
+        let start = Start {
+            keeper: &self.setup.keeper,
+            program: &launch.program,
+            arguments: &launch.arguments,
+            environment: &environment,
+            folder: &flight.worktree,
+            stdin: launch.stdin.as_deref().unwrap_or_default(),
+        };
+        let (code, heard) = self.hear(attempt, runner.as_ref(), &start)?;
+        Ok(Answer::Ran(ended(&task, code, heard)))
+    }
+
+    /// Runs it and listens.
+    fn hear(
+        &self,
+        attempt: Attempt,
+        runner: &dyn Runner,
+        start: &Start<'_>,
+    ) -> Result<(i32, Heard), Failure> {
+        let mut heard = Heard::default();
+        let mut tail = Vec::new();
+        let code = self.start(attempt, start, &mut |line| {
+            runner.hear(line, &mut heard);
+            keep_tail(&mut tail, line);
+            let last = heard.last.clone();
+            if let Some(last) = last {
+                let _ = self.inputs.send(Input::Said(attempt, last));
+            }
+        })?;
+        self.tell(attempt.id, |tried| {
+            tried.last = heard.last.clone();
+            tried.handle = heard.handle.clone();
+            tried.turns = heard.turns;
+            tried.tokens_in = heard.tokens_in;
+            tried.tokens_out = heard.tokens_out;
+            tried.cost = heard.cost;
+        });
+        if code != 0 && heard.ended.is_none() {
+            let reason = format!("ended with {code}: {}", tail.join("\n"));
+            heard.ended = Some(Ended::Failed(reason));
+        }
+        Ok((code, heard))
+    }
+
+    /// Starts a process that `Stop` ends.
+    fn start(
+        &self,
+        attempt: Attempt,
+        start: &Start<'_>,
+        hear: &mut dyn FnMut(&str),
+    ) -> Result<i32, Failure> {
+        let lifeline = Lifeline::default();
+        let stopped = self.with(attempt, |flying| {
+            flying.lifeline = lifeline.clone();
+            flying.stopped
+        });
+        if stopped.unwrap_or(true) {
+            return Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() });
+        }
+        let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+        let ended = process::run(start, &lifeline, &mut log, hear);
+        let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
+        match ended {
+            _ if stopped => Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() }),
+            ended => ended.map_err(trouble),
+        }
+    }
+
+    fn environment(&self, attempt: Attempt, more: &[&str]) -> BTreeMap<OsString, OsString> {
+        let names = PASSED_ON.iter().copied().chain(more.iter().copied());
+        let names = names.chain(self.setup.environment.iter().map(String::as_str));
+        let mut environment: BTreeMap<OsString, OsString> = names
+            .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
+            .collect();
+        let own = [
+            ("MILESTONE_ROOT", self.setup.project.clone().into_os_string()),
+            ("MILESTONE_TASK", attempt.task.to_string().into()),
+            ("MILESTONE_FENCE", attempt.fence.to_string().into()),
+            ("MILESTONE_ATTEMPT", attempt.id.0.to_string().into()),
+            ("MILESTONE_SESSION", self.session().id.clone().into()),
+        ];
+        environment.extend(own.map(|(name, value)| (name.into(), value)));
+        environment
+    }
+
+    fn task(&self, attempt: Attempt) -> Result<(Milestone, Task), Failure> {
+        let project = (self.setup.open)().map_err(trouble)?;
+        let scope = Scope::Milestone(attempt.task.milestone);
+        let snapshot = project.read(&scope, &self.setup.actor).map_err(trouble)?;
+        let document = snapshot.documents.get(&attempt.task.milestone).cloned();
+        let found = document.and_then(|document| {
+            let task = document.task(attempt.task.number)?.clone();
+            Some((document, task))
+        });
+        found.ok_or_else(|| trouble(format!("{} is not there any more", attempt.task)))
+    }
+
+    /// Puts into git whatever the attempt left, so that nothing of it can be lost.
+    pub(super) fn keep(&self, attempt: Attempt) -> Done {
+        let flight = self.flown(attempt)?;
+        let Some(repository) = &self.setup.repository else {
+            // Without git, nobody can tell what was changed in the folder.
+            return Ok(Answer::Kept { changed: true });
+        };
+        if flight.start.is_none() || !flight.worktree.exists() {
+            return Ok(Answer::Kept { changed: false });
+        }
+        self.stage(attempt, "kept");
+        let kept = repository.keep(&self.keeping(&flight)).map_err(of_git)?;
+        self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
+        self.tell(attempt.id, |tried| tried.commit = Some(kept.commit.to_string()));
+        if kept.state_touched {
+            let reason = "it changed the project's own files in .milestones, which only commands \
+                 may do";
+            return Err(Failure { kind: FailureKind::Trespass, reason: reason.to_owned() });
+        }
+        Ok(Answer::Kept { changed: !kept.changed.is_empty() })
+    }
+
+    /// Runs the commands that show that the task is done, in what the attempt left.
+    pub(super) fn verify(&self, attempt: Attempt) -> Done {
+        let (_, task) = self.task(attempt)?;
+        if !task.verify.is_empty() {
+            self.stage(attempt, "verifying");
+        }
+        let flight = self.flown(attempt)?;
+        for command in &task.verify {
+            if !(self.setup.trusts)("verify", command) {
+                return Err(trouble(format!("`verify` has changed and is not trusted: {command}")));
+            }
+            self.verify_by(attempt, &flight, command)?;
+            self.with(attempt, |flying| flying.verified.push(command.clone()));
+        }
+        Ok(Answer::Done)
+    }
+
+    fn verify_by(&self, attempt: Attempt, flight: &Flight, command: &str) -> Result<(), Failure> {
+        let arguments = ["-c".to_owned(), command.to_owned()];
+        let environment = self.environment(attempt, &[]);
+        let start = Start {
+            keeper: &self.setup.keeper,
+            program: "sh",
+            arguments: &arguments,
+            environment: &environment,
+            folder: &flight.worktree,
+            stdin: "",
+        };
+        let mut tail = Vec::new();
+        let code = self.start(attempt, &start, &mut |line| keep_tail(&mut tail, line))?;
+        if code == 0 {
+            return Ok(());
+        }
+        let reason = format!("`{command}` ended with {code}:\n{}", tail.join("\n"));
+        Err(Failure { kind: FailureKind::Verify, reason })
+    }
+
+    /// One commit on the milestone's branch, and on the disk.
+    pub(super) fn integrate(&self, attempt: Attempt) -> Done {
+        let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
+        self.stage(attempt, "integrating");
+        let flight = self.flown(attempt)?;
+        let request = self.integration(&flight)?;
+        match repository.integrate(&request).map_err(of_git)? {
+            Integrated::Done(commit) => {
+                self.with(attempt, |flying| flying.integrated = Some(commit.to_string()));
+            }
+            Integrated::Nothing => {}
+            Integrated::Conflict { files } => {
+                let reason = format!(
+                    "it does not go together with what others did in {}; it is kept under {}",
+                    files.join(", "),
+                    git::attempt_ref(attempt.task, attempt.id)
+                );
+                return Err(Failure { kind: FailureKind::Conflict, reason });
+            }
+        }
+        repository.make_durable().map_err(of_git)?;
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn is_integrated(&self, attempt: Attempt) -> Option<String> {
+        let repository = self.setup.repository.as_ref()?;
+        repository.done(attempt.task, attempt.id).ok()?.map(|commit| commit.to_string())
+    }
+
+    /// Removes the worktree, unless something in it is nowhere else.
+    pub(super) fn clear(&self, attempt: Attempt) -> Done {
+        let flight = self.flown(attempt)?;
+        if let (Some(repository), Some(_)) = (&self.setup.repository, &flight.start)
+            && let Removed::Kept(why) =
+                repository.remove_worktree(&self.keeping(&flight)).map_err(of_git)?
+        {
+            let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+            let _ = writeln!(log, "the worktree stays: {why}");
+        }
+        self.sessions.end_flight(attempt.id).map_err(trouble)?;
+        self.flying().remove(&attempt.id);
+        Ok(Answer::Done)
+    }
+
+    /// How git stands where the session works.
+    pub(super) fn describe(&self, session: &mut Session) {
+        let Some(repository) = &self.setup.repository else { return };
+        let Ok(here) = repository.describe(&self.setup.project) else { return };
+        let milestone = self.setup.milestone;
+        let tip = repository.milestone_tip(milestone).map(|tip| tip.to_string());
+        session.git = Some(GitState {
+            branch: here.branch,
+            commit: here.commit,
+            uncommitted: here.uncommitted,
+            milestone_branch: format!("milestone/{milestone}"),
+            milestone_commit: tip.unwrap_or_default(),
+        });
+    }
+}
+
+/// What a runner's end means for the task.
+fn ended(task: &Task, code: i32, heard: Heard) -> Ran {
+    if let Some(limited) = heard.limited {
+        return Ran::Limited(limited.wait_millis(), limited.to_string());
+    }
+    let said = heard.answer.as_deref().and_then(prompt::said);
+    match (said, heard.ended) {
+        (Some(prompt::Said::Blocked(reason)), _) => {
+            Ran::Badly(Failure { kind: FailureKind::Blocked, reason })
+        }
+        (_, Some(Ended::Failed(reason))) => {
+            Ran::Badly(Failure { kind: FailureKind::Run, reason })
+        }
+        (Some(prompt::Said::NothingToChange(reason)), _) => Ran::NothingToChange(reason),
+        _ if code != 0 => {
+            let reason = format!("ended with {code}");
+            Ran::Badly(Failure { kind: FailureKind::Run, reason })
+        }
+        _ if task.effect.is_some() => {
+            Ran::NothingToChange("the task declares that it changes no files".to_owned())
+        }
+        _ => Ran::Well,
+    }
+}
+
+fn keep_tail(tail: &mut Vec<String>, line: &str) {
+    if tail.len() == TAIL_LINES {
+        tail.remove(0);
+    }
+    tail.push(line.to_owned());
+}
+
+fn of_git(error: git::GitError) -> Failure {
+    let kind = match &error {
+        git::GitError::FenceMoved { .. } => FailureKind::Lost,
+        _ => FailureKind::World,
+    };
+    Failure { kind, reason: error.to_string() }
+}
