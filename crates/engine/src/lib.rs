@@ -1,1 +1,3 @@
 //! Runs the tasks of a milestone with agents: sessions, runners, worktrees and git.
+
+pub mod git;
