@@ -56,8 +56,8 @@ impl Default for Rules {
     }
 }
 
-/// One run of one task: the right to it, and how often the task was tried in this session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// One try at a task, and the right to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Attempt {
     pub task: TaskId,
     pub id: AttemptId,

@@ -12,7 +12,7 @@ use milestone_domain::document::Milestone;
 use milestone_domain::ids::{MilestoneId, Node};
 use milestone_domain::snapshot::Scope;
 use milestone_engine::core::{Ending, Input, Rules, State};
-use milestone_engine::git::Repository;
+use milestone_engine::git::{Caller, Identity, Repository};
 use milestone_engine::real::{Real, Setup};
 use milestone_engine::runners;
 use milestone_engine::session::{Alive, Session, SessionState, Sessions};
@@ -105,7 +105,11 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let root = &app.opened()?.root;
     let sessions = Sessions::of(&root.folder());
     let alive = sessions.begin(id)?;
-    let repository = Repository::find(&root.project).map_err(Failure::git)?;
+    let caller = Caller::new(Identity {
+        name: app.actor().to_owned(),
+        email: format!("milestone@{}", host()),
+    });
+    let repository = Repository::find(&root.project, &caller).map_err(Failure::git)?;
     let runner = chosen_runner(args, document);
     agree(app, args, document, runner.as_deref())?;
     let agents = match (&repository, args.coordination) {

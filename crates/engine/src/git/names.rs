@@ -3,18 +3,10 @@
 
 use std::fmt;
 
-use milestone_domain::event::AttemptId;
 use milestone_domain::ids::{MilestoneId, TaskId};
 
 use super::error::{GitError, Result};
-
-/// One try at a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Attempt {
-    pub task: TaskId,
-    pub id: AttemptId,
-    pub fence: u64,
-}
+pub use crate::core::Attempt;
 
 /// An object's name in git.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

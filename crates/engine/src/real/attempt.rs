@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use milestone_domain::document::{Milestone, Task};
 use milestone_domain::snapshot::{Scope, Snapshot};
 
 use super::{Shared, trouble};
-use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Ran};
-use crate::git::{self, Integrated, Removed};
+use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
+use crate::git::{GitError, Integrated, Integration, Oid, Removed, Strategy};
 use crate::process::{self, Lifeline, Start};
 use crate::prompt;
-use crate::runners::{self, Ended, Heard, Job, Runner};
+use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
 use crate::session::{Flight, GitState, Session, Tried};
 
 type Done = Result<Answer, Failure>;
@@ -22,6 +22,9 @@ type Done = Result<Answer, Failure>;
 /// What every program may know of ours: enough to find itself, its settings and its language.
 const PASSED_ON: [&str; 10] =
     ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CONFIG_HOME"];
+
+/// After a limit of which nobody says when it ends.
+const LIMITED_FOR: Duration = Duration::from_secs(60);
 
 /// How many lines of a failed command are told.
 const TAIL_LINES: usize = 20;
@@ -38,16 +41,16 @@ impl Shared {
     pub(super) fn flight(&self, snapshot: &Snapshot, attempt: Attempt) -> Flight {
         let document = snapshot.documents.get(&attempt.task.milestone);
         let task = document.and_then(|document| document.task(attempt.task.number));
-        let name = git::attempt_name(attempt.task, attempt.id, attempt.fence);
+        let folder = format!("{}-{}", attempt.task, attempt.id.0);
         let worktree = match &self.setup.repository {
-            Some(_) => self.setup.worktrees.join(&name),
+            Some(_) => self.setup.worktrees.join(folder),
             None => self.setup.project.clone(),
         };
         Flight {
             session: self.session().id.clone(),
             attempt,
             runner: task.map(|task| self.runner_of(task)).unwrap_or_default(),
-            branch: self.setup.repository.as_ref().map(|_| git::attempt_branch(&name)),
+            branch: self.setup.repository.as_ref().map(|_| attempt.branch_name()),
             worktree,
             start: None,
             log: self.sessions.log(attempt.id),
@@ -105,12 +108,11 @@ impl Shared {
         self.stage(attempt, "preparing");
         let mut flight = self.flown(attempt)?;
         let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
-        repository.take_fence(attempt.task, attempt.id, attempt.fence).map_err(of_git)?;
-        let start = repository.milestone_tip(attempt.task.milestone).map_err(of_git)?;
+        repository.take_fence(&attempt).map_err(of_git)?;
+        let start = repository.milestone_branch(attempt.task.milestone, &[]).map_err(of_git)?;
         flight.start = Some(start.to_string());
         self.sessions.keep_flight(&flight).map_err(trouble)?;
-        let branch = flight.branch.clone().unwrap_or_default();
-        repository.add_worktree(&flight.worktree, &branch, &start).map_err(of_git)?;
+        repository.add_worktree(&flight.worktree, &attempt, &start).map_err(of_git)?;
         self.with(attempt, |flying| flying.flight = flight);
         Ok(Answer::Done)
     }
@@ -119,13 +121,22 @@ impl Shared {
         self.stage(attempt, "running");
         let flight = self.flown(attempt)?;
         let (document, task) = self.task(attempt)?;
-        let runner = runners::of(&flight.runner)
-            .ok_or_else(|| trouble(format!("there is no runner called {}", flight.runner)))?;
-        let text = prompt::of(&document, &task, before);
-        let text = text.map_err(trouble)?;
-        let run = task.run.as_deref();
-        let job = Job { prompt: &text, run, resume: None, model: None, extra: &[] };
-        let launch = runner.launch(&job);
+        let Some(Kind::Process(runner)) = runners::of(&flight.runner, &BTreeMap::new()) else {
+            return Err(trouble(format!("there is no runner called {}", flight.runner)));
+        };
+        let text = prompt::of(&document, &task, before).map_err(trouble)?;
+        let root = self.setup.root.to_string_lossy();
+        let job = Job {
+            prompt: &text,
+            prompt_file: "",
+            worktree: &flight.worktree.to_string_lossy(),
+            writable: &[&root],
+            run: task.run.as_deref(),
+            resume: None,
+            model: None,
+            extra: &[],
+        };
+        let launch = runner.launch(&job).map_err(trouble)?;
         let mut environment = self.environment(attempt, &launch.passes_on);
         let given = launch.environment.iter();
         environment.extend(given.map(|(name, value)| (name.into(), value.into())));
@@ -138,7 +149,14 @@ impl Shared {
             stdin: launch.stdin.as_deref().unwrap_or_default(),
         };
         let (code, heard) = self.hear(attempt, runner.as_ref(), &start)?;
-        Ok(Answer::Ran(ended(&task, code, heard)))
+        self.with(attempt, |flying| {
+            flying.answer.clone_from(&heard.answer);
+        });
+        let ran = ended(runner.as_ref(), &task, code, &heard);
+        if let Ran::NothingToChange(reason) = &ran {
+            self.with(attempt, |flying| flying.reason = Some(reason.clone()));
+        }
+        Ok(Answer::Ran(ran))
     }
 
     /// Runs it and listens.
@@ -149,10 +167,8 @@ impl Shared {
         start: &Start<'_>,
     ) -> Result<(i32, Heard), Failure> {
         let mut heard = Heard::default();
-        let mut tail = Vec::new();
         let code = self.start(attempt, start, &mut |line| {
             runner.hear(line, &mut heard);
-            keep_tail(&mut tail, line);
             let last = heard.last.clone();
             if let Some(last) = last {
                 let _ = self.inputs.send(Input::Said(attempt, last));
@@ -161,15 +177,11 @@ impl Shared {
         self.tell(attempt.id, |tried| {
             tried.last = heard.last.clone();
             tried.handle = heard.handle.clone();
-            tried.turns = heard.turns;
-            tried.tokens_in = heard.tokens_in;
-            tried.tokens_out = heard.tokens_out;
-            tried.cost = heard.cost;
+            tried.turns = heard.used.turns;
+            tried.tokens_in = heard.used.tokens_in;
+            tried.tokens_out = heard.used.tokens_out;
+            tried.cost = heard.used.cost;
         });
-        if code != 0 && heard.ended.is_none() {
-            let reason = format!("ended with {code}: {}", tail.join("\n"));
-            heard.ended = Some(Ended::Failed(reason));
-        }
         Ok((code, heard))
     }
 
@@ -197,8 +209,8 @@ impl Shared {
         }
     }
 
-    fn environment(&self, attempt: Attempt, more: &[&str]) -> BTreeMap<OsString, OsString> {
-        let names = PASSED_ON.iter().copied().chain(more.iter().copied());
+    fn environment(&self, attempt: Attempt, more: &[String]) -> BTreeMap<OsString, OsString> {
+        let names = PASSED_ON.iter().copied().chain(more.iter().map(String::as_str));
         let names = names.chain(self.setup.environment.iter().map(String::as_str));
         let mut environment: BTreeMap<OsString, OsString> = names
             .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
@@ -233,11 +245,11 @@ impl Shared {
             // Without git, nobody can tell what was changed in the folder.
             return Ok(Answer::Kept { changed: true });
         };
-        if flight.start.is_none() || !flight.worktree.exists() {
+        let start = flight.start.as_deref().and_then(Oid::parse);
+        let Some(start) = start.filter(|_| flight.worktree.exists()) else {
             return Ok(Answer::Kept { changed: false });
-        }
-        self.stage(attempt, "kept");
-        let kept = repository.keep(&self.keeping(&flight)).map_err(of_git)?;
+        };
+        let kept = repository.keep(&flight.worktree, &attempt, &start).map_err(of_git)?;
         self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
         self.tell(attempt.id, |tried| tried.commit = Some(kept.commit.to_string()));
         if kept.state_touched {
@@ -289,9 +301,16 @@ impl Shared {
     pub(super) fn integrate(&self, attempt: Attempt) -> Done {
         let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
         self.stage(attempt, "integrating");
-        let flight = self.flown(attempt)?;
-        let request = self.integration(&flight)?;
-        match repository.integrate(&request).map_err(of_git)? {
+        let (_, task) = self.task(attempt)?;
+        let kept = self.kept_of(attempt)?;
+        let work = Integration {
+            attempt,
+            kept: &kept,
+            subject: &subject(&task, attempt),
+            body: &self.said_of(attempt),
+            strategy: Strategy::Squash,
+        };
+        match repository.integrate(&work).map_err(of_git)? {
             Integrated::Done(commit) => {
                 self.with(attempt, |flying| flying.integrated = Some(commit.to_string()));
             }
@@ -300,7 +319,7 @@ impl Shared {
                 let reason = format!(
                     "it does not go together with what others did in {}; it is kept under {}",
                     files.join(", "),
-                    git::attempt_ref(attempt.task, attempt.id)
+                    attempt.kept()
                 );
                 return Err(Failure { kind: FailureKind::Conflict, reason });
             }
@@ -309,20 +328,35 @@ impl Shared {
         Ok(Answer::Done)
     }
 
+    /// The commit of what it left.
+    fn kept_of(&self, attempt: Attempt) -> Result<Oid, Failure> {
+        let kept = self.with(attempt, |flying| flying.kept.clone()).flatten();
+        let kept = kept.as_deref().and_then(Oid::parse);
+        kept.ok_or_else(|| trouble("nothing is kept of this attempt"))
+    }
+
+    /// What the runner said at its end, for the commit.
+    fn said_of(&self, attempt: Attempt) -> String {
+        self.with(attempt, |flying| flying.answer.clone()).flatten().unwrap_or_default()
+    }
+
     pub(super) fn is_integrated(&self, attempt: Attempt) -> Option<String> {
         let repository = self.setup.repository.as_ref()?;
-        repository.done(attempt.task, attempt.id).ok()?.map(|commit| commit.to_string())
+        repository.done(&attempt).ok()?.map(|commit| commit.to_string())
     }
 
     /// Removes the worktree, unless something in it is nowhere else.
     pub(super) fn clear(&self, attempt: Attempt) -> Done {
         let flight = self.flown(attempt)?;
-        if let (Some(repository), Some(_)) = (&self.setup.repository, &flight.start)
-            && let Removed::Kept(why) =
-                repository.remove_worktree(&self.keeping(&flight)).map_err(of_git)?
-        {
-            let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
-            let _ = writeln!(log, "the worktree stays: {why}");
+        if self.kept_of(attempt).is_err() {
+            self.keep(attempt)?;
+        }
+        if let (Some(repository), Ok(kept)) = (&self.setup.repository, self.kept_of(attempt)) {
+            let removed = repository.remove_worktree(&flight.worktree, &attempt, &kept);
+            if let Removed::Kept(why) = removed.map_err(of_git)? {
+                let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+                let _ = writeln!(log, "the worktree stays: {why}");
+            }
         }
         self.sessions.end_flight(attempt.id).map_err(trouble)?;
         self.flying().remove(&attempt.id);
@@ -334,10 +368,10 @@ impl Shared {
         let Some(repository) = &self.setup.repository else { return };
         let Ok(here) = repository.describe(&self.setup.project) else { return };
         let milestone = self.setup.milestone;
-        let tip = repository.milestone_tip(milestone).map(|tip| tip.to_string());
+        let tip = repository.milestone_branch(milestone, &[]).map(|tip| tip.to_string());
         session.git = Some(GitState {
             branch: here.branch,
-            commit: here.commit,
+            commit: here.commit.map(|commit| commit.to_string()).unwrap_or_default(),
             uncommitted: here.uncommitted,
             milestone_branch: format!("milestone/{milestone}"),
             milestone_commit: tip.unwrap_or_default(),
@@ -346,28 +380,31 @@ impl Shared {
 }
 
 /// What a runner's end means for the task.
-fn ended(task: &Task, code: i32, heard: Heard) -> Ran {
-    if let Some(limited) = heard.limited {
-        return Ran::Limited(limited.wait_millis(), limited.to_string());
+fn ended(runner: &dyn Runner, task: &Task, code: i32, heard: &Heard) -> Ran {
+    let ended = runner.ended(heard, Some(code));
+    if let (Ended::Failed(reason), Some(limited)) = (&ended, heard.limited) {
+        return Ran::Limited(wait(limited), reason.clone());
     }
-    let said = heard.answer.as_deref().and_then(prompt::said);
-    match (said, heard.ended) {
-        (Some(prompt::Said::Blocked(reason)), _) => {
-            Ran::Badly(Failure { kind: FailureKind::Blocked, reason })
-        }
-        (_, Some(Ended::Failed(reason))) => {
-            Ran::Badly(Failure { kind: FailureKind::Run, reason })
-        }
-        (Some(prompt::Said::NothingToChange(reason)), _) => Ran::NothingToChange(reason),
-        _ if code != 0 => {
-            let reason = format!("ended with {code}");
-            Ran::Badly(Failure { kind: FailureKind::Run, reason })
-        }
+    let badly = |kind, reason| Ran::Badly(Failure { kind, reason });
+    match (heard.answer.as_deref().and_then(said), ended) {
+        (Some(Said::Blocked(reason)), _) => badly(FailureKind::Blocked, reason),
+        (_, Ended::Failed(reason)) => badly(FailureKind::Run, reason),
+        (Some(Said::NothingToChange(reason)), Ended::Succeeded) => Ran::NothingToChange(reason),
         _ if task.effect.is_some() => {
             Ran::NothingToChange("the task declares that it changes no files".to_owned())
         }
         _ => Ran::Well,
     }
+}
+
+/// How long nothing is begun after a limit.
+fn wait(limited: Limited) -> Millis {
+    let wait = match limited.wait {
+        Some(Wait::For(wait)) => wait,
+        Some(Wait::Until(at)) => at.duration_since(Timestamp::now()).try_into().unwrap_or_default(),
+        None => LIMITED_FOR,
+    };
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn keep_tail(tail: &mut Vec<String>, line: &str) {
@@ -377,9 +414,22 @@ fn keep_tail(tail: &mut Vec<String>, line: &str) {
     tail.push(line.to_owned());
 }
 
-fn of_git(error: git::GitError) -> Failure {
+/// What a commit is called: which kind of change, of which milestone, and what.
+fn subject(task: &Task, attempt: Attempt) -> String {
+    let kind = match task.kind.as_deref() {
+        Some("bug" | "bugfix" | "fix") => "fix",
+        Some("test" | "testing" | "tests") => "test",
+        Some("docs" | "documentation") => "docs",
+        Some("refactoring" | "refactor") => "refactor",
+        Some("chore" | "release" | "operations") => "chore",
+        _ => "feat",
+    };
+    format!("{kind}({}): {}", attempt.task.milestone, task.title)
+}
+
+fn of_git(error: GitError) -> Failure {
     let kind = match &error {
-        git::GitError::FenceMoved { .. } => FailureKind::Lost,
+        GitError::FenceMoved { .. } => FailureKind::Lost,
         _ => FailureKind::World,
     };
     Failure { kind, reason: error.to_string() }

@@ -8,7 +8,6 @@ use std::thread;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::{AttemptId, Event};
 use milestone_domain::ids::TaskId;
-use milestone_domain::limits;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::{MilestoneStatus, TaskStatus};
@@ -22,6 +21,9 @@ use crate::core::{
 };
 use crate::process::Lifeline;
 use crate::session::Flight;
+
+/// A reason is read by people; the log has all of it.
+const REASON_CHARS_MAX: usize = 2_000;
 
 /// A thread with its own way to the store.
 pub fn serve(shared: &Arc<Shared>) -> Sender<(ActionId, Action)> {
@@ -275,7 +277,7 @@ fn refused(refusal: &Refusal) -> Failure {
 
 /// No longer than a reason may be.
 fn cut(text: String) -> String {
-    match text.char_indices().nth(limits::REASON_CHARS_MAX) {
+    match text.char_indices().nth(REASON_CHARS_MAX) {
         Some((end, _)) => text[..end].to_owned(),
         None => text,
     }
