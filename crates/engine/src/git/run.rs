@@ -263,7 +263,12 @@ impl<'a> Call<'a> {
             }
             Ok(said)
         };
-        run().map_err(|error| match error.kind() {
+        let said = run();
+        let is_killed = matches!(&said, Ok(Said { exit: None, .. }));
+        if let Some(writer) = writer.as_ref().filter(|_| !is_killed) {
+            writer.end();
+        }
+        said.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound if self.folder.is_dir() => GitError::Missing,
             _ => GitError::io("run git in", &self.folder)(error),
         })

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Repository;
 use super::error::{GitError, Result};
 use super::names::{Attempt, Oid};
+use super::refs::found;
 use super::run::{Call, Said, Tree};
 use super::writers::own_name;
 
@@ -200,6 +201,6 @@ impl Repository {
 
     pub(super) fn head_of(&self, tree: &Tree) -> Result<Option<Oid>> {
         let asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}"];
-        self.found(&self.within(tree, &asked))
+        found(&self.within(tree, &asked))
     }
 }

@@ -568,7 +568,9 @@ fn hooks_and_a_repositorys_own_settings_start_nothing() {
     for (key, value) in settings {
         place.git(&["config", key, value]);
     }
-    let _ = fs::remove_file(&mark);
+    place.git(&["update-ref", "refs/heads/x", "HEAD"]);
+    assert!(mark.exists(), "they are started by who does not take care");
+    fs::remove_file(&mark).unwrap();
     let mine = attempt(1, 1);
     let (repository, path, start) = place.begun(&mine);
     write(&path.join("a.txt"), "a\n");
@@ -658,6 +660,52 @@ fn commits_are_signed_where_the_person_signs() {
     assert_eq!(repository.done(&mine).unwrap(), Some(done));
 }
 
+#[test]
+fn a_worktree_is_made_although_git_was_killed_while_making_it() {
+    for whole in [false, true] {
+        make_while_git_is_killed(whole);
+    }
+}
+
+/// Kills what checks files out, or all that was started to make a worktree.
+fn make_while_git_is_killed(whole: bool) {
+    let place = Place::new();
+    let pid = place.home.join("pid");
+    let slow = format!("if [ ! -e {0} ]; then echo $PPID > {0}; sleep 1; fi; cat", pid.display());
+    place.git(&["config", "filter.slow.smudge", &slow]);
+    place.git(&["config", "filter.slow.clean", "cat"]);
+    place.write(".gitattributes", "two.txt filter=slow\n");
+    place.git(&["add", "-A"]);
+    place.git(&["commit", "-q", "-m", "Slow"]);
+    let mine = attempt(1, 1);
+    let repository = place.repository();
+    let start = repository.milestone_branch(M1, &[]).unwrap();
+    let path = place.worktree(&mine);
+    std::thread::scope(|scope| {
+        let adding = scope.spawn(|| repository.add_worktree(&path, &mine, &start));
+        let at_work = || fs::read_to_string(&pid).ok().filter(|pid| pid.ends_with('\n'));
+        let child = loop {
+            if let Some(pid) = at_work() {
+                break pid;
+            }
+            std::thread::yield_now();
+        };
+        let group = fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap();
+        let group = format!("-{}", group.rsplit(')').next().unwrap().split(' ').nth(3).unwrap());
+        let whom = if whole { group.as_str() } else { child.trim() };
+        let kill = Command::new("kill").args(["-9", "--", whom]).status().unwrap();
+        assert!(kill.success());
+        let ended = adding.join().unwrap();
+        assert!(ended.is_err(), "{ended:?}");
+    });
+    let half = place.top.join(".git/worktrees/task-001-001/locked");
+    assert_eq!(half.exists(), whole, "git clears up if it can");
+    repository.add_worktree(&path, &mine, &start).unwrap();
+    assert_eq!(fs::read_to_string(path.join("two.txt")).unwrap(), "two\n");
+    let kept = repository.keep(&path, &mine, &start).unwrap();
+    assert_eq!(kept.changed, Vec::<String>::new());
+}
+
 /// A record as a git of ours has it, which began this many seconds from now.
 fn record(place: &Place, seconds: i64, leaves: &str) -> PathBuf {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
@@ -676,6 +724,14 @@ fn the_lock_of_a_killed_git_of_ours_is_no_obstacle() {
     let record = record(&place, -5, name);
     write(&lock, "");
     repository.take_fence(&attempt(1, 1)).unwrap();
+    assert!(!lock.exists() && !record.exists());
+
+    // A power cut has torn the record.
+    write(&record, "");
+    let name = "refs/heads/milestone/milestone-001.lock";
+    let lock = place.top.join(".git").join(name);
+    write(&lock, "");
+    place.repository().milestone_branch(M1, &[]).unwrap();
     assert!(!lock.exists() && !record.exists());
 }
 
