@@ -144,7 +144,7 @@ impl Repository {
         // What a ref under `refs/milestone` said before stays in its log.
         self.git(&["update-ref", "--create-reflog", "--stdin"])
             .input(input)
-            .leaving(&self.common, self.places(), locks.chain(shared).collect())
+            .leaving(&self.top, &self.common, locks.chain(shared).collect())
             .run()
             .map(drop)
     }

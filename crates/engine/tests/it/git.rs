@@ -706,6 +706,83 @@ fn make_while_git_is_killed(whole: bool) {
     assert_eq!(kept.changed, Vec::<String>::new());
 }
 
+/// A repository in which signing takes until it is told to go on.
+fn slow_to_sign() -> Place {
+    let place = Place::new();
+    let script = "#!/bin/sh\ncd \"$(dirname \"$0\")\"; cat > /dev/null; touch signing\n\
+                  while [ ! -e go ]; do sleep 0.02; done\n\
+                  echo '[GNUPG:] SIG_CREATED ' >&2; echo '-----BEGIN PGP SIGNATURE-----'\n";
+    let program = place.home.join("sign.sh");
+    write(&program, script);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    place.git(&["config", "gpg.program", program.to_str().unwrap()]);
+    place.git(&["config", "commit.gpgsign", "true"]);
+    place
+}
+
+/// What integrating comes to when something happens between its reading and its writing.
+fn interrupted(
+    place: &Place,
+    mine: &Attempt,
+    meanwhile: impl FnOnce(&Repository, &Oid),
+) -> Result<Integrated, GitError> {
+    let (repository, path, start) = place.begun(mine);
+    write(&path.join("a.txt"), "a\n");
+    let kept = repository.keep(&path, mine, &start).unwrap();
+    let squash = work(mine, &kept.commit, Strategy::Squash);
+    std::thread::scope(|scope| {
+        let integrating = scope.spawn(|| repository.integrate(&squash));
+        while !place.home.join("signing").exists() {
+            std::thread::yield_now();
+        }
+        meanwhile(&repository, &start);
+        write(&place.home.join("go"), "");
+        integrating.join().unwrap()
+    })
+}
+
+#[test]
+fn whoever_is_taken_over_while_integrating_changes_nothing() {
+    let place = slow_to_sign();
+    let refused = interrupted(&place, &attempt(1, 1), |repository, _| {
+        repository.take_fence(&attempt(1, 2)).unwrap();
+    });
+    assert!(matches!(refused, Err(GitError::FenceMoved { by: 2, .. })), "{refused:?}");
+    assert_eq!(place.tip(), place.git(&["rev-parse", "main"]));
+    assert!(
+        !place
+            .try_git(
+                &place.top,
+                &["rev-parse", "-q", "--verify", "refs/milestone/done/task-001-001"]
+            )
+            .0
+    );
+}
+
+#[test]
+fn what_came_into_the_branch_meanwhile_stays_in_it() {
+    let place = slow_to_sign();
+    let mut other = None;
+    let done = interrupted(&place, &attempt(1, 1), |_, start| {
+        let tree = format!("{start}^{{tree}}");
+        let commit = place.git(&["commit-tree", "-p", start.as_str(), "-m", "Other", &tree]);
+        place.git(&["update-ref", &milestone_branch(M1), &commit]);
+        other = Some(commit);
+    });
+    let Ok(Integrated::Done(done)) = done else { unreachable!("{done:?}") };
+    assert_eq!(place.git(&["rev-parse", &format!("{done}^")]), other.unwrap());
+}
+
+#[test]
+fn a_branch_that_is_checked_out_meanwhile_is_left_alone() {
+    let place = slow_to_sign();
+    let refused = interrupted(&place, &attempt(1, 1), |_, _| {
+        place.git(&["switch", "-q", "milestone/milestone-001"]);
+    });
+    assert!(matches!(refused, Err(GitError::CheckedOut { .. })), "{refused:?}");
+    assert_eq!(place.git(&["status", "--porcelain"]), "");
+}
+
 /// A record as a git of ours has it, which began this many seconds from now.
 fn record(place: &Place, seconds: i64, leaves: &str) -> PathBuf {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
