@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -218,12 +218,14 @@ fn remove(file: &Path) -> Result<()> {
 /// has it open. Where that cannot be seen, somebody might.
 fn is_quiet(file: &Path, folders: &[PathBuf]) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else { return false };
+    let Ok(maker) = file.symlink_metadata().map(|metadata| metadata.uid()) else { return true };
     let mut is_anybody_seen = false;
     for process in processes.filter_map(|entry| Some(entry.ok()?.path())) {
         let Ok(name) = fs::read_to_string(process.join("comm")) else { continue };
         is_anybody_seen = true;
         let is_git = name.trim_end() == "git" || name.starts_with("git-");
-        if (is_git && is_within(&process, folders)) || has_open(&process, file) {
+        let is_makers = process.metadata().is_ok_and(|metadata| metadata.uid() == maker);
+        if (is_git && is_makers && is_within(&process, folders)) || has_open(&process, file) {
             return false;
         }
     }
@@ -233,7 +235,7 @@ fn is_quiet(file: &Path, folders: &[PathBuf]) -> bool {
 fn is_within(process: &Path, folders: &[PathBuf]) -> bool {
     match fs::read_link(process.join("cwd")) {
         Ok(at) => folders.iter().any(|folder| at.starts_with(folder)),
-        // Gone by now, which is quiet; or somebody else's, who may work here.
+        // Gone by now, which is quiet; or one that may not be looked at, and may work here.
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     }
 }
