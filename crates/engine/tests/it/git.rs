@@ -582,6 +582,25 @@ fn hooks_and_a_repositorys_own_settings_start_nothing() {
 }
 
 #[test]
+fn what_a_sparse_checkout_leaves_out_is_not_deleted() {
+    let place = Place::new();
+    place.write("left/out.txt", "out\n");
+    place.write("in/in.txt", "in\n");
+    place.git(&["add", "-A"]);
+    place.git(&["commit", "-q", "-m", "Wide"]);
+    place.git(&["sparse-checkout", "set", "--sparse-index", "in"]);
+    let mine = attempt(1, 1);
+    let (repository, path, start) = place.begun(&mine);
+    assert!(!path.join("left").exists());
+    write(&path.join("in/in.txt"), "more\n");
+    write(&path.join("left/new.txt"), "new\n");
+    let kept = repository.keep(&path, &mine, &start).unwrap();
+    assert_eq!(kept.changed, ["in/in.txt", "left/new.txt"]);
+    assert!(!kept.state_touched, "{kept:?}");
+    assert_eq!(repository.remove_worktree(&path, &mine, &kept.commit).unwrap(), Removed::Gone);
+}
+
+#[test]
 fn filters_of_large_files_are_applied() {
     let place = Place::new();
     place.git(&["config", "filter.up.clean", "tr a-z A-Z"]);
