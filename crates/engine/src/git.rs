@@ -100,7 +100,7 @@ impl Repository {
 
     /// Removes the locks of our own that were killed; whether some may still be there.
     pub fn clear_left_behind(&self) -> Result<bool> {
-        writers::clear(&self.common, &self.places())
+        writers::clear(&self.common, &worktrees::places(&self.top, &self.common))
     }
 
     fn check_begun(&self) -> Result<()> {
@@ -135,13 +135,6 @@ impl Repository {
         let file = open.map_err(GitError::io("open", &path))?;
         file.lock().map_err(GitError::io("lock", &path))?;
         Ok(file)
-    }
-
-    /// All folders in which a git may be at work in this repository.
-    fn places(&self) -> Vec<PathBuf> {
-        let mut places = vec![self.top.clone(), self.common.clone()];
-        places.extend(worktrees::trees(&self.common).into_iter().map(|tree| tree.path));
-        places
     }
 }
 

@@ -96,7 +96,11 @@ impl Repository {
 
     /// Where a branch (its whole name) is checked out, or in the middle of being rebased.
     pub fn checked_out(&self, branch: &str) -> Result<Option<PathBuf>> {
-        let on_it = |tree: &worktrees::Worktree| tree.branch.as_deref() == Some(branch);
+        // In a folder that was deleted nobody works; a locked one may be on a disk that comes back.
+        let on_it = |tree: &worktrees::Worktree| {
+            let is_somewhere = tree.locked.is_some() || tree.path.exists();
+            tree.branch.as_deref() == Some(branch) && is_somewhere
+        };
         let listed = self.worktrees()?.into_iter().find(on_it).map(|tree| tree.path);
         Ok(listed.or_else(|| self.rebased(branch)))
     }

@@ -46,12 +46,14 @@ pub(super) struct Content {
 struct Index {
     path: PathBuf,
     /// Says whose it is, should this process be killed.
-    _writer: Writer,
+    writer: Writer,
 }
 
 impl Drop for Index {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(self.path.with_added_extension("lock"));
+        self.writer.end();
     }
 }
 
@@ -112,12 +114,12 @@ impl Repository {
         {
             call(&["read-tree", head.as_str()]).run()?;
         }
-        self.show_hidden(tree, &call)?;
+        show_hidden(tree, &call)?;
         let own = format!(":(top,literal){}", self.state);
         let state =
             ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", &own];
         let state = call(&state).run()?.parts();
-        let missed = self.take_in(tree, &call)?;
+        let missed = take_in(tree, &self.state, &call)?;
         self.leave_state(head.as_ref(), &call)?;
         let kept = call(&["write-tree"]).run()?.text();
         let content = Oid::said("write-tree", &kept)?;
@@ -130,7 +132,7 @@ impl Repository {
         let leaves = [name.clone(), format!("{name}.lock")];
         let writer = Writer::begin(&self.common, &leaves)?;
         let path = self.common.join(name);
-        let index = Index { path, _writer: writer };
+        let index = Index { path, writer };
         let Some(of) = of else { return Ok(index) };
         match fs::copy(of, &index.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -138,55 +140,6 @@ impl Repository {
             }
             _ => Ok(index),
         }
-    }
-
-    /// Files that git was told not to look at are looked at.
-    fn show_hidden<'a>(&self, tree: &Tree, call: &impl Fn(&[&str]) -> Call<'a>) -> Result<()> {
-        let listed = call(&["ls-files", "-v", "-z"]).run()?;
-        let (mut unchanging, mut skipped) = (Vec::new(), Vec::new());
-        for line in listed.out.split(|byte| *byte == 0) {
-            let (Some(letter), Some(name)) = (line.first(), line.get(2..)) else { continue };
-            if letter.is_ascii_lowercase() {
-                unchanging.extend([name, b"\0"].concat());
-            }
-            if letter.eq_ignore_ascii_case(&b'S') && is_there(tree, name) {
-                skipped.extend([name, b"\0"].concat());
-            }
-        }
-        for (flag, names) in
-            [("--no-assume-unchanged", unchanging), ("--no-skip-worktree", skipped)]
-        {
-            if !names.is_empty() {
-                call(&["update-index", flag, "-z", "--stdin"]).input(names).run()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes everything in that is not ignored, and gives what git cannot keep.
-    fn take_in<'a>(&self, tree: &Tree, call: &impl Fn(&[&str]) -> Call<'a>) -> Result<Vec<String>> {
-        let beside = format!(":(top,exclude,literal){}", self.state);
-        let words = ["add", "-A", "--ignore-errors", "--sparse", "--", ":(top)", &beside];
-        let said = call(&words).accepting(&[0, 1]).run()?;
-        let mut missed = Vec::new();
-        if said.exit != Some(0) {
-            let said = said.err.lines().filter(|line| line.starts_with("error:"));
-            missed.extend(said.map(str::to_owned));
-            if missed.is_empty() {
-                missed.push("something that cannot be read".to_owned());
-            }
-        }
-        let listed = call(&["ls-files", "--stage", "-z"]).run()?;
-        for entry in listed.parts().iter().filter(|entry| entry.starts_with(REPOSITORY_MODE)) {
-            let Some((_, name)) = entry.split_once('\t') else { continue };
-            let mut inside = fs::read_dir(tree.path.join(name)).into_iter().flatten();
-            if inside.next().is_some() {
-                missed
-                    .push(format!("{name}: a repository of its own, of which only a name is kept"));
-            }
-        }
-        missed.truncate(MISSED_MAX);
-        Ok(missed)
     }
 
     /// Puts the project's folder back to what is committed: it is never staged.
@@ -242,4 +195,54 @@ fn is_there(tree: &Tree, name: &[u8]) -> bool {
     use std::os::unix::ffi::OsStrExt;
     let name = std::ffi::OsStr::from_bytes(name);
     tree.path.join(name).symlink_metadata().is_ok()
+}
+
+/// Files that git was told not to look at are looked at.
+fn show_hidden<'a>(tree: &Tree, call: &impl Fn(&[&str]) -> Call<'a>) -> Result<()> {
+    let listed = call(&["ls-files", "-v", "-z"]).run()?;
+    let (mut unchanging, mut skipped) = (Vec::new(), Vec::new());
+    for line in listed.out.split(|byte| *byte == 0) {
+        let (Some(letter), Some(name)) = (line.first(), line.get(2..)) else { continue };
+        if letter.is_ascii_lowercase() {
+            unchanging.extend([name, b"\0"].concat());
+        }
+        if letter.eq_ignore_ascii_case(&b'S') && is_there(tree, name) {
+            skipped.extend([name, b"\0"].concat());
+        }
+    }
+    for (flag, names) in [("--no-assume-unchanged", unchanging), ("--no-skip-worktree", skipped)] {
+        if !names.is_empty() {
+            call(&["update-index", flag, "-z", "--stdin"]).input(names).run()?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes everything in that is not ignored, and gives what git cannot keep.
+fn take_in<'a>(
+    tree: &Tree,
+    state: &str,
+    call: &impl Fn(&[&str]) -> Call<'a>,
+) -> Result<Vec<String>> {
+    let beside = format!(":(top,exclude,literal){state}");
+    let words = ["add", "-A", "--ignore-errors", "--sparse", "--", ":(top)", &beside];
+    let said = call(&words).accepting(&[0, 1]).run()?;
+    let mut missed = Vec::new();
+    if said.exit != Some(0) {
+        let said = said.err.lines().filter(|line| line.starts_with("error:"));
+        missed.extend(said.map(str::to_owned));
+        if missed.is_empty() {
+            missed.push("something that cannot be read".to_owned());
+        }
+    }
+    let listed = call(&["ls-files", "--stage", "-z"]).run()?;
+    for entry in listed.parts().iter().filter(|entry| entry.starts_with(REPOSITORY_MODE)) {
+        let Some((_, name)) = entry.split_once('\t') else { continue };
+        let mut inside = fs::read_dir(tree.path.join(name)).into_iter().flatten();
+        if inside.next().is_some() {
+            missed.push(format!("{name}: a repository of its own, of which only a name is kept"));
+        }
+    }
+    missed.truncate(MISSED_MAX);
+    Ok(missed)
 }

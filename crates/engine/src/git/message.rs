@@ -67,8 +67,8 @@ fn harmless(line: &str) -> String {
 
 /// Whether a character does something to a terminal, or to the order in which text is read.
 fn is_acting(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    let is_hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    c.is_control() || is_hidden || matches!(c, '\u{2028}'..='\u{202e}')
 }
 
 #[cfg(test)]

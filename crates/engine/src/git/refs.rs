@@ -7,6 +7,7 @@ use super::Repository;
 use super::error::{GitError, Result};
 use super::names::{self, Attempt, Oid};
 use super::run::Call;
+use super::writers::SHARED;
 
 /// How often a step is tried again because somebody else was quicker.
 pub const TRIES_MAX: usize = 32;
@@ -76,6 +77,12 @@ impl Fence {
     }
 }
 
+/// The object that a call names, if there is one.
+pub fn found(call: &Call<'_>) -> Result<Option<Oid>> {
+    let said = call.run_accepting_absence()?;
+    said.map(|said| Oid::said("rev-parse", &said.text())).transpose()
+}
+
 impl Repository {
     /// Takes the task over for an attempt. A fence only ever grows; taking it twice does nothing.
     pub fn take_fence(&self, attempt: &Attempt) -> Result<()> {
@@ -119,18 +126,13 @@ impl Repository {
 
     /// What a ref points to, if it is there. Only for names that are built here.
     pub(super) fn object_of(&self, name: &str) -> Result<Option<Oid>> {
-        self.found(&self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", name]))
+        found(&self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", name]))
     }
 
     /// The commit that a name leads to.
     pub(super) fn commit_of(&self, name: &str) -> Result<Option<Oid>> {
         let commit = format!("{name}^{{commit}}");
-        self.found(&self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]))
-    }
-
-    pub(super) fn found(&self, call: &Call<'_>) -> Result<Option<Oid>> {
-        let said = call.run_accepting_absence()?;
-        said.map(|said| Oid::said("rev-parse", &said.text())).transpose()
+        found(&self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]))
     }
 
     /// All of it, or nothing.
@@ -138,11 +140,11 @@ impl Repository {
         let lines: String = steps.iter().map(Step::line).collect();
         let input = format!("start\n{lines}prepare\ncommit\n");
         let locks = steps.iter().map(|step| format!("{}.lock", step.name()));
-        let shared = ["packed-refs.lock", "reftable/tables.list.lock"].map(str::to_owned);
+        let shared = SHARED.map(str::to_owned);
         // What a ref under `refs/milestone` said before stays in its log.
         self.git(&["update-ref", "--create-reflog", "--stdin"])
             .input(input)
-            .leaving(&self.common, self.places(), locks.chain(shared).collect())
+            .leaving(&self.top, &self.common, locks.chain(shared).collect())
             .run()
             .map(drop)
     }

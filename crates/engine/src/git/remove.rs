@@ -85,7 +85,11 @@ impl Repository {
         if !self.contains(kept.as_str(), &tip)? || self.checked_out(&branch)?.is_some() {
             return Ok(());
         }
-        self.change(&[Step::Delete { name: branch, from: &tip }])
+        match self.change(&[Step::Delete { name: branch, from: &tip }]) {
+            // As an agent's git that was killed leaves it. All of the branch is kept, so it may stay.
+            Err(GitError::Locked { .. }) => Ok(()),
+            deleted => deleted,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::{GitError, Result};
+use super::worktrees;
 use super::writers::{self, Writer};
 
 /// What git may see of our environment: enough to find itself and the person's own settings.
@@ -105,11 +106,11 @@ pub struct Tree {
     pub path: PathBuf,
 }
 
-/// The files that a git which takes locks may leave behind, and all places in which one may work.
+/// The files that a git which takes locks may leave behind, and the repository that they are in.
 #[derive(Debug)]
 struct Locks {
+    top: PathBuf,
     common: PathBuf,
-    folders: Vec<PathBuf>,
     leaves: Vec<String>,
 }
 
@@ -170,8 +171,8 @@ impl<'a> Call<'a> {
         self
     }
 
-    pub fn leaving(mut self, common: &Path, folders: Vec<PathBuf>, leaves: Vec<String>) -> Self {
-        self.locks = Some(Locks { common: common.to_owned(), folders, leaves });
+    pub fn leaving(mut self, top: &Path, common: &Path, leaves: Vec<String>) -> Self {
+        self.locks = Some(Locks { top: top.to_owned(), common: common.to_owned(), leaves });
         self
     }
 
@@ -204,7 +205,7 @@ impl<'a> Call<'a> {
             }
             let Some(path) = lock_in_the_way(&said.err) else { return Err(self.failed(&said)) };
             let Some(locks) = &self.locks else { return Err(GitError::Locked { path }) };
-            writers::clear(&locks.common, &locks.folders)?;
+            writers::clear(&locks.common, &worktrees::places(&locks.top, &locks.common))?;
             if Instant::now() > patience {
                 return Err(GitError::Locked { path });
             }
@@ -263,7 +264,12 @@ impl<'a> Call<'a> {
             }
             Ok(said)
         };
-        run().map_err(|error| match error.kind() {
+        let said = run();
+        let is_killed = matches!(&said, Ok(Said { exit: None, .. }));
+        if let Some(writer) = writer.as_ref().filter(|_| !is_killed) {
+            writer.end();
+        }
+        said.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound if self.folder.is_dir() => GitError::Missing,
             _ => GitError::io("run git in", &self.folder)(error),
         })

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Repository;
 use super::error::{GitError, Result};
 use super::names::{Attempt, Oid};
+use super::refs::found;
 use super::run::{Call, Said, Tree};
 use super::writers::own_name;
 
@@ -70,6 +71,12 @@ pub(super) fn trees(common: &Path) -> Vec<Tree> {
     admins.filter_map(tree).collect()
 }
 
+/// All folders in which a git may be at work in a repository.
+pub(super) fn places(top: &Path, common: &Path) -> Vec<PathBuf> {
+    let linked = trees(common).into_iter().map(|tree| tree.path);
+    [top.to_owned(), common.to_owned()].into_iter().chain(linked).collect()
+}
+
 /// The path by which git knows a folder, which need not be there.
 pub(super) fn settled(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -114,7 +121,7 @@ impl Repository {
             words.extend([path.as_os_str(), start.as_str().as_ref()]);
         }
         let lock = format!("{}.lock", attempt.branch());
-        self.git(&words).handing(&turn).leaving(&self.common, self.places(), vec![lock]).run()?;
+        self.git(&words).handing(&turn).leaving(&self.top, &self.common, vec![lock]).run()?;
         Ok(())
     }
 
@@ -200,6 +207,6 @@ impl Repository {
 
     pub(super) fn head_of(&self, tree: &Tree) -> Result<Option<Oid>> {
         let asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}"];
-        self.found(&self.within(tree, &asked))
+        found(&self.within(tree, &asked))
     }
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,6 +19,10 @@ use serde::{Deserialize, Serialize};
 use super::error::{GitError, Result};
 
 const RECORD: &str = "milestone-git-";
+
+/// The locks that all changes of refs may take, in either of git's ways of keeping refs.
+pub const SHARED: [&str; 2] = ["packed-refs.lock", "reftable/tables.list.lock"];
+
 const DRAFT: &str = "milestone-draft-";
 
 /// File systems keep times more coarsely than clocks say them.
@@ -80,11 +84,11 @@ impl Writer {
         self.file.read_exact_at(&mut bytes, self.head)?;
         Ok(bytes)
     }
-}
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // One that stays is that of a dead writer, and goes with the next look.
+    /// Ends the record of a git that has cleaned up behind itself. That of one that was killed
+    /// stays, and goes with what it left.
+    pub fn end(&self) {
+        // One that cannot be removed is that of a dead writer, and goes with the next look.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -143,11 +147,11 @@ fn records(common: &Path) -> Result<(Vec<Dead>, BTreeSet<String>)> {
         }
         // One that went while this looked has ended well.
         let Ok(file) = File::open(&path) else { continue };
-        let intent = read(&file);
-        match (file.try_lock(), intent) {
-            (Ok(()), Some(intent)) => dead.push(Dead { path, intent, _file: file }),
-            (Err(TryLockError::WouldBlock), Some(intent)) => needed.extend(intent.leaves),
-            (Ok(()) | Err(_), _) => {}
+        let intent = read(&file).unwrap_or_else(|| torn(common, &file));
+        match file.try_lock() {
+            Ok(()) => dead.push(Dead { path, intent, _file: file }),
+            // Where it cannot be told, somebody may hold it.
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => needed.extend(intent.leaves),
         }
     }
     Ok((dead, needed))
@@ -161,13 +165,35 @@ fn read(file: &File) -> Option<Intent> {
     serde_json::from_slice(bytes.split(|byte| *byte == b'\n').next()?).ok()
 }
 
+/// What a record that a power cut has torn may have said: any lock of ours that was made since.
+fn torn(common: &Path, file: &File) -> Intent {
+    let began = file.metadata().and_then(|metadata| metadata.modified()).map_or(u64::MAX, micros);
+    let mut leaves = BTreeSet::from(SHARED.map(str::to_owned));
+    for place in ["refs/milestone", "refs/heads/milestone"] {
+        locks_below(common, place, &mut leaves);
+    }
+    Intent { began, leaves }
+}
+
+fn locks_below(common: &Path, place: &str, locks: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(common.join(place)).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let place = format!("{place}/{name}");
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => locks_below(common, &place, locks),
+            Ok(_) if name.ends_with(".lock") => drop(locks.insert(place)),
+            _ => {}
+        }
+    }
+}
+
 /// Whatever a record says, nothing else is ever removed.
 fn is_ours(name: &str) -> bool {
     let steps_up = name.split('/').any(|step| matches!(step, "" | "." | ".."));
     let place = name.starts_with("refs/milestone/")
         || name.starts_with("refs/heads/milestone/")
         || name.starts_with("worktrees/")
-        || matches!(name, "packed-refs.lock" | "reftable/tables.list.lock");
+        || SHARED.contains(&name);
     let index = name.starts_with("milestone-index-") && !name.contains('/');
     !steps_up && ((place && name.ends_with(".lock")) || index)
 }
@@ -192,12 +218,14 @@ fn remove(file: &Path) -> Result<()> {
 /// has it open. Where that cannot be seen, somebody might.
 fn is_quiet(file: &Path, folders: &[PathBuf]) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else { return false };
+    let Ok(maker) = file.symlink_metadata().map(|metadata| metadata.uid()) else { return true };
     let mut is_anybody_seen = false;
     for process in processes.filter_map(|entry| Some(entry.ok()?.path())) {
         let Ok(name) = fs::read_to_string(process.join("comm")) else { continue };
         is_anybody_seen = true;
         let is_git = name.trim_end() == "git" || name.starts_with("git-");
-        if (is_git && is_within(&process, folders)) || has_open(&process, file) {
+        let is_makers = process.metadata().is_ok_and(|metadata| metadata.uid() == maker);
+        if (is_git && is_makers && is_within(&process, folders)) || has_open(&process, file) {
             return false;
         }
     }
@@ -207,7 +235,7 @@ fn is_quiet(file: &Path, folders: &[PathBuf]) -> bool {
 fn is_within(process: &Path, folders: &[PathBuf]) -> bool {
     match fs::read_link(process.join("cwd")) {
         Ok(at) => folders.iter().any(|folder| at.starts_with(folder)),
-        // Gone by now, which is quiet; or somebody else's, who may work here.
+        // Gone by now, which is quiet; or one that may not be looked at, and may work here.
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     }
 }

@@ -568,7 +568,9 @@ fn hooks_and_a_repositorys_own_settings_start_nothing() {
     for (key, value) in settings {
         place.git(&["config", key, value]);
     }
-    let _ = fs::remove_file(&mark);
+    place.git(&["update-ref", "refs/heads/x", "HEAD"]);
+    assert!(mark.exists(), "they are started by who does not take care");
+    fs::remove_file(&mark).unwrap();
     let mine = attempt(1, 1);
     let (repository, path, start) = place.begun(&mine);
     write(&path.join("a.txt"), "a\n");
@@ -577,6 +579,25 @@ fn hooks_and_a_repositorys_own_settings_start_nothing() {
     repository.describe(&path).unwrap();
     assert_eq!(repository.remove_worktree(&path, &mine, &kept.commit).unwrap(), Removed::Gone);
     assert_eq!(fs::read_to_string(&mark).unwrap_or_default(), "");
+}
+
+#[test]
+fn what_a_sparse_checkout_leaves_out_is_not_deleted() {
+    let place = Place::new();
+    place.write("left/out.txt", "out\n");
+    place.write("in/in.txt", "in\n");
+    place.git(&["add", "-A"]);
+    place.git(&["commit", "-q", "-m", "Wide"]);
+    place.git(&["sparse-checkout", "set", "--sparse-index", "in"]);
+    let mine = attempt(1, 1);
+    let (repository, path, start) = place.begun(&mine);
+    assert!(!path.join("left").exists());
+    write(&path.join("in/in.txt"), "more\n");
+    write(&path.join("left/new.txt"), "new\n");
+    let kept = repository.keep(&path, &mine, &start).unwrap();
+    assert_eq!(kept.changed, ["in/in.txt", "left/new.txt"]);
+    assert!(!kept.state_touched, "{kept:?}");
+    assert_eq!(repository.remove_worktree(&path, &mine, &kept.commit).unwrap(), Removed::Gone);
 }
 
 #[test]
@@ -658,6 +679,129 @@ fn commits_are_signed_where_the_person_signs() {
     assert_eq!(repository.done(&mine).unwrap(), Some(done));
 }
 
+#[test]
+fn a_worktree_is_made_although_git_was_killed_while_making_it() {
+    for whole in [false, true] {
+        make_while_git_is_killed(whole);
+    }
+}
+
+/// Kills what checks files out, or all that was started to make a worktree.
+fn make_while_git_is_killed(whole: bool) {
+    let place = Place::new();
+    let pid = place.home.join("pid");
+    let slow = format!("if [ ! -e {0} ]; then echo $PPID > {0}; sleep 1; fi; cat", pid.display());
+    place.git(&["config", "filter.slow.smudge", &slow]);
+    place.git(&["config", "filter.slow.clean", "cat"]);
+    place.write(".gitattributes", "two.txt filter=slow\n");
+    place.git(&["add", "-A"]);
+    place.git(&["commit", "-q", "-m", "Slow"]);
+    let mine = attempt(1, 1);
+    let repository = place.repository();
+    let start = repository.milestone_branch(M1, &[]).unwrap();
+    let path = place.worktree(&mine);
+    std::thread::scope(|scope| {
+        let adding = scope.spawn(|| repository.add_worktree(&path, &mine, &start));
+        let at_work = || fs::read_to_string(&pid).ok().filter(|pid| pid.ends_with('\n'));
+        let child = loop {
+            if let Some(pid) = at_work() {
+                break pid;
+            }
+            std::thread::yield_now();
+        };
+        let group = fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap();
+        let group = format!("-{}", group.rsplit(')').next().unwrap().split(' ').nth(3).unwrap());
+        let whom = if whole { group.as_str() } else { child.trim() };
+        let kill = Command::new("kill").args(["-9", "--", whom]).status().unwrap();
+        assert!(kill.success());
+        let ended = adding.join().unwrap();
+        assert!(ended.is_err(), "{ended:?}");
+    });
+    let half = place.top.join(".git/worktrees/task-001-001/locked");
+    assert_eq!(half.exists(), whole, "git clears up if it can");
+    repository.add_worktree(&path, &mine, &start).unwrap();
+    assert_eq!(fs::read_to_string(path.join("two.txt")).unwrap(), "two\n");
+    let kept = repository.keep(&path, &mine, &start).unwrap();
+    assert_eq!(kept.changed, Vec::<String>::new());
+}
+
+/// A repository in which signing takes until it is told to go on.
+fn slow_to_sign() -> Place {
+    let place = Place::new();
+    let script = "#!/bin/sh\ncd \"$(dirname \"$0\")\"; cat > /dev/null; touch signing\n\
+                  while [ ! -e go ]; do sleep 0.02; done\n\
+                  echo '[GNUPG:] SIG_CREATED ' >&2; echo '-----BEGIN PGP SIGNATURE-----'\n";
+    let program = place.home.join("sign.sh");
+    write(&program, script);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    place.git(&["config", "gpg.program", program.to_str().unwrap()]);
+    place.git(&["config", "commit.gpgsign", "true"]);
+    place
+}
+
+/// What integrating comes to when something happens between its reading and its writing.
+fn interrupted(
+    place: &Place,
+    mine: &Attempt,
+    meanwhile: impl FnOnce(&Repository, &Oid),
+) -> Result<Integrated, GitError> {
+    let (repository, path, start) = place.begun(mine);
+    write(&path.join("a.txt"), "a\n");
+    let kept = repository.keep(&path, mine, &start).unwrap();
+    let squash = work(mine, &kept.commit, Strategy::Squash);
+    std::thread::scope(|scope| {
+        let integrating = scope.spawn(|| repository.integrate(&squash));
+        while !place.home.join("signing").exists() {
+            std::thread::yield_now();
+        }
+        meanwhile(&repository, &start);
+        write(&place.home.join("go"), "");
+        integrating.join().unwrap()
+    })
+}
+
+#[test]
+fn whoever_is_taken_over_while_integrating_changes_nothing() {
+    let place = slow_to_sign();
+    let refused = interrupted(&place, &attempt(1, 1), |repository, _| {
+        repository.take_fence(&attempt(1, 2)).unwrap();
+    });
+    assert!(matches!(refused, Err(GitError::FenceMoved { by: 2, .. })), "{refused:?}");
+    assert_eq!(place.tip(), place.git(&["rev-parse", "main"]));
+    assert!(
+        !place
+            .try_git(
+                &place.top,
+                &["rev-parse", "-q", "--verify", "refs/milestone/done/task-001-001"]
+            )
+            .0
+    );
+}
+
+#[test]
+fn what_came_into_the_branch_meanwhile_stays_in_it() {
+    let place = slow_to_sign();
+    let mut other = None;
+    let done = interrupted(&place, &attempt(1, 1), |_, start| {
+        let tree = format!("{start}^{{tree}}");
+        let commit = place.git(&["commit-tree", "-p", start.as_str(), "-m", "Other", &tree]);
+        place.git(&["update-ref", &milestone_branch(M1), &commit]);
+        other = Some(commit);
+    });
+    let Ok(Integrated::Done(done)) = done else { unreachable!("{done:?}") };
+    assert_eq!(place.git(&["rev-parse", &format!("{done}^")]), other.unwrap());
+}
+
+#[test]
+fn a_branch_that_is_checked_out_meanwhile_is_left_alone() {
+    let place = slow_to_sign();
+    let refused = interrupted(&place, &attempt(1, 1), |_, _| {
+        place.git(&["switch", "-q", "milestone/milestone-001"]);
+    });
+    assert!(matches!(refused, Err(GitError::CheckedOut { .. })), "{refused:?}");
+    assert_eq!(place.git(&["status", "--porcelain"]), "");
+}
+
 /// A record as a git of ours has it, which began this many seconds from now.
 fn record(place: &Place, seconds: i64, leaves: &str) -> PathBuf {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
@@ -676,6 +820,14 @@ fn the_lock_of_a_killed_git_of_ours_is_no_obstacle() {
     let record = record(&place, -5, name);
     write(&lock, "");
     repository.take_fence(&attempt(1, 1)).unwrap();
+    assert!(!lock.exists() && !record.exists());
+
+    // A power cut has torn the record.
+    write(&record, "");
+    let name = "refs/heads/milestone/milestone-001.lock";
+    let lock = place.top.join(".git").join(name);
+    write(&lock, "");
+    place.repository().milestone_branch(M1, &[]).unwrap();
     assert!(!lock.exists() && !record.exists());
 }
 
