@@ -144,11 +144,9 @@ pub trait Runner: Send + Sync {
     fn ended(&self, heard: &Heard, code: Option<i32>) -> Ended {
         match (&heard.ended, code) {
             (Some(Ended::Failed(reason)), _) => Ended::Failed(reason.clone()),
-            (Some(Ended::Succeeded), Some(0)) => Ended::Succeeded,
-            (Some(Ended::Succeeded), code) => by_code(heard, code),
             // A process that was cut off may well end with 0.
             (None, Some(0)) => Ended::Failed("it stopped before it said how it went".into()),
-            (None, code) => by_code(heard, code),
+            (_, code) => by_code(heard, code),
         }
     }
 

@@ -76,7 +76,7 @@ impl Runner for Claude {
         }
         match text(&event, "/type") {
             Some("system") if text(&event, "/subtype") == Some("api_retry") => {
-                retries(&event, heard)
+                retries(&event, heard);
             }
             Some("assistant") => speaks(&event, heard),
             Some("rate_limit_event") => is_limited(&event, heard),

@@ -320,7 +320,7 @@ impl Json {
                 "progress" => heard.last = said().and_then(first_line).or(heard.last.take()),
                 "handle" => heard.handle = said().map(str::to_owned).or(heard.handle.take()),
                 "tokens_in" => {
-                    heard.used.tokens_in = number(event, pointer).or(heard.used.tokens_in)
+                    heard.used.tokens_in = number(event, pointer).or(heard.used.tokens_in);
                 }
                 "tokens_out" => {
                     heard.used.tokens_out = number(event, pointer).or(heard.used.tokens_out);
