@@ -4,7 +4,7 @@
 //! commands, files outside of the folder, the web. It has no sandbox. A project that wants less
 //! denies it in `opencode.json` (`permission`).
 //!
-//! It tries again without end, and without an event, where too much was asked of a model's server;
+//! Where too much was asked of a model's server it tries again, for minutes and without an event;
 //! its log, which `--print-logs` sends to the standard error, is the only place that says so.
 //! Tokens and cost come with each step.
 

@@ -94,7 +94,7 @@ fn question(stream: &TcpStream) -> Option<(String, Value)> {
 }
 
 fn too_much() -> String {
-    json!({ "type": "error", "error": { "type": "rate_limit_error", "message": "Too fast." } })
+    json!({ "type": "error", "error": { "type": "rate_limit_error", "message": "Rate limit reached." } })
         .to_string()
 }
 
