@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use milestone_domain::document::{Milestone, Task};
+use milestone_domain::ids::{Node, TaskId};
 use milestone_domain::snapshot::{Scope, Snapshot};
 
 use super::{Shared, trouble};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Strategy};
 use crate::process::{self, Lifeline, Start};
-use crate::prompt;
+use crate::prompt::{self, Briefing, Delivered, Template};
 use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
 use crate::session::{Flight, GitState, Session, Tried};
 
@@ -124,7 +125,7 @@ impl Shared {
         let Some(Kind::Process(runner)) = runners::of(&flight.runner, &BTreeMap::new()) else {
             return Err(trouble(format!("there is no runner called {}", flight.runner)));
         };
-        let text = prompt::of(&document, &task, before).map_err(trouble)?;
+        let text = briefed(&document, &task, attempt, before)?;
         let root = self.setup.root.to_string_lossy();
         let job = Job {
             prompt: &text,
@@ -377,6 +378,54 @@ impl Shared {
             milestone_commit: tip.unwrap_or_default(),
         });
     }
+}
+
+fn texts(of: &[String]) -> Vec<&str> {
+    of.iter().map(String::as_str).collect()
+}
+
+/// The tasks of the same milestone that it builds on.
+fn required(document: &Milestone, task: &Task) -> Vec<(String, String)> {
+    let named = task.requires.iter().filter_map(|reference| match reference.node(document.id) {
+        Node::Task(id) if id.milestone == document.id => Some(id),
+        _ => None,
+    });
+    let titled = |id: TaskId| Some((id.to_string(), document.task(id.number)?.title.clone()));
+    named.filter_map(titled).collect()
+}
+
+/// What an agent is told about its task.
+fn briefed(
+    document: &Milestone,
+    task: &Task,
+    attempt: Attempt,
+    before: Option<&Failure>,
+) -> Result<String, Failure> {
+    let before_it: Vec<(String, String)> = required(document, task);
+    let delivered: Vec<Delivered<'_>> = before_it
+        .iter()
+        .map(|(task, title)| Delivered { task, title, what: None })
+        .collect();
+    let criteria: Vec<&str> =
+        document.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
+    let failed = before.filter(|before| before.kind != FailureKind::Stopped);
+    let briefing = Briefing {
+        milestone: &document.id.to_string(),
+        milestone_title: &document.title,
+        milestone_description: document.description.as_deref(),
+        task: &attempt.task.to_string(),
+        title: &task.title,
+        description: task.description.as_deref(),
+        criteria: &criteria,
+        resources: &texts(&task.resources),
+        prerequisites: &delivered,
+        verify: &texts(&task.verify),
+        attempt: attempt.fence,
+        failed: failed.map(|failure| failure.reason.as_str()),
+        conflicts: &[],
+    };
+    let template = Template::parse(prompt::DEFAULT).map_err(trouble)?;
+    Ok(template.filled(&briefing))
 }
 
 /// What a runner's end means for the task.
