@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::commands::{
     archive, completions, condition, config, criterion, doctor, edit, execute, gate, help, init,
-    integrate, keep_runner, list, man, merge_driver, next, plan, schema, search, session, show, storage, task, template, update,
-    values, watch,
+    integrate, keep_runner, list, man, merge_driver, next, plan, schema, search, session, show,
+    storage, task, template, update, values, watch,
 };
 
 const STYLES: Styles = Styles::styled()

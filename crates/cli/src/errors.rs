@@ -1,16 +1,20 @@
 //! Everything that can go wrong, and for each: exit code, stable code, and one safe next step.
 
+mod executing;
+
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::refusal::{Refusal, RefusalClass};
 use milestone_engine::error::EngineError;
 use milestone_engine::git::GitError;
-use milestone_domain::refusal::{Refusal, RefusalClass};
 use milestone_store::{Error, StoreError, StoreErrorClass};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use executing::Executing;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -75,25 +79,8 @@ pub enum Failure {
     Unhealthy {
         problems: usize,
     },
-    /// All tasks are done, and the milestone is not completed.
-    TasksDone {
-        milestone: MilestoneId,
-        why: String,
-    },
-    /// Only people can go on, and this is what is waited for.
-    Stuck {
-        milestone: MilestoneId,
-        waiting: Vec<String>,
-    },
-    Interrupted {
-        milestone: MilestoneId,
-    },
-    Running {
-        milestone: MilestoneId,
-        by: String,
-    },
-    /// Something around an execution.
-    Engine(String),
+    /// An execution that did not end with everything done.
+    Executing(Executing),
     /// A release that is asked about is not complete; what is missing has been said.
     NotReady,
     Io {
@@ -147,8 +134,8 @@ impl Failure {
     }
 
     /// Something about git that has to be put right before anything is executed.
-    pub fn git(error: GitError) -> Self {
-        Self::Engine(error.to_string())
+    pub fn git(error: &GitError) -> Self {
+        Self::Executing(Executing::Failed(error.to_string()))
     }
 
     /// Nobody can agree to anything where that cannot be remembered.
@@ -187,6 +174,7 @@ impl Failure {
                 next: format!("it is kept in {}; go on with it: `{again}`", kept.display()),
                 ..because.entry()
             },
+            Self::Executing(executing) => executing.entry(),
             Self::NoRelease { name, known } => Entry {
                 code: "no_release",
                 exit: Exit::NotFound,
@@ -257,27 +245,6 @@ impl Failure {
                 "before you commit the merge, `milestone doctor --fix` resolves what history explains"
                     .into(),
             ),
-            Self::TasksDone { milestone, .. } => {
-                let next = format!("see what is missing: `milestone update {milestone}`");
-                ("tasks_done", Exit::Rule, next)
-            }
-            Self::Stuck { milestone, .. } => {
-                let next = format!(
-                    "see what each waits for: `milestone next`; then `milestone execute {milestone} --resume`"
-                );
-                ("stuck", Exit::Rule, next)
-            }
-            Self::Interrupted { milestone } => {
-                let next = format!("go on: `milestone execute {milestone} --resume`");
-                ("interrupted", Exit::Interrupted, next)
-            }
-            Self::Running { milestone, .. } => {
-                let next = format!("see how far it is: `milestone session show`, `milestone update {milestone}`");
-                ("running", Exit::Conflict, next)
-            }
-            Self::Engine(_) => {
-                ("engine", Exit::Failed, "nothing is lost: see `milestone session show`".into())
-            }
             Self::Unhealthy { .. } => {
                 ("unhealthy", Exit::Failed, "each problem above says what to do about it".into())
             }
@@ -291,6 +258,7 @@ impl Failure {
             Self::Refused(_)
             | Self::Store(_)
             | Self::HeldUnderYourName(_)
+            | Self::Executing(_)
             | Self::NoRelease { .. }
             | Self::NoTemplate { .. }
             | Self::TemplateThere { .. }
@@ -333,15 +301,6 @@ impl Failure {
                 format!("criterion {number} of {milestone} has no check to run")
             }
             Self::LeftToPerson { path } => format!("{path} is left to a person"),
-            Self::TasksDone { milestone, why } => {
-                format!("every task of {milestone} is done, but it is not completed: {why}")
-            }
-            Self::Stuck { milestone, waiting } => stuck(*milestone, waiting),
-            Self::Interrupted { milestone } => format!("the execution of {milestone} was stopped"),
-            Self::Running { milestone, by } => {
-                format!("{milestone} is being executed already, by {by}")
-            }
-            Self::Engine(message) => message.clone(),
             Self::Unhealthy { problems: 1 } => "1 problem was found".into(),
             Self::Unhealthy { problems } => format!("{problems} problems were found"),
             Self::NotReady => "not everything for the release is done".into(),
@@ -352,6 +311,7 @@ impl Failure {
             Self::Refused(_)
             | Self::Store(_)
             | Self::HeldUnderYourName(_)
+            | Self::Executing(_)
             | Self::NoRelease { .. }
             | Self::NoTemplate { .. }
             | Self::TemplateThere { .. }
@@ -389,25 +349,17 @@ impl From<Error> for Failure {
     }
 }
 
-/// How many of the things that are waited for are told.
-const WAITING_TOLD: usize = 5;
-
-fn stuck(milestone: MilestoneId, waiting: &[String]) -> String {
-    let told = waiting.iter().take(WAITING_TOLD);
-    let mut told = told.cloned().collect::<Vec<_>>().join("\n  ");
-    if waiting.len() > WAITING_TOLD {
-        told = format!("{told}\n  and {} more", waiting.len() - WAITING_TOLD);
-    }
-    format!("nothing more of {milestone} can be begun:\n  {told}")
-}
-
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Store(error) => Self::Store(error),
-            EngineError::Running { milestone, by } => Self::Running { milestone, by },
             EngineError::Io { doing, path, source } => Self::Io { doing, path, source },
-            error @ EngineError::Form { .. } => Self::Engine(error.to_string()),
+            EngineError::Running { milestone, by } => {
+                Self::Executing(Executing::Running { milestone, by })
+            }
+            error @ EngineError::Form { .. } => {
+                Self::Executing(Executing::Failed(error.to_string()))
+            }
         }
     }
 }

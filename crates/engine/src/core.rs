@@ -113,7 +113,9 @@ pub struct Failure {
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The runner said so, or ended with an error.
@@ -189,7 +191,11 @@ pub enum Answer {
     NotClaimed,
     Ran(Ran),
     /// Whether anything was changed.
-    Kept { changed: bool },
+    Kept {
+        changed: bool,
+    },
+    /// An attempt that died after that had brought the task's work into the branch.
+    InBranch,
     /// What else is done: prepared, verified, integrated, recorded, given back, cleared, stopped,
     /// saved, finished.
     Done,
@@ -198,7 +204,9 @@ pub enum Answer {
     /// It could not be done now: the store or the disk may be back later.
     Later(String),
     /// Which of the claims are another's now.
-    Renewed { lost: Vec<AttemptId> },
+    Renewed {
+        lost: Vec<AttemptId>,
+    },
 }
 
 /// Everything that may wake a session.
@@ -376,7 +384,7 @@ impl State {
             (Action::Finish, _) => self.finished = Some(Ok(())),
             (Action::Renew(_), Answer::Renewed { lost }) => self.lose(&lost),
             (Action::Renew(_), _) => {}
-            (Action::Claim(task), answer) => self.claimed(*task, answer, now),
+            (Action::Claim(task), answer) => self.claimed(*task, &answer, now),
             (action, answer) => self.worked(action, answer, now),
         }
     }
@@ -399,11 +407,11 @@ impl State {
         }
     }
 
-    fn claimed(&mut self, task: TaskId, answer: Answer, now: Millis) {
+    fn claimed(&mut self, task: TaskId, answer: &Answer, now: Millis) {
         let claiming = self.slots.iter_mut().find(|slot| **slot == Slot::Claiming(task));
         let Some(slot) = claiming else { return };
         *slot = match answer {
-            Answer::Claimed(attempt) => Slot::Busy(Work::new(attempt, now)),
+            Answer::Claimed(attempt) => Slot::Busy(Work::new(*attempt, now)),
             _ => Slot::Free,
         };
         match answer {
@@ -600,9 +608,8 @@ impl State {
     /// What is ready, is in no slot, and does not rest after a failure.
     fn beginnable(&self, now: Millis) -> Vec<TaskId> {
         let taken: BTreeSet<TaskId> = self.slots.iter().filter_map(Slot::task).collect();
-        let rests = |task: &TaskId| {
-            self.tries.get(task).is_some_and(|tries| tries.not_before > now)
-        };
+        let rests =
+            |task: &TaskId| self.tries.get(task).is_some_and(|tries| tries.not_before > now);
         let ready = self.outlook.iter().flat_map(|outlook| &outlook.ready);
         ready.filter(|task| !taken.contains(task) && !rests(task)).copied().collect()
     }

@@ -24,7 +24,7 @@ impl EngineError {
         move |source| Self::Io { doing, path, source }
     }
 
-    pub fn form(error: serde_json::Error) -> Self {
+    pub fn form(error: &serde_json::Error) -> Self {
         Self::Form { message: error.to_string() }
     }
 }

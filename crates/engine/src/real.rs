@@ -9,7 +9,7 @@ mod plan;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -173,10 +173,7 @@ impl World for Real {
 
     fn next(&mut self, until: Millis) -> Option<Input> {
         let wait = Duration::from_millis(until.saturating_sub(self.now()));
-        match self.inputs.recv_timeout(wait) {
-            Ok(input) => Some(input),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.inputs.recv_timeout(wait).ok()
     }
 }
 
@@ -217,19 +214,19 @@ impl Shared {
             Action::Verify(attempt) => self.verify(*attempt),
             Action::Integrate(attempt) => self.integrate(*attempt),
             Action::Clear(attempt) => self.clear(*attempt),
-            Action::Save => self.save(),
+            Action::Save => Ok(self.save()),
             _ => Ok(Answer::Done),
         };
-        done.unwrap_or_else(|failure| Answer::Failed(failure))
+        done.unwrap_or_else(Answer::Failed)
     }
 
-    fn save(&self) -> Result<Answer, Failure> {
+    fn save(&self) -> Answer {
         let mut session = self.session();
         session.saved = Timestamp::now();
         self.describe(&mut session);
         match self.sessions.save(&session) {
-            Ok(()) => Ok(Answer::Done),
-            Err(error) => Ok(Answer::Later(error.to_string())),
+            Ok(()) => Answer::Done,
+            Err(error) => Answer::Later(error.to_string()),
         }
     }
 }

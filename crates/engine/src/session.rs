@@ -190,7 +190,9 @@ impl Sessions {
             Err(errno) => return Err(EngineError::io("lock", &path)(errno.into())),
         }
         let by = format!("process {}", std::process::id());
-        file.set_len(0).and_then(|()| file.write_all(by.as_bytes())).map_err(EngineError::io("write", &path))?;
+        file.set_len(0)
+            .and_then(|()| file.write_all(by.as_bytes()))
+            .map_err(EngineError::io("write", &path))?;
         Ok(Alive { _file: file })
     }
 
@@ -241,7 +243,7 @@ impl Sessions {
 
     pub fn save(&self, session: &Session) -> Result<()> {
         let folder = self.private(SESSIONS)?;
-        let json = serde_json::to_vec_pretty(session).map_err(EngineError::form)?;
+        let json = serde_json::to_vec_pretty(session).map_err(|error| EngineError::form(&error))?;
         replace(&folder.join(format!("{}.json", session.id)), &json)?;
         // A view is only for people: what hinders it hinders nothing else.
         if let Ok(text) = serde_saphyr::to_string(session) {
@@ -258,7 +260,7 @@ impl Sessions {
 
     pub fn keep_flight(&self, flight: &Flight) -> Result<()> {
         let folder = self.private(ATTEMPTS)?;
-        let json = serde_json::to_vec_pretty(flight).map_err(EngineError::form)?;
+        let json = serde_json::to_vec_pretty(flight).map_err(|error| EngineError::form(&error))?;
         replace(&folder.join(format!("{}.json", flight.attempt.id.0)), &json)
     }
 
@@ -332,8 +334,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let write = || -> io::Result<()> {
         let mut options = OpenOptions::new();
-        let mut file =
-            options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, path)

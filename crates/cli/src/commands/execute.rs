@@ -23,7 +23,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::app::{self, App};
-use crate::errors::Failure;
+use crate::errors::{Executing, Failure};
 use crate::render::execution;
 use crate::target::Target;
 use crate::trust::{self, Trust};
@@ -32,7 +32,7 @@ use crate::trust::{self, Trust};
 pub const KEEPER: &str = "keep-runner";
 
 /// How long a claim of a session lasts unless it is renewed.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// Do the work of a milestone with agents
 ///
@@ -109,7 +109,8 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
         name: app.actor().to_owned(),
         email: format!("milestone@{}", host()),
     });
-    let repository = Repository::find(&root.project, &caller).map_err(Failure::git)?;
+    let repository =
+        Repository::find(&root.project, &caller).map_err(|error| Failure::git(&error))?;
     let runner = chosen_runner(args, document);
     agree(app, args, document, runner.as_deref())?;
     let agents = match (&repository, args.coordination) {
@@ -295,8 +296,11 @@ fn setup(
 ) -> Result<Setup, Failure> {
     let root = app.opened()?.root.clone();
     let project = root.project.clone();
-    let keeper = std::env::current_exe()
-        .map_err(|source| Failure::Io { doing: "find", path: "milestone".into(), source })?;
+    let keeper = std::env::current_exe().map_err(|source| Failure::Io {
+        doing: "find",
+        path: "milestone".into(),
+        source,
+    })?;
     let trusted = project.clone();
     Ok(Setup {
         milestone: args.id.milestone(app)?,
@@ -364,17 +368,24 @@ fn execute(
     shown.end(&real.session());
     match ending {
         Ending::Completed => Ok(()),
-        Ending::TasksDone(why) => Err(Failure::TasksDone { milestone, why: why.reason }),
-        Ending::Stuck(_) => Err(Failure::Stuck { milestone, waiting: because }),
-        Ending::Interrupted => Err(Failure::Interrupted { milestone }),
-        Ending::Failed(failure) => Err(Failure::Engine(failure.reason)),
+        Ending::TasksDone(why) => {
+            Err(Failure::Executing(Executing::TasksDone { milestone, why: why.reason }))
+        }
+        Ending::Stuck(_) => {
+            Err(Failure::Executing(Executing::Stuck { milestone, waiting: because }))
+        }
+        Ending::Interrupted => Err(Failure::Executing(Executing::Interrupted { milestone })),
+        Ending::Failed(failure) => Err(Failure::Executing(Executing::Failed(failure.reason))),
     }
 }
 
 /// The first Ctrl-C lets what runs end; any other word that the process is to end stops it.
 fn listen(inputs: Sender<Input>) -> Result<(), Failure> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .map_err(|source| Failure::Io { doing: "listen", path: "signals".into(), source })?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|source| Failure::Io {
+        doing: "listen",
+        path: "signals".into(),
+        source,
+    })?;
     thread::spawn(move || {
         let mut asked = false;
         for signal in &mut signals {

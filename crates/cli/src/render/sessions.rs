@@ -12,7 +12,7 @@ pub fn list(page: &mut Page, sessions: &[Session]) {
     for session in sessions {
         let all = session.tasks_done + session.tasks_open;
         page.styled(style::ID, &session.id).say("  ").say(session.milestone).say("  ");
-        page.styled(of(session.state), format!("{:<11}", session.state.word()));
+        page.styled(of(session.state), format!("{:<13}", session.state.word()));
         page.say(format!("{}/{all} tasks  ", session.tasks_done));
         page.say(session.started.strftime("%Y-%m-%d %H:%M")).end();
     }
@@ -44,7 +44,7 @@ pub fn show(page: &mut Page, session: &Session) {
 }
 
 fn attempt(page: &mut Page, tried: &Tried) {
-    page.styled(style::ID, tried.task).say("  ").say(format!("{:<11}", tried.state));
+    page.styled(style::ID, tried.task).say("  ").say(format!("{:<13}", tried.state));
     page.say(&tried.runner).say("  ").say(&tried.title).end();
     if let Some(failure) = &tried.failure {
         page.indented(failure.reason.lines().next().unwrap_or_default());

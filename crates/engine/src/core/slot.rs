@@ -155,13 +155,7 @@ impl Work {
         self.stage = Stage::Keep;
     }
 
-    pub(super) fn answered(
-        &mut self,
-        action: &Action,
-        answer: Answer,
-        now: Millis,
-        pause: Millis,
-    ) {
+    pub(super) fn answered(&mut self, action: &Action, answer: Answer, now: Millis, pause: Millis) {
         if matches!(action, Action::Stop(_)) {
             return;
         }
@@ -171,6 +165,7 @@ impl Work {
             Answer::Failed(failure) => self.came_to_nothing(failure),
             Answer::Ran(ran) => self.ran(ran),
             Answer::Kept { changed } => self.kept(changed),
+            Answer::InBranch if self.stop == Stop::No => self.stage = Stage::Record,
             _ => self.done(),
         }
         if self.stop == Stop::Begun && matches!(self.stage, Stage::Prepare | Stage::Run) {

@@ -1,6 +1,9 @@
 //! How a task's work comes into its milestone's branch: without a working tree, and in one
 //! transaction that checks who may.
 
+use milestone_domain::event::AttemptId;
+use milestone_domain::ids::TaskId;
+
 use super::Repository;
 use super::error::{GitError, Result};
 use super::message::{attempt_of, message};
@@ -95,12 +98,20 @@ impl Repository {
     /// The commit with which this very attempt's work came into the milestone's branch, if it is in
     /// there: whoever comes back after a crash records that and does nothing twice.
     pub fn done(&self, attempt: &Attempt) -> Result<Option<Oid>> {
-        let Some(commit) = self.commit_of(&names::done(attempt.task))? else { return Ok(None) };
-        let branch = names::milestone_branch(attempt.task.milestone);
+        let brought = self.brought(attempt.task)?;
+        Ok(brought.filter(|(by, _)| *by == attempt.id).map(|(_, commit)| commit))
+    }
+
+    /// The commit with which a task's work last came into the milestone's branch, if it is in
+    /// there, and by which attempt. Once the task's fence is taken, no older attempt brings any.
+    pub fn brought(&self, task: TaskId) -> Result<Option<(AttemptId, Oid)>> {
+        let Some(commit) = self.commit_of(&names::done(task))? else { return Ok(None) };
+        let branch = names::milestone_branch(task.milestone);
         let Some(tip) = self.commit_of(&branch)? else { return Ok(None) };
         let said = self.git(&["cat-file", "commit", commit.as_str()]).run()?;
-        let is_own = attempt_of(&said.text()) == Some(attempt.id);
-        Ok((is_own && self.contains(tip.as_str(), &commit)?).then_some(commit))
+        let by = attempt_of(&said.text());
+        let there = self.contains(tip.as_str(), &commit)?;
+        Ok(by.filter(|_| there).map(|by| (by, commit)))
     }
 
     /// What two commits come to together, or what they disagree about.

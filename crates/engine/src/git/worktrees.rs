@@ -179,12 +179,20 @@ impl Repository {
 
     /// Where a worktree is, and what in it is not committed.
     pub fn describe(&self, worktree: &Path) -> Result<Description> {
-        let tree = self.known(worktree)?;
-        let head = self.within(&tree, &["symbolic-ref", "--quiet", "HEAD"]);
+        // The main one is no linked worktree, and is asked in its own folder.
+        let tree = if worktree == self.top { None } else { Some(self.known(worktree)?) };
+        let ask = |words: &[&str]| match &tree {
+            Some(tree) => self.within(tree, words),
+            None => self.git(words),
+        };
+        let head = ask(&["symbolic-ref", "--quiet", "HEAD"]);
         let branch = head.run_accepting_absence()?.map(|said| said.text());
-        let commit = self.head_of(&tree)?;
+        let commit = match &tree {
+            Some(tree) => self.head_of(tree)?,
+            None => self.commit_of("HEAD")?,
+        };
         let words = ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal"];
-        let mut uncommitted = self.within(&tree, &words).run()?.parts();
+        let mut uncommitted = ask(&words).run()?.parts();
         let more = uncommitted.len().saturating_sub(NAMED_MAX);
         uncommitted.truncate(NAMED_MAX);
         Ok(Description { branch, commit, uncommitted, more })

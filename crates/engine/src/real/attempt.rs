@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use milestone_domain::document::{Milestone, Task};
+use milestone_domain::event::Event;
 use milestone_domain::ids::{Node, TaskId};
 use milestone_domain::snapshot::{Scope, Snapshot};
+use milestone_domain::status::TaskStatus;
+use milestone_store::EventFilter;
 
 use super::{Shared, trouble};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
-use crate::git::{GitError, Integrated, Integration, Oid, Removed, Strategy};
+use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
 use crate::process::{self, Lifeline, Start};
 use crate::prompt::{self, Briefing, Delivered, Template};
 use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
@@ -21,11 +24,21 @@ use crate::session::{Flight, GitState, Session, Tried};
 type Done = Result<Answer, Failure>;
 
 /// What every program may know of ours: enough to find itself, its settings and its language.
-const PASSED_ON: [&str; 10] =
-    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CONFIG_HOME"];
+const PASSED_ON: [&str; 10] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+];
 
 /// After a limit of which nobody says when it ends.
-const LIMITED_FOR: Duration = Duration::from_secs(60);
+const LIMITED_FOR: Duration = Duration::from_mins(1);
 
 /// How many lines of a failed command are told.
 const TAIL_LINES: usize = 20;
@@ -109,13 +122,49 @@ impl Shared {
         self.stage(attempt, "preparing");
         let mut flight = self.flown(attempt)?;
         let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
-        repository.take_fence(&attempt).map_err(of_git)?;
-        let start = repository.milestone_branch(attempt.task.milestone, &[]).map_err(of_git)?;
+        repository.take_fence(&attempt).map_err(|error| of_git(&error))?;
+        // From here on nobody else brings anything of this task into the branch.
+        if let Some(commit) = self.unrecorded(repository, attempt)? {
+            self.with(attempt, |flying| flying.integrated = Some(commit));
+            return Ok(Answer::InBranch);
+        }
+        let start = repository
+            .milestone_branch(attempt.task.milestone, &[])
+            .map_err(|error| of_git(&error))?;
         flight.start = Some(start.to_string());
         self.sessions.keep_flight(&flight).map_err(trouble)?;
-        repository.add_worktree(&flight.worktree, &attempt, &start).map_err(of_git)?;
+        repository
+            .add_worktree(&flight.worktree, &attempt, &start)
+            .map_err(|error| of_git(&error))?;
         self.with(attempt, |flying| flying.flight = flight);
         Ok(Answer::Done)
+    }
+
+    /// The commit that an earlier attempt brought into the branch and did not live to record.
+    fn unrecorded(
+        &self,
+        repository: &Repository,
+        attempt: Attempt,
+    ) -> Result<Option<String>, Failure> {
+        let brought = repository.brought(attempt.task).map_err(|error| of_git(&error))?;
+        let Some((by, commit)) = brought.filter(|(by, _)| *by != attempt.id) else {
+            return Ok(None);
+        };
+        let project = (self.setup.open)().map_err(trouble)?;
+        let filter = EventFilter { milestone: None, task: Some(attempt.task) };
+        let page = project.events(None, &filter, usize::MAX).map_err(trouble)?;
+        let fence = page.events.iter().find_map(|recorded| match recorded.event {
+            Event::TaskClaimed { attempt, fence, .. } if attempt == by => Some(fence),
+            _ => None,
+        });
+        // One that was recorded, and is to be done again, was reopened by somebody.
+        let recorded = page.events.iter().any(|recorded| match recorded.event {
+            Event::TaskStatusChanged { to: TaskStatus::Completed, fence: with, .. } => {
+                with.is_some() && with == fence
+            }
+            _ => false,
+        });
+        Ok((!recorded).then(|| commit.to_string()))
     }
 
     pub(super) fn run(&self, attempt: Attempt, before: Option<&Failure>) -> Done {
@@ -176,8 +225,8 @@ impl Shared {
             }
         })?;
         self.tell(attempt.id, |tried| {
-            tried.last = heard.last.clone();
-            tried.handle = heard.handle.clone();
+            tried.last.clone_from(&heard.last);
+            tried.handle.clone_from(&heard.handle);
             tried.turns = heard.used.turns;
             tried.tokens_in = heard.used.tokens_in;
             tried.tokens_out = heard.used.tokens_out;
@@ -213,9 +262,8 @@ impl Shared {
     fn environment(&self, attempt: Attempt, more: &[String]) -> BTreeMap<OsString, OsString> {
         let names = PASSED_ON.iter().copied().chain(more.iter().map(String::as_str));
         let names = names.chain(self.setup.environment.iter().map(String::as_str));
-        let mut environment: BTreeMap<OsString, OsString> = names
-            .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
-            .collect();
+        let mut environment: BTreeMap<OsString, OsString> =
+            names.filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
         let own = [
             ("MILESTONE_ROOT", self.setup.project.clone().into_os_string()),
             ("MILESTONE_TASK", attempt.task.to_string().into()),
@@ -250,7 +298,8 @@ impl Shared {
         let Some(start) = start.filter(|_| flight.worktree.exists()) else {
             return Ok(Answer::Kept { changed: false });
         };
-        let kept = repository.keep(&flight.worktree, &attempt, &start).map_err(of_git)?;
+        let kept =
+            repository.keep(&flight.worktree, &attempt, &start).map_err(|error| of_git(&error))?;
         self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
         self.tell(attempt.id, |tried| tried.commit = Some(kept.commit.to_string()));
         if kept.state_touched {
@@ -311,7 +360,7 @@ impl Shared {
             body: &self.said_of(attempt),
             strategy: Strategy::Squash,
         };
-        match repository.integrate(&work).map_err(of_git)? {
+        match repository.integrate(&work).map_err(|error| of_git(&error))? {
             Integrated::Done(commit) => {
                 self.with(attempt, |flying| flying.integrated = Some(commit.to_string()));
             }
@@ -325,7 +374,7 @@ impl Shared {
                 return Err(Failure { kind: FailureKind::Conflict, reason });
             }
         }
-        repository.make_durable().map_err(of_git)?;
+        repository.make_durable().map_err(|error| of_git(&error))?;
         Ok(Answer::Done)
     }
 
@@ -354,7 +403,7 @@ impl Shared {
         }
         if let (Some(repository), Ok(kept)) = (&self.setup.repository, self.kept_of(attempt)) {
             let removed = repository.remove_worktree(&flight.worktree, &attempt, &kept);
-            if let Removed::Kept(why) = removed.map_err(of_git)? {
+            if let Removed::Kept(why) = removed.map_err(|error| of_git(&error))? {
                 let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
                 let _ = writeln!(log, "the worktree stays: {why}");
             }
@@ -367,7 +416,7 @@ impl Shared {
     /// How git stands where the session works.
     pub(super) fn describe(&self, session: &mut Session) {
         let Some(repository) = &self.setup.repository else { return };
-        let Ok(here) = repository.describe(&self.setup.project) else { return };
+        let Ok(here) = repository.describe(repository.top()) else { return };
         let milestone = self.setup.milestone;
         let tip = repository.milestone_branch(milestone, &[]).map(|tip| tip.to_string());
         session.git = Some(GitState {
@@ -402,10 +451,8 @@ fn briefed(
     before: Option<&Failure>,
 ) -> Result<String, Failure> {
     let before_it: Vec<(String, String)> = required(document, task);
-    let delivered: Vec<Delivered<'_>> = before_it
-        .iter()
-        .map(|(task, title)| Delivered { task, title, what: None })
-        .collect();
+    let delivered: Vec<Delivered<'_>> =
+        before_it.iter().map(|(task, title)| Delivered { task, title, what: None }).collect();
     let criteria: Vec<&str> =
         document.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
     let failed = before.filter(|before| before.kind != FailureKind::Stopped);
@@ -476,8 +523,8 @@ fn subject(task: &Task, attempt: Attempt) -> String {
     format!("{kind}({}): {}", attempt.task.milestone, task.title)
 }
 
-fn of_git(error: GitError) -> Failure {
-    let kind = match &error {
+fn of_git(error: &GitError) -> Failure {
+    let kind = match error {
         GitError::FenceMoved { .. } => FailureKind::Lost,
         _ => FailureKind::World,
     };

@@ -143,11 +143,14 @@ impl Shared {
         outlook.open = tasks.iter().filter(|task| !task.status.is_closed()).count();
         // Somebody else works on what this session works on itself: those are not others.
         let own = self.flying();
-        let own = own.values().filter(|flying| next.held.iter().any(|held| held.id == flying.flight.attempt.task));
+        let own = own
+            .values()
+            .filter(|flying| next.held.iter().any(|held| held.id == flying.flight.attempt.task));
         outlook.held = outlook.held.saturating_sub(own.count());
         let mut session = self.session();
         session.tasks_open = outlook.open;
-        session.tasks_done = tasks.iter().filter(|task| task.status == TaskStatus::Completed).count();
+        session.tasks_done =
+            tasks.iter().filter(|task| task.status == TaskStatus::Completed).count();
         Ok(Answer::Looked(outlook))
     }
 
@@ -210,7 +213,11 @@ impl Shared {
     fn evidence(&self, attempt: Attempt) -> Option<String> {
         let said = self.with(attempt, |flying| {
             let commit = flying.integrated.as_ref().map(|commit| {
-                format!("commit {} on milestone/{}", &commit[..commit.len().min(12)], attempt.task.milestone)
+                format!(
+                    "commit {} on milestone/{}",
+                    &commit[..commit.len().min(12)],
+                    attempt.task.milestone
+                )
             });
             let nothing = flying.reason.as_ref().map(|reason| format!("nothing changed: {reason}"));
             let verified = flying.verified.iter().map(|command| format!("verified by `{command}`"));
