@@ -341,7 +341,7 @@ fn execute(
     _alive: &Alive,
 ) -> Result<(), Failure> {
     let milestone = setup.milestone;
-    let mut shown = execution::Shown::new(app.out, &session);
+    let mut shown = execution::Shown::new(app.out);
     shown.begin(&session, setup.repository.is_some());
     let mut real = Real::new(setup, session);
     listen(real.inputs())?;
@@ -367,6 +367,7 @@ fn execute(
     })?;
     shown.end(&real.session());
     match ending {
+        Ending::Completed if app.out.json => app.out.show(&real.session(), |_| {}),
         Ending::Completed => Ok(()),
         Ending::TasksDone(why) => {
             Err(Failure::Executing(Executing::TasksDone { milestone, why: why.reason }))

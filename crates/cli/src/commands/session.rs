@@ -12,6 +12,7 @@ use crate::render;
 
 /// See what was executed, and how it ended
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  milestone session list\n  milestone session show")]
 pub struct SessionArgs {
     #[command(subcommand)]
     verb: SessionVerb,

@@ -18,11 +18,14 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub fn new(out: Output, _session: &Session) -> Self {
+    pub fn new(out: Output) -> Self {
         Self { out, started: BTreeMap::new() }
     }
 
     pub fn begin(&self, session: &Session, git: bool) {
+        if self.out.json {
+            return;
+        }
         let mut page = self.out.page();
         page.styled(style::ID, &session.id).say("  ").say(session.milestone);
         let agents = if session.agents == 1 { "agent" } else { "agents" };
@@ -82,6 +85,9 @@ impl Shown {
     }
 
     fn line(&self, attempt: Attempt, window: &Window, say: impl FnOnce(&mut Page)) {
+        if self.out.json {
+            return;
+        }
         let mut page = self.out.page();
         page.styled(style::ID, attempt.task).say("  ");
         say(&mut page);
@@ -91,6 +97,9 @@ impl Shown {
     }
 
     pub fn end(&self, session: &Session) {
+        if self.out.json {
+            return;
+        }
         let mut page = self.out.page();
         page.styled(style::ID, &session.id).say("  ").say(session.state.word());
         let all = session.tasks_done + session.tasks_open;

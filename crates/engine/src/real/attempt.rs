@@ -420,7 +420,10 @@ impl Shared {
         let milestone = self.setup.milestone;
         let tip = repository.milestone_branch(milestone, &[]).map(|tip| tip.to_string());
         session.git = Some(GitState {
-            branch: here.branch,
+            branch: here.branch.map(|name| match name.strip_prefix("refs/heads/") {
+                Some(short) => short.to_owned(),
+                None => name,
+            }),
             commit: here.commit.map(|commit| commit.to_string()).unwrap_or_default(),
             uncommitted: here.uncommitted,
             milestone_branch: format!("milestone/{milestone}"),
