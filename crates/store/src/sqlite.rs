@@ -329,7 +329,7 @@ impl Connection for Sqlite {
 
     fn check_pages(&self) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        self.each("PRAGMA quick_check(20)", &[], &mut |row| {
+        self.each("PRAGMA integrity_check(20)", &[], &mut |row| {
             found.push(row.string(0)?);
             Ok(())
         })?;

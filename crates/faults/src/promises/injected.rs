@@ -1,5 +1,6 @@
 //! P3: every system call of every verb fails in every way that it can.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -36,6 +37,16 @@ enum Fault {
     Limit(u64),
     /// The disk has so many bytes left, and is cleared up afterwards.
     Full(u64),
+}
+
+impl Fault {
+    fn kind(&self) -> (&str, &'static str) {
+        match self {
+            Self::Call { call, inject, .. } => (call, inject),
+            Self::Limit(_) => ("a file", "limit"),
+            Self::Full(_) => ("a disk", "full"),
+        }
+    }
 }
 
 /// What talks to a server.
@@ -96,14 +107,35 @@ fn injected(
     let all = planned.len();
     if !harness.full {
         let wanted = usize::try_from(harness.runs(quick, quick)).unwrap_or(1);
-        let one_in = (all / wanted).max(1);
-        let first = usize::try_from(harness.seed).unwrap_or(0) % one_in;
-        planned = planned.into_iter().skip(first).step_by(one_in).collect();
+        planned = of_every_kind(planned, wanted, &mut Random::new(harness.seed));
     }
     let report = one_by_one(harness, name, &planned, fixtures);
     let _ = fs::remove_dir_all(&place);
     let remark = format!("of {all} that there are");
     Report { remarks: vec![remark], ..report }
+}
+
+/// So many of them, of every kind as many: most calls read, and what matters is often what writes.
+fn of_every_kind(
+    planned: Vec<(usize, Fault)>,
+    wanted: usize,
+    random: &mut Random,
+) -> Vec<(usize, Fault)> {
+    let mut kinds: BTreeMap<(String, &str), Vec<(usize, Fault)>> = BTreeMap::new();
+    for (index, fault) in planned {
+        let (call, inject) = fault.kind();
+        kinds.entry((call.to_owned(), inject)).or_default().push((index, fault));
+    }
+    let mut chosen = Vec::new();
+    while chosen.len() < wanted && !kinds.is_empty() {
+        for faults in kinds.values_mut() {
+            let at = random.below(faults.len() as u64);
+            chosen.push(faults.swap_remove(usize::try_from(at).unwrap_or(0)));
+        }
+        kinds.retain(|_, faults| !faults.is_empty());
+    }
+    chosen.truncate(wanted);
+    chosen
 }
 
 fn one_by_one(
@@ -216,7 +248,7 @@ fn faults(harness: &Harness, fixture: &Fixture, full_disks: bool) -> Result<Vec<
 }
 
 fn calls_of(log: &str, root: &str) -> impl Iterator<Item = Fault> {
-    let mut counts: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let mut faults = Vec::new();
     let mut first = None;
     for line in log.lines() {

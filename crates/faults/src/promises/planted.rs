@@ -69,7 +69,7 @@ pub fn run(harness: &Harness, wanted: &[String]) -> usize {
         }
         let mut caught = None;
         // A fault strikes at random: a bug has a few chances to show.
-        for attempt in 0..3 {
+        for attempt in 0..8 {
             let seed = harness.seed.wrapping_add(attempt);
             let (program, work) = (program.clone(), work.clone());
             let report =
