@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::environment::{Environment, Ran};
 
 /// Longer than anything here takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A repository with one commit, and a milestone with these tasks.
 fn project(tasks: &[&str]) -> Environment {
