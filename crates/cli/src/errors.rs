@@ -285,6 +285,9 @@ impl Failure {
                 format!("no task is ready to be taken, but {others} that are assigned to others")
             }
             Self::ClaimLost { task } => format!("the claim on {task} is no longer yours"),
+            Self::Untrusted { command, .. } if command.contains('\n') => {
+                format!("these came with the document and were never agreed to:\n{command}")
+            }
             Self::Untrusted { command, .. } => {
                 format!("this command came with the document and was never agreed to: {command}")
             }

@@ -255,7 +255,7 @@ fn the_architecture_names_files_that_exist() {
 fn exists(file: &str) -> bool {
     let crates = root().join("crates");
     crates.join(file).exists()
-        || ["domain/src", "store/src", "cli/src"]
+        || ["domain/src", "store/src", "engine/src", "cli/src"]
             .iter()
             .any(|place| crates.join(place).join(file).exists())
 }
