@@ -9,9 +9,9 @@ use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subc
 use uuid::Uuid;
 
 use crate::commands::{
-    archive, completions, condition, config, criterion, doctor, edit, gate, help, init, integrate,
-    list, man, merge_driver, next, plan, schema, search, show, storage, task, template, update,
-    values, watch,
+    archive, completions, condition, config, criterion, doctor, edit, execute, gate, help, init,
+    integrate, keep_runner, list, man, merge_driver, next, plan, schema, search, session, show,
+    storage, task, template, update, values, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -115,6 +115,8 @@ pub enum Verb {
     Approve(gate::ApproveArgs),
     Reject(gate::RejectArgs),
     RequestChanges(gate::RequestChangesArgs),
+    Execute(execute::ExecuteArgs),
+    Session(session::SessionArgs),
     Update(Box<update::UpdateArgs>),
     Status(update::StatusArgs),
     Archive(archive::ArchiveArgs),
@@ -130,6 +132,8 @@ pub enum Verb {
     /// Every command has `--help`, which the list above says; this is for habit
     #[command(hide = true)]
     Help(help::HelpArgs),
+    #[command(hide = true)]
+    KeepRunner(keep_runner::KeepRunnerArgs),
     #[command(hide = true)]
     MergeDriver(merge_driver::MergeDriverArgs),
 }

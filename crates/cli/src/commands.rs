@@ -8,11 +8,13 @@ pub mod config;
 pub mod criterion;
 pub mod doctor;
 pub mod edit;
+pub mod execute;
 pub mod gate;
 pub mod health;
 pub mod help;
 pub mod init;
 pub mod integrate;
+pub mod keep_runner;
 pub mod list;
 pub mod man;
 pub mod merge_driver;
@@ -20,6 +22,7 @@ pub mod next;
 pub mod plan;
 pub mod schema;
 pub mod search;
+pub mod session;
 pub mod show;
 pub mod storage;
 pub mod task;
@@ -50,6 +53,8 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Approve(args) => gate::approve(app, args),
         Verb::Reject(args) => gate::reject(app, args),
         Verb::RequestChanges(args) => gate::request_changes(app, args),
+        Verb::Execute(args) => execute::run(app, &args),
+        Verb::Session(args) => session::run(app, args),
         Verb::Update(args) => update::run(app, &args),
         Verb::Status(args) => update::status(app, &args),
         Verb::Template(args) => template::run(app, args),
@@ -63,6 +68,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(app, &args),
         Verb::Help(args) => help::run(&args),
+        Verb::KeepRunner(args) => keep_runner::run(&args),
         Verb::MergeDriver(args) => merge_driver::run(&args),
     }
 }

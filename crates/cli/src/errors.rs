@@ -1,14 +1,20 @@
 //! Everything that can go wrong, and for each: exit code, stable code, and one safe next step.
 
+mod executing;
+
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::refusal::{Refusal, RefusalClass};
+use milestone_engine::error::EngineError;
+use milestone_engine::git::GitError;
 use milestone_store::{Error, StoreError, StoreErrorClass};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use executing::Executing;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -73,6 +79,8 @@ pub enum Failure {
     Unhealthy {
         problems: usize,
     },
+    /// An execution that did not end with everything done.
+    Executing(Executing),
     /// A release that is asked about is not complete; what is missing has been said.
     NotReady,
     Io {
@@ -96,6 +104,7 @@ pub enum Exit {
     Rule = 5,
     Unreachable = 6,
     Unreadable = 7,
+    Interrupted = 130,
 }
 
 impl From<Exit> for u8 {
@@ -122,6 +131,19 @@ pub struct Entry {
 impl Failure {
     pub fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), next: next.into() }
+    }
+
+    /// Something about git that has to be put right before anything is executed.
+    pub fn git(error: &GitError) -> Self {
+        Self::Executing(Executing::Failed(error.to_string()))
+    }
+
+    /// Nobody can agree to anything where that cannot be remembered.
+    pub fn no_place_for_trust() -> Self {
+        Self::usage(
+            "there is no folder of yours to remember in what you agree to",
+            "set HOME, or XDG_STATE_HOME",
+        )
     }
 
     /// The table. Every next step is safe: none removes, overwrites or forces anything.
@@ -152,6 +174,7 @@ impl Failure {
                 next: format!("it is kept in {}; go on with it: `{again}`", kept.display()),
                 ..because.entry()
             },
+            Self::Executing(executing) => executing.entry(),
             Self::NoRelease { name, known } => Entry {
                 code: "no_release",
                 exit: Exit::NotFound,
@@ -235,6 +258,7 @@ impl Failure {
             Self::Refused(_)
             | Self::Store(_)
             | Self::HeldUnderYourName(_)
+            | Self::Executing(_)
             | Self::NoRelease { .. }
             | Self::NoTemplate { .. }
             | Self::TemplateThere { .. }
@@ -261,6 +285,9 @@ impl Failure {
                 format!("no task is ready to be taken, but {others} that are assigned to others")
             }
             Self::ClaimLost { task } => format!("the claim on {task} is no longer yours"),
+            Self::Untrusted { command, .. } if command.contains('\n') => {
+                format!("these came with the document and were never agreed to:\n{command}")
+            }
             Self::Untrusted { command, .. } => {
                 format!("this command came with the document and was never agreed to: {command}")
             }
@@ -287,6 +314,7 @@ impl Failure {
             Self::Refused(_)
             | Self::Store(_)
             | Self::HeldUnderYourName(_)
+            | Self::Executing(_)
             | Self::NoRelease { .. }
             | Self::NoTemplate { .. }
             | Self::TemplateThere { .. }
@@ -320,6 +348,21 @@ impl From<Error> for Failure {
         match error {
             Error::Refused(refusal) => Self::Refused(refusal),
             Error::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error) => Self::Store(error),
+            EngineError::Io { doing, path, source } => Self::Io { doing, path, source },
+            EngineError::Running { milestone, by } => {
+                Self::Executing(Executing::Running { milestone, by })
+            }
+            error @ EngineError::Form { .. } => {
+                Self::Executing(Executing::Failed(error.to_string()))
+            }
         }
     }
 }

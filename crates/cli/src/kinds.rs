@@ -18,6 +18,7 @@ use milestone_domain::views::scale::Scale;
 use milestone_domain::views::storage::StorageStatus;
 use milestone_domain::views::task::TaskView;
 use milestone_domain::views::template::{AppliedView, TemplateView};
+use milestone_engine::session::Session;
 use milestone_store::config::Setting;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -35,6 +36,7 @@ use crate::commands::init::Made;
 use crate::commands::integrate::{Integration, Listed};
 use crate::commands::man::Pages;
 use crate::commands::schema::Schemas;
+use crate::commands::session::SessionList;
 use crate::commands::storage::{BackupContents, MovedTo, OptimizedStore, RestoredFrom};
 use crate::commands::task_claim::Claimed;
 use crate::commands::task_set::Removed;
@@ -66,6 +68,10 @@ pub enum Kind {
     Search,
     /// What can be worked on, from `next`
     Next,
+    /// A session, from `session show`
+    Session,
+    /// Sessions, from `session list`
+    Sessions,
     /// The dashboard, from `status` and `update`
     Status,
     /// The views that were asked for, from `status` and `update`
@@ -158,6 +164,8 @@ impl Kind {
             Self::List => schema::<List>(),
             Self::Search => schema::<Found>(),
             Self::Next => schema::<Next>(),
+            Self::Session => schema::<Session>(),
+            Self::Sessions => schema::<SessionList>(),
             Self::Status => schema::<Dashboard>(),
             Self::Report => schema::<Report>(),
             Self::BurnDown => schema::<BurnDown>(),

@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod dashboard;
 pub mod events;
+pub mod execution;
 pub mod forecast;
 pub mod gates;
 pub mod glyphs;
@@ -19,6 +20,7 @@ pub mod reports;
 pub mod retrospective;
 pub mod scale;
 pub mod search;
+pub mod sessions;
 pub mod storage;
 pub mod storage_explain;
 pub mod style;

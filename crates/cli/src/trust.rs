@@ -11,6 +11,12 @@ use std::path::{Path, PathBuf};
 
 use crate::errors::Failure;
 
+/// Where programs remember things for this person.
+pub fn state_folder() -> Option<PathBuf> {
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))
+}
+
 /// What this person trusts, in this project.
 pub struct Trust {
     file: PathBuf,
@@ -20,11 +26,8 @@ pub struct Trust {
 impl Trust {
     /// `None` where there is no place of the person's own to remember it.
     pub fn of(project: &Path) -> Option<Self> {
-        let absolute =
-            |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = absolute("XDG_STATE_HOME");
-        let state = state.or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
-        Some(Self { file: state.join("milestone/trusted"), project: project.to_owned() })
+        let file = state_folder()?.join("milestone/trusted");
+        Some(Self { file, project: project.to_owned() })
     }
 
     pub fn has(&self, kind: &str, command: &str) -> bool {

@@ -244,6 +244,8 @@ pub struct Task {
     /// Commands that show that it is done.
     #[serde(default)]
     pub verify: Vec<String>,
+    /// `none` where no file is to be changed by it.
+    pub effect: Option<Effect>,
     /// The user story it belongs to.
     pub story: Option<String>,
     /// How often it was claimed: the highest fence ever given for it. The program's.
@@ -257,6 +259,13 @@ pub struct Task {
     /// Whether it lay still in between: then its two dates do not say how long it took. The
     /// program's.
     pub interrupted: Option<bool>,
+}
+
+/// What a task does to the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    None,
 }
 
 /// Something that must be true at the end, and how that was seen.
@@ -406,6 +415,7 @@ impl Task {
             runner: None,
             run: None,
             verify: Vec::new(),
+            effect: None,
             story: None,
             attempts: None,
             started_at: None,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use milestone_domain::document::aliases;
+use milestone_domain::document::{Effect, aliases};
 use milestone_domain::status::{
     CriterionKind, Decision, ExternalStatus, Level, MilestoneStatus, Priority, TaskStatus,
 };
@@ -137,6 +137,7 @@ fn section(name: &str, schema: &Value, text: &mut String) {
         "Level" => words::<Level>(name, schema, text),
         "CriterionKind" => words::<CriterionKind>(name, schema, text),
         "Decision" => words::<Decision>(name, schema, text),
+        "Effect" => words::<Effect>(name, schema, text),
         // Said in words where they are used.
         "MilestoneId" | "TaskName" | "Reference" | "Uid" | "Effort" | "Estimate" => {}
         _ => table(name, schema, text),

@@ -11,6 +11,7 @@ mod docs;
 mod documents;
 mod edits;
 mod environment;
+mod execute;
 mod floors;
 mod gates;
 mod hints;

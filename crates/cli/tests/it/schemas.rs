@@ -378,6 +378,20 @@ fn gates_that_are_refused() -> Judged {
     all
 }
 
+fn work_that_is_executed() -> Judged {
+    let mut all = Judged::new();
+    all.project.write(
+        1,
+        "id: milestone-001\ntitle: Work\ntasks:\n  - {id: task-001, title: T, run: 'true', effect: none}\n",
+    );
+    all.ok("init");
+    all.refused("execute 1");
+    all.ok("execute 1 --yes");
+    all.ok("session list");
+    all.ok("session show");
+    all
+}
+
 /// Every command that can be run, in words.
 fn verbs(project: &Environment, path: &str) -> Vec<String> {
     let words = path.split(' ').filter(|word| !word.is_empty());
@@ -398,6 +412,7 @@ fn everything_that_is_printed_is_as_its_schema_says() {
         work_that_is_closed_and_filed_away,
         documents_that_are_broken,
         gates_that_are_refused,
+        work_that_is_executed,
     ];
     let all: Vec<Judged> = thread::scope(|scope| {
         let started = scenarios.map(|scenario| scope.spawn(scenario));

@@ -215,7 +215,7 @@ fn what_is_not_built_yet_is_refused_by_name() {
     for (line, name) in [
         (
             "/milestone/execute milestone-001 --agents 5 --coordination hierarchical",
-            "`execute` is not built yet",
+            "`hierarchical` is not built yet",
         ),
         ("/milestone/update --agents", "`--agents` is not built yet"),
         ("/milestone/update milestone-001 --deployment-status", "`--deployment-status`"),

@@ -105,6 +105,7 @@ pub const TASK_ORDER: &[&str] = &[
     "runner",
     "run",
     "verify",
+    "effect",
     "story",
     "attempts",
     "started_at",

@@ -353,7 +353,7 @@ fn task_field(key: &str) -> Option<Field> {
         "description" => Field::Description,
         "reason" => Field::Reason,
         "requires" | "conditions" | "provides" | "resources" => Field::Resources,
-        "runner" | "run" | "verify" | "story" => Field::Details,
+        "runner" | "run" | "verify" | "effect" | "story" => Field::Details,
         _ => return None,
     })
 }

@@ -1,0 +1,237 @@
+//! What one attempt goes through, from the claim to a clean folder.
+
+use milestone_domain::event::AttemptId;
+use milestone_domain::ids::TaskId;
+
+use super::{Action, Answer, Attempt, Failure, FailureKind, Leftover, Millis, Ran};
+
+/// A place in which one attempt works at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Slot {
+    Free,
+    Claiming(TaskId),
+    Busy(Work),
+}
+
+/// What an attempt needs next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stage {
+    Prepare,
+    Run,
+    Keep,
+    Verify,
+    Integrate,
+    Record,
+    GiveBack(Failure),
+    Clear,
+    Over,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work {
+    pub attempt: Attempt,
+    pub stage: Stage,
+    pub since: Millis,
+    /// Its stage has been begun.
+    pub(super) under_way: bool,
+    /// Not before this moment, after something that could not be done.
+    again_at: Millis,
+    /// What it came to nothing for; said once, when the task has been given back.
+    failure: Option<Failure>,
+    given_back: bool,
+    /// Why nothing is changed, where that is as it should be.
+    nothing_to_change: bool,
+    stop: Stop,
+    /// The claim is another's: nothing is said about the task any more.
+    lost: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    No,
+    Wanted,
+    Begun,
+}
+
+impl Slot {
+    pub fn task(&self) -> Option<TaskId> {
+        match self {
+            Self::Free => None,
+            Self::Claiming(task) => Some(*task),
+            Self::Busy(work) => Some(work.attempt.task),
+        }
+    }
+
+    pub(super) fn has(&self, id: AttemptId) -> bool {
+        matches!(self, Self::Busy(work) if work.attempt.id == id)
+    }
+
+    /// The claim that has to be renewed.
+    pub(super) fn held(&self) -> Option<Attempt> {
+        match self {
+            Self::Busy(work) if !work.lost && !work.is_recorded() => Some(work.attempt),
+            _ => None,
+        }
+    }
+
+    pub(super) fn wakes_at(&self) -> Option<Millis> {
+        match self {
+            Self::Busy(work) => Some(work.again_at),
+            _ => None,
+        }
+    }
+}
+
+impl Work {
+    pub(super) fn new(attempt: Attempt, now: Millis) -> Self {
+        Self {
+            attempt,
+            stage: Stage::Prepare,
+            since: now,
+            under_way: false,
+            again_at: 0,
+            failure: None,
+            given_back: false,
+            nothing_to_change: false,
+            stop: Stop::No,
+            lost: false,
+        }
+    }
+
+    /// What an earlier run left: work that is in the branch is recorded, any other is kept and the
+    /// task given back.
+    pub(super) fn left(leftover: &Leftover, now: Millis) -> Self {
+        let mut work = Self::new(leftover.attempt, now);
+        if leftover.integrated {
+            work.stage = Stage::Record;
+        } else {
+            work.fail(stopped("its session ended while it ran"));
+        }
+        work
+    }
+
+    fn is_recorded(&self) -> bool {
+        matches!(self.stage, Stage::Clear | Stage::Over)
+    }
+
+    /// Whether nothing is to be begun for it now.
+    pub(super) fn waits(&self, now: Millis) -> bool {
+        self.under_way || self.again_at > now
+    }
+
+    /// Stops the runner; what has ended well goes on to the branch.
+    pub(super) fn stop(&mut self) {
+        if self.stop != Stop::No {
+            return;
+        }
+        match self.stage {
+            Stage::Run if self.under_way => self.stop = Stop::Wanted,
+            Stage::Prepare | Stage::Run => self.stop = Stop::Begun,
+            _ => {}
+        }
+    }
+
+    pub(super) fn wants_to_stop(&self) -> bool {
+        self.stop == Stop::Wanted && self.stage == Stage::Run && self.under_way
+    }
+
+    pub(super) fn stop_begun(&mut self) {
+        self.stop = Stop::Begun;
+    }
+
+    pub(super) fn lose(&mut self) {
+        self.lost = true;
+        self.stop();
+    }
+
+    /// What it failed for, once it is said in the store.
+    pub(super) fn take_failure(&mut self) -> Option<Failure> {
+        if self.given_back { self.failure.take() } else { None }
+    }
+
+    /// Whatever it left is kept first.
+    fn fail(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+        self.stage = Stage::Keep;
+    }
+
+    pub(super) fn answered(&mut self, action: &Action, answer: Answer, now: Millis, pause: Millis) {
+        if matches!(action, Action::Stop(_)) {
+            return;
+        }
+        self.under_way = false;
+        match answer {
+            Answer::Later(_) => self.again_at = now + pause,
+            Answer::Failed(failure) => self.came_to_nothing(failure),
+            Answer::Ran(ran) => self.ran(ran),
+            Answer::Kept { changed } => self.kept(changed),
+            Answer::InBranch if self.stop == Stop::No => self.stage = Stage::Record,
+            _ => self.done(),
+        }
+        if self.stop == Stop::Begun && matches!(self.stage, Stage::Prepare | Stage::Run) {
+            self.fail(stopped("stopped"));
+        }
+    }
+
+    fn ran(&mut self, ran: Ran) {
+        self.stage = Stage::Keep;
+        match ran {
+            _ if self.stop == Stop::Begun => self.fail(stopped("stopped")),
+            Ran::Well => {}
+            Ran::NothingToChange(_) => self.nothing_to_change = true,
+            Ran::Badly(failure) => self.fail(failure),
+            Ran::Limited(_, said) => {
+                self.fail(Failure { kind: FailureKind::World, reason: said });
+            }
+        }
+    }
+
+    fn kept(&mut self, changed: bool) {
+        self.stage = match (self.failure.take(), changed || self.nothing_to_change) {
+            (Some(failure), _) => self.giving_back(failure),
+            (None, true) => Stage::Verify,
+            (None, false) => {
+                let reason = "the runner ended well and had changed nothing".to_owned();
+                self.giving_back(Failure { kind: FailureKind::NoChange, reason })
+            }
+        };
+    }
+
+    fn giving_back(&mut self, failure: Failure) -> Stage {
+        self.failure = Some(failure.clone());
+        Stage::GiveBack(failure)
+    }
+
+    fn done(&mut self) {
+        self.stage = match &self.stage {
+            Stage::Prepare => Stage::Run,
+            Stage::Run | Stage::Keep => Stage::Verify,
+            Stage::Verify => Stage::Integrate,
+            Stage::Integrate => Stage::Record,
+            Stage::Record => Stage::Clear,
+            Stage::GiveBack(_) => {
+                self.given_back = true;
+                Stage::Clear
+            }
+            Stage::Clear | Stage::Over => Stage::Over,
+        };
+    }
+
+    /// Something that another try of the same would not change.
+    fn came_to_nothing(&mut self, failure: Failure) {
+        match self.stage {
+            // What it left is in git already, or there is nothing.
+            Stage::Prepare | Stage::Keep | Stage::Verify | Stage::Integrate | Stage::Record => {
+                self.stage = self.giving_back(self.failure.clone().unwrap_or(failure));
+            }
+            Stage::Run => self.fail(failure),
+            // The claim is another's, who says how the task stands.
+            Stage::GiveBack(_) => self.done(),
+            Stage::Clear | Stage::Over => self.stage = Stage::Over,
+        }
+    }
+}
+
+fn stopped(reason: &str) -> Failure {
+    Failure { kind: FailureKind::Stopped, reason: reason.to_owned() }
+}

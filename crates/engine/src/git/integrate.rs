@@ -1,0 +1,133 @@
+//! How a task's work comes into its milestone's branch: without a working tree, and in one
+//! transaction that checks who may.
+
+use milestone_domain::event::AttemptId;
+use milestone_domain::ids::TaskId;
+
+use super::Repository;
+use super::error::{GitError, Result};
+use super::message::{attempt_of, message};
+use super::names::{self, Attempt, Oid};
+use super::refs::{Step, TRIES_MAX};
+
+/// What the branch gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// One commit with all of the work.
+    Squash,
+    /// The attempt's own commits, and one that merges them.
+    Merge,
+}
+
+/// Work that is to come into its milestone's branch.
+#[derive(Debug, Clone)]
+pub struct Integration<'a> {
+    pub attempt: Attempt,
+    /// The commit that was kept of it.
+    pub kept: &'a Oid,
+    pub subject: &'a str,
+    pub body: &'a str,
+    pub strategy: Strategy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Integrated {
+    /// The work is in the branch, with this commit.
+    Done(Oid),
+    /// The branch has changed the same lines meanwhile; nothing happened.
+    Conflict { files: Vec<String> },
+    /// There is nothing in it that the branch does not have.
+    Nothing,
+}
+
+pub(super) enum Merged {
+    Tree(Oid),
+    Conflict(Vec<String>),
+}
+
+impl Repository {
+    /// Brings kept work into the branch of its milestone, which is begun if it is not there. May be
+    /// repeated: what this attempt has brought in already is not brought in again.
+    pub fn integrate(&self, work: &Integration<'_>) -> Result<Integrated> {
+        let attempt = &work.attempt;
+        let branch = names::milestone_branch(attempt.task.milestone);
+        for _ in 0..TRIES_MAX {
+            let fence = self.fenced(attempt)?;
+            if let Some(done) = self.done(attempt)? {
+                return Ok(Integrated::Done(done));
+            }
+            let tip = self.milestone_branch(attempt.task.milestone, &[])?;
+            let tree = match self.merged(&tip, work.kept)? {
+                Merged::Tree(tree) => tree,
+                Merged::Conflict(files) => return Ok(Integrated::Conflict { files }),
+            };
+            if Some(&tree) == self.tree_of(&tip)?.as_ref() {
+                return Ok(Integrated::Nothing);
+            }
+            let text = message(work.subject, work.body, attempt);
+            let parents: &[&Oid] = match work.strategy {
+                Strategy::Squash => &[&tip],
+                Strategy::Merge => &[&tip, work.kept],
+            };
+            let commit = self.commit(&tree, parents, &text)?;
+            self.check_not_checked_out(&branch)?;
+            let Err(error) = self.publish(attempt, &fence, &tip, &commit) else {
+                return Ok(Integrated::Done(commit));
+            };
+            // Whoever was quicker has changed the branch or the fence; anything else is a failure.
+            let is_same = self.commit_of(&branch)?.as_ref() == Some(&tip)
+                && self.fence_of(attempt.task)?.as_ref() == Some(&fence);
+            if is_same {
+                return Err(error);
+            }
+        }
+        Err(GitError::Busy { branch })
+    }
+
+    fn publish(&self, attempt: &Attempt, fence: &Oid, tip: &Oid, commit: &Oid) -> Result<()> {
+        let done = names::done(attempt.task);
+        let before = self.object_of(&done)?;
+        let branch = names::milestone_branch(attempt.task.milestone);
+        self.change(&[
+            Step::Verify { name: names::fence(attempt.task), is: fence },
+            Step::Update { name: branch, from: Some(tip), to: commit },
+            Step::Update { name: done, from: before.as_ref(), to: commit },
+        ])
+    }
+
+    /// The commit with which this very attempt's work came into the milestone's branch, if it is in
+    /// there: whoever comes back after a crash records that and does nothing twice.
+    pub fn done(&self, attempt: &Attempt) -> Result<Option<Oid>> {
+        let brought = self.brought(attempt.task)?;
+        Ok(brought.filter(|(by, _)| *by == attempt.id).map(|(_, commit)| commit))
+    }
+
+    /// The commit with which a task's work last came into the milestone's branch, if it is in
+    /// there, and by which attempt. Once the task's fence is taken, no older attempt brings any.
+    pub fn brought(&self, task: TaskId) -> Result<Option<(AttemptId, Oid)>> {
+        let Some(commit) = self.commit_of(&names::done(task))? else { return Ok(None) };
+        let branch = names::milestone_branch(task.milestone);
+        let Some(tip) = self.commit_of(&branch)? else { return Ok(None) };
+        let said = self.git(&["cat-file", "commit", commit.as_str()]).run()?;
+        let by = attempt_of(&said.text());
+        let there = self.contains(tip.as_str(), &commit)?;
+        Ok(by.filter(|_| there).map(|by| (by, commit)))
+    }
+
+    /// What two commits come to together, or what they disagree about.
+    pub(super) fn merged(&self, ours: &Oid, theirs: &Oid) -> Result<Merged> {
+        let words = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"];
+        let words: Vec<&str> = words.into_iter().chain([ours.as_str(), theirs.as_str()]).collect();
+        let said = self.git(&words).accepting(&[0, 1]).run()?;
+        let mut parts = said.parts().into_iter();
+        let tree = Oid::said("merge-tree", &parts.next().unwrap_or_default())?;
+        Ok(match said.exit {
+            Some(0) => Merged::Tree(tree),
+            _ => Merged::Conflict(parts.collect()),
+        })
+    }
+
+    pub(super) fn tree_of(&self, commit: &Oid) -> Result<Option<Oid>> {
+        self.object_of(&format!("{commit}^{{tree}}"))
+    }
+}

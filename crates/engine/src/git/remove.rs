@@ -1,0 +1,99 @@
+//! Removing worktrees, and only those that hold nothing that is not kept.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::Repository;
+use super::error::{GitError, Result};
+use super::names::{Attempt, Oid};
+use super::refs::Step;
+use super::run::Tree;
+use super::worktrees::settled;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removed {
+    Gone,
+    /// It stays, for this reason.
+    Kept(String),
+}
+
+impl Repository {
+    /// Removes an attempt's worktree if all that is in it is in the kept commit, ignored files
+    /// aside, and then its branch if the attempt's ref has all of it. May be repeated: what a
+    /// removal that was killed left of a worktree has nothing that is not kept.
+    pub fn remove_worktree(&self, path: &Path, attempt: &Attempt, kept: &Oid) -> Result<Removed> {
+        let turn = self.administration()?;
+        let path = settled(path);
+        let Some(tree) = self.tree_at(&path) else {
+            if path.symlink_metadata().is_ok() {
+                return Ok(Removed::Kept("it is not a worktree of this repository".to_owned()));
+            }
+            return self.remove_branch(attempt).map(|()| Removed::Gone);
+        };
+        if let Some(reason) = self.reason_to_stay(&tree, kept)? {
+            return Ok(Removed::Kept(reason));
+        }
+        match fs::remove_dir_all(&tree.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Ok(Removed::Kept(format!("it cannot be removed: {error}")));
+            }
+            _ => {}
+        }
+        let words = ["worktree", "remove", "--force"].map(std::ffi::OsStr::new);
+        let words: Vec<_> = words.into_iter().chain([path.as_os_str()]).collect();
+        self.git(&words).handing(&turn).run()?;
+        self.remove_branch(attempt)?;
+        Ok(Removed::Gone)
+    }
+
+    fn reason_to_stay(&self, tree: &Tree, kept: &Oid) -> Result<Option<String>> {
+        let because = |reason: &str| Ok(Some(reason.to_owned()));
+        if let Ok(reason) = fs::read_to_string(tree.admin.join("locked")) {
+            return Ok(Some(format!("it is locked: {}", reason.trim())));
+        }
+        if tree.admin.join("modules").exists() {
+            return because("a submodule was checked out in it");
+        }
+        if !tree.path.exists() {
+            return Ok(None);
+        }
+        if tree.path.join(".git").is_dir() {
+            return because("a repository of its own was made in it");
+        }
+        let content = match self.known(&tree.path).and_then(|tree| self.content(&tree)) {
+            Err(GitError::Failed { said, .. }) => return Ok(Some(said)),
+            content => content?,
+        };
+        if !self.only_lacks(kept, &content.tree)? {
+            return because("something in it was changed after it was kept");
+        }
+        if let Some(head) = &content.head
+            && !self.contains(kept.as_str(), head)?
+        {
+            return because("it has commits that were not kept");
+        }
+        let unkept = content.missed.first().or(content.state.iter().find(|line| !is_missing(line)));
+        Ok(unkept.map(|what| format!("not all of it can be kept: {what}")))
+    }
+
+    /// The branch goes once the attempt's ref has all of it.
+    fn remove_branch(&self, attempt: &Attempt) -> Result<()> {
+        let branch = attempt.branch();
+        let Some(tip) = self.commit_of(&branch)? else { return Ok(()) };
+        let Some(kept) = self.commit_of(&attempt.kept())? else { return Ok(()) };
+        if !self.contains(kept.as_str(), &tip)? || self.checked_out(&branch)?.is_some() {
+            return Ok(());
+        }
+        match self.change(&[Step::Delete { name: branch, from: &tip }]) {
+            // As an agent's git that was killed leaves it. All of the branch is kept, so it may stay.
+            Err(GitError::Locked { .. }) => Ok(()),
+            deleted => deleted,
+        }
+    }
+}
+
+/// Whether git only says that a file is not there any more.
+fn is_missing(line: &str) -> bool {
+    line.starts_with(" D ")
+}

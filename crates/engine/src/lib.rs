@@ -1,0 +1,16 @@
+//! Runs the tasks of a milestone with agents: sessions, runners, worktrees and git.
+//!
+//! What is to be done next is decided by a state machine that touches nothing ([`core`]); what it
+//! decides is done by a world ([`world`]): the real one ([`real`]), with processes and git, or a
+//! simulated one.
+
+pub mod core;
+pub mod error;
+pub mod git;
+pub mod keeper;
+mod process;
+pub mod prompt;
+pub mod real;
+pub mod runners;
+pub mod session;
+pub mod world;

@@ -1,0 +1,535 @@
+//! What is done for one attempt: its worktree, its runner, its commit.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use milestone_domain::document::{Milestone, Task};
+use milestone_domain::event::Event;
+use milestone_domain::ids::{Node, TaskId};
+use milestone_domain::snapshot::{Scope, Snapshot};
+use milestone_domain::status::TaskStatus;
+use milestone_store::EventFilter;
+
+use super::{Shared, trouble};
+use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
+use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
+use crate::process::{self, Lifeline, Start};
+use crate::prompt::{self, Briefing, Delivered, Template};
+use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
+use crate::session::{Flight, GitState, Session, Tried};
+
+type Done = Result<Answer, Failure>;
+
+/// What every program may know of ours: enough to find itself, its settings and its language.
+const PASSED_ON: [&str; 10] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+];
+
+/// After a limit of which nobody says when it ends.
+const LIMITED_FOR: Duration = Duration::from_mins(1);
+
+/// How many lines of a failed command are told.
+const TAIL_LINES: usize = 20;
+
+impl Shared {
+    /// What does a task: what it says itself, a shell where it has a command, or what was chosen.
+    pub(super) fn runner_of(&self, task: &Task) -> String {
+        let own = task.runner.clone();
+        let run = || task.run.as_ref().map(|_| "shell".to_owned());
+        own.or_else(run).or_else(|| self.setup.runner.clone()).unwrap_or_default()
+    }
+
+    /// Where an attempt will work, before anything of that is there.
+    pub(super) fn flight(&self, snapshot: &Snapshot, attempt: Attempt) -> Flight {
+        let document = snapshot.documents.get(&attempt.task.milestone);
+        let task = document.and_then(|document| document.task(attempt.task.number));
+        let folder = format!("{}-{}", attempt.task, attempt.id.0);
+        let worktree = match &self.setup.repository {
+            Some(_) => self.setup.worktrees.join(folder),
+            None => self.setup.project.clone(),
+        };
+        Flight {
+            session: self.session().id.clone(),
+            attempt,
+            runner: task.map(|task| self.runner_of(task)).unwrap_or_default(),
+            branch: self.setup.repository.as_ref().map(|_| attempt.branch_name()),
+            worktree,
+            start: None,
+            log: self.sessions.log(attempt.id),
+        }
+    }
+
+    pub(super) fn begin_tried(&self, flight: &Flight, title: &str) {
+        let attempt = flight.attempt;
+        let mut session = self.session();
+        session.attempts.retain(|tried| tried.id != attempt.id);
+        session.attempts.push(Tried {
+            id: attempt.id,
+            task: attempt.task,
+            title: title.to_owned(),
+            fence: attempt.fence,
+            runner: flight.runner.clone(),
+            state: "claimed".to_owned(),
+            started: Timestamp::now(),
+            ended: None,
+            branch: flight.branch.clone(),
+            worktree: self.setup.repository.as_ref().map(|_| flight.worktree.clone()),
+            log: flight.log.clone(),
+            commit: None,
+            failure: None,
+            last: None,
+            handle: None,
+            turns: None,
+            tokens_in: None,
+            tokens_out: None,
+            cost: None,
+        });
+    }
+
+    pub(super) fn end_tried(&self, attempt: Attempt, state: &str, failure: Option<&Failure>) {
+        let commit = self.with(attempt, |flying| flying.integrated.clone()).flatten();
+        self.tell(attempt.id, |tried| {
+            state.clone_into(&mut tried.state);
+            tried.ended = Some(Timestamp::now());
+            tried.failure = failure.cloned();
+            tried.commit = commit.or_else(|| tried.commit.take());
+        });
+    }
+
+    fn stage(&self, attempt: Attempt, state: &str) {
+        self.tell(attempt.id, |tried| state.clone_into(&mut tried.state));
+    }
+
+    fn flown(&self, attempt: Attempt) -> Result<Flight, Failure> {
+        let flight = self.with(attempt, |flying| flying.flight.clone());
+        flight.ok_or_else(|| trouble("nothing is known of this attempt"))
+    }
+
+    /// The attempt's own branch and worktree, from what is done so far.
+    pub(super) fn prepare(&self, attempt: Attempt) -> Done {
+        self.stage(attempt, "preparing");
+        let mut flight = self.flown(attempt)?;
+        let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
+        repository.take_fence(&attempt).map_err(|error| of_git(&error))?;
+        // From here on nobody else brings anything of this task into the branch.
+        if let Some(commit) = self.unrecorded(repository, attempt)? {
+            self.with(attempt, |flying| flying.integrated = Some(commit));
+            return Ok(Answer::InBranch);
+        }
+        let start = repository
+            .milestone_branch(attempt.task.milestone, &[])
+            .map_err(|error| of_git(&error))?;
+        flight.start = Some(start.to_string());
+        self.sessions.keep_flight(&flight).map_err(trouble)?;
+        repository
+            .add_worktree(&flight.worktree, &attempt, &start)
+            .map_err(|error| of_git(&error))?;
+        self.with(attempt, |flying| flying.flight = flight);
+        Ok(Answer::Done)
+    }
+
+    /// The commit that an earlier attempt brought into the branch and did not live to record.
+    fn unrecorded(
+        &self,
+        repository: &Repository,
+        attempt: Attempt,
+    ) -> Result<Option<String>, Failure> {
+        let brought = repository.brought(attempt.task).map_err(|error| of_git(&error))?;
+        let Some((by, commit)) = brought.filter(|(by, _)| *by != attempt.id) else {
+            return Ok(None);
+        };
+        let project = (self.setup.open)().map_err(trouble)?;
+        let filter = EventFilter { milestone: None, task: Some(attempt.task) };
+        let page = project.events(None, &filter, usize::MAX).map_err(trouble)?;
+        let fence = page.events.iter().find_map(|recorded| match recorded.event {
+            Event::TaskClaimed { attempt, fence, .. } if attempt == by => Some(fence),
+            _ => None,
+        });
+        // One that was recorded, and is to be done again, was reopened by somebody.
+        let recorded = page.events.iter().any(|recorded| match recorded.event {
+            Event::TaskStatusChanged { to: TaskStatus::Completed, fence: with, .. } => {
+                with.is_some() && with == fence
+            }
+            _ => false,
+        });
+        Ok((!recorded).then(|| commit.to_string()))
+    }
+
+    pub(super) fn run(&self, attempt: Attempt, before: Option<&Failure>) -> Done {
+        self.stage(attempt, "running");
+        let flight = self.flown(attempt)?;
+        let (document, task) = self.task(attempt)?;
+        let Some(Kind::Process(runner)) = runners::of(&flight.runner, &BTreeMap::new()) else {
+            return Err(trouble(format!("there is no runner called {}", flight.runner)));
+        };
+        let text = briefed(&document, &task, attempt, before)?;
+        let root = self.setup.root.to_string_lossy();
+        let job = Job {
+            prompt: &text,
+            prompt_file: "",
+            worktree: &flight.worktree.to_string_lossy(),
+            writable: &[&root],
+            run: task.run.as_deref(),
+            resume: None,
+            model: None,
+            extra: &[],
+        };
+        let launch = runner.launch(&job).map_err(trouble)?;
+        let mut environment = self.environment(attempt, &launch.passes_on);
+        let given = launch.environment.iter();
+        environment.extend(given.map(|(name, value)| (name.into(), value.into())));
+        let start = Start {
+            keeper: &self.setup.keeper,
+            program: &launch.program,
+            arguments: &launch.arguments,
+            environment: &environment,
+            folder: &flight.worktree,
+            stdin: launch.stdin.as_deref().unwrap_or_default(),
+        };
+        let (code, heard) = self.hear(attempt, runner.as_ref(), &start)?;
+        self.with(attempt, |flying| {
+            flying.answer.clone_from(&heard.answer);
+        });
+        let ran = ended(runner.as_ref(), &task, code, &heard);
+        if let Ran::NothingToChange(reason) = &ran {
+            self.with(attempt, |flying| flying.reason = Some(reason.clone()));
+        }
+        Ok(Answer::Ran(ran))
+    }
+
+    /// Runs it and listens.
+    fn hear(
+        &self,
+        attempt: Attempt,
+        runner: &dyn Runner,
+        start: &Start<'_>,
+    ) -> Result<(i32, Heard), Failure> {
+        let mut heard = Heard::default();
+        let code = self.start(attempt, start, &mut |line| {
+            runner.hear(line, &mut heard);
+            let last = heard.last.clone();
+            if let Some(last) = last {
+                let _ = self.inputs.send(Input::Said(attempt, last));
+            }
+        })?;
+        self.tell(attempt.id, |tried| {
+            tried.last.clone_from(&heard.last);
+            tried.handle.clone_from(&heard.handle);
+            tried.turns = heard.used.turns;
+            tried.tokens_in = heard.used.tokens_in;
+            tried.tokens_out = heard.used.tokens_out;
+            tried.cost = heard.used.cost;
+        });
+        Ok((code, heard))
+    }
+
+    /// Starts a process that `Stop` ends.
+    fn start(
+        &self,
+        attempt: Attempt,
+        start: &Start<'_>,
+        hear: &mut dyn FnMut(&str),
+    ) -> Result<i32, Failure> {
+        let lifeline = Lifeline::default();
+        let stopped = self.with(attempt, |flying| {
+            flying.lifeline = lifeline.clone();
+            flying.stopped
+        });
+        if stopped.unwrap_or(true) {
+            return Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() });
+        }
+        let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+        let ended = process::run(start, &lifeline, &mut log, hear);
+        let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
+        match ended {
+            _ if stopped => Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() }),
+            ended => ended.map_err(trouble),
+        }
+    }
+
+    fn environment(&self, attempt: Attempt, more: &[String]) -> BTreeMap<OsString, OsString> {
+        let names = PASSED_ON.iter().copied().chain(more.iter().map(String::as_str));
+        let names = names.chain(self.setup.environment.iter().map(String::as_str));
+        let mut environment: BTreeMap<OsString, OsString> =
+            names.filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
+        let own = [
+            ("MILESTONE_ROOT", self.setup.project.clone().into_os_string()),
+            ("MILESTONE_TASK", attempt.task.to_string().into()),
+            ("MILESTONE_FENCE", attempt.fence.to_string().into()),
+            ("MILESTONE_ATTEMPT", attempt.id.0.to_string().into()),
+            ("MILESTONE_SESSION", self.session().id.clone().into()),
+        ];
+        environment.extend(own.map(|(name, value)| (name.into(), value)));
+        environment
+    }
+
+    fn task(&self, attempt: Attempt) -> Result<(Milestone, Task), Failure> {
+        let project = (self.setup.open)().map_err(trouble)?;
+        let scope = Scope::Milestone(attempt.task.milestone);
+        let snapshot = project.read(&scope, &self.setup.actor).map_err(trouble)?;
+        let document = snapshot.documents.get(&attempt.task.milestone).cloned();
+        let found = document.and_then(|document| {
+            let task = document.task(attempt.task.number)?.clone();
+            Some((document, task))
+        });
+        found.ok_or_else(|| trouble(format!("{} is not there any more", attempt.task)))
+    }
+
+    /// Puts into git whatever the attempt left, so that nothing of it can be lost.
+    pub(super) fn keep(&self, attempt: Attempt) -> Done {
+        let flight = self.flown(attempt)?;
+        let Some(repository) = &self.setup.repository else {
+            // Without git, nobody can tell what was changed in the folder.
+            return Ok(Answer::Kept { changed: true });
+        };
+        let start = flight.start.as_deref().and_then(Oid::parse);
+        let Some(start) = start.filter(|_| flight.worktree.exists()) else {
+            return Ok(Answer::Kept { changed: false });
+        };
+        let kept =
+            repository.keep(&flight.worktree, &attempt, &start).map_err(|error| of_git(&error))?;
+        self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
+        self.tell(attempt.id, |tried| tried.commit = Some(kept.commit.to_string()));
+        if kept.state_touched {
+            let reason = "it changed the project's own files in .milestones, which only commands \
+                 may do";
+            return Err(Failure { kind: FailureKind::Trespass, reason: reason.to_owned() });
+        }
+        Ok(Answer::Kept { changed: !kept.changed.is_empty() })
+    }
+
+    /// Runs the commands that show that the task is done, in what the attempt left.
+    pub(super) fn verify(&self, attempt: Attempt) -> Done {
+        let (_, task) = self.task(attempt)?;
+        if !task.verify.is_empty() {
+            self.stage(attempt, "verifying");
+        }
+        let flight = self.flown(attempt)?;
+        for command in &task.verify {
+            if !(self.setup.trusts)("verify", command) {
+                return Err(trouble(format!("`verify` has changed and is not trusted: {command}")));
+            }
+            self.verify_by(attempt, &flight, command)?;
+            self.with(attempt, |flying| flying.verified.push(command.clone()));
+        }
+        Ok(Answer::Done)
+    }
+
+    fn verify_by(&self, attempt: Attempt, flight: &Flight, command: &str) -> Result<(), Failure> {
+        let arguments = ["-c".to_owned(), command.to_owned()];
+        let environment = self.environment(attempt, &[]);
+        let start = Start {
+            keeper: &self.setup.keeper,
+            program: "sh",
+            arguments: &arguments,
+            environment: &environment,
+            folder: &flight.worktree,
+            stdin: "",
+        };
+        let mut tail = Vec::new();
+        let code = self.start(attempt, &start, &mut |line| keep_tail(&mut tail, line))?;
+        if code == 0 {
+            return Ok(());
+        }
+        let reason = format!("`{command}` ended with {code}:\n{}", tail.join("\n"));
+        Err(Failure { kind: FailureKind::Verify, reason })
+    }
+
+    /// One commit on the milestone's branch, and on the disk.
+    pub(super) fn integrate(&self, attempt: Attempt) -> Done {
+        let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
+        self.stage(attempt, "integrating");
+        let (_, task) = self.task(attempt)?;
+        let kept = self.kept_of(attempt)?;
+        let work = Integration {
+            attempt,
+            kept: &kept,
+            subject: &subject(&task, attempt),
+            body: &self.said_of(attempt),
+            strategy: Strategy::Squash,
+        };
+        match repository.integrate(&work).map_err(|error| of_git(&error))? {
+            Integrated::Done(commit) => {
+                self.with(attempt, |flying| flying.integrated = Some(commit.to_string()));
+            }
+            Integrated::Nothing => {}
+            Integrated::Conflict { files } => {
+                let reason = format!(
+                    "it does not go together with what others did in {}; it is kept under {}",
+                    files.join(", "),
+                    attempt.kept()
+                );
+                return Err(Failure { kind: FailureKind::Conflict, reason });
+            }
+        }
+        repository.make_durable().map_err(|error| of_git(&error))?;
+        Ok(Answer::Done)
+    }
+
+    /// The commit of what it left.
+    fn kept_of(&self, attempt: Attempt) -> Result<Oid, Failure> {
+        let kept = self.with(attempt, |flying| flying.kept.clone()).flatten();
+        let kept = kept.as_deref().and_then(Oid::parse);
+        kept.ok_or_else(|| trouble("nothing is kept of this attempt"))
+    }
+
+    /// What the runner said at its end, for the commit.
+    fn said_of(&self, attempt: Attempt) -> String {
+        self.with(attempt, |flying| flying.answer.clone()).flatten().unwrap_or_default()
+    }
+
+    pub(super) fn is_integrated(&self, attempt: Attempt) -> Option<String> {
+        let repository = self.setup.repository.as_ref()?;
+        repository.done(&attempt).ok()?.map(|commit| commit.to_string())
+    }
+
+    /// Removes the worktree, unless something in it is nowhere else.
+    pub(super) fn clear(&self, attempt: Attempt) -> Done {
+        let flight = self.flown(attempt)?;
+        if self.kept_of(attempt).is_err() {
+            self.keep(attempt)?;
+        }
+        if let (Some(repository), Ok(kept)) = (&self.setup.repository, self.kept_of(attempt)) {
+            let removed = repository.remove_worktree(&flight.worktree, &attempt, &kept);
+            if let Removed::Kept(why) = removed.map_err(|error| of_git(&error))? {
+                let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+                let _ = writeln!(log, "the worktree stays: {why}");
+            }
+        }
+        self.sessions.end_flight(attempt.id).map_err(trouble)?;
+        self.flying().remove(&attempt.id);
+        Ok(Answer::Done)
+    }
+
+    /// How git stands where the session works.
+    pub(super) fn describe(&self, session: &mut Session) {
+        let Some(repository) = &self.setup.repository else { return };
+        let Ok(here) = repository.describe(repository.top()) else { return };
+        let milestone = self.setup.milestone;
+        let tip = repository.milestone_branch(milestone, &[]).map(|tip| tip.to_string());
+        session.git = Some(GitState {
+            branch: here.branch.map(|name| match name.strip_prefix("refs/heads/") {
+                Some(short) => short.to_owned(),
+                None => name,
+            }),
+            commit: here.commit.map(|commit| commit.to_string()).unwrap_or_default(),
+            uncommitted: here.uncommitted,
+            milestone_branch: format!("milestone/{milestone}"),
+            milestone_commit: tip.unwrap_or_default(),
+        });
+    }
+}
+
+fn texts(of: &[String]) -> Vec<&str> {
+    of.iter().map(String::as_str).collect()
+}
+
+/// The tasks of the same milestone that it builds on.
+fn required(document: &Milestone, task: &Task) -> Vec<(String, String)> {
+    let named = task.requires.iter().filter_map(|reference| match reference.node(document.id) {
+        Node::Task(id) if id.milestone == document.id => Some(id),
+        _ => None,
+    });
+    let titled = |id: TaskId| Some((id.to_string(), document.task(id.number)?.title.clone()));
+    named.filter_map(titled).collect()
+}
+
+/// What an agent is told about its task.
+fn briefed(
+    document: &Milestone,
+    task: &Task,
+    attempt: Attempt,
+    before: Option<&Failure>,
+) -> Result<String, Failure> {
+    let before_it: Vec<(String, String)> = required(document, task);
+    let delivered: Vec<Delivered<'_>> =
+        before_it.iter().map(|(task, title)| Delivered { task, title, what: None }).collect();
+    let criteria: Vec<&str> =
+        document.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
+    let failed = before.filter(|before| before.kind != FailureKind::Stopped);
+    let briefing = Briefing {
+        milestone: &document.id.to_string(),
+        milestone_title: &document.title,
+        milestone_description: document.description.as_deref(),
+        task: &attempt.task.to_string(),
+        title: &task.title,
+        description: task.description.as_deref(),
+        criteria: &criteria,
+        resources: &texts(&task.resources),
+        prerequisites: &delivered,
+        verify: &texts(&task.verify),
+        attempt: attempt.fence,
+        failed: failed.map(|failure| failure.reason.as_str()),
+        conflicts: &[],
+    };
+    let template = Template::parse(prompt::DEFAULT).map_err(trouble)?;
+    Ok(template.filled(&briefing))
+}
+
+/// What a runner's end means for the task.
+fn ended(runner: &dyn Runner, task: &Task, code: i32, heard: &Heard) -> Ran {
+    let ended = runner.ended(heard, Some(code));
+    if let (Ended::Failed(reason), Some(limited)) = (&ended, heard.limited) {
+        return Ran::Limited(wait(limited), reason.clone());
+    }
+    let badly = |kind, reason| Ran::Badly(Failure { kind, reason });
+    match (heard.answer.as_deref().and_then(said), ended) {
+        (Some(Said::Blocked(reason)), _) => badly(FailureKind::Blocked, reason),
+        (_, Ended::Failed(reason)) => badly(FailureKind::Run, reason),
+        (Some(Said::NothingToChange(reason)), Ended::Succeeded) => Ran::NothingToChange(reason),
+        _ if task.effect.is_some() => {
+            Ran::NothingToChange("the task declares that it changes no files".to_owned())
+        }
+        _ => Ran::Well,
+    }
+}
+
+/// How long nothing is begun after a limit.
+fn wait(limited: Limited) -> Millis {
+    let wait = match limited.wait {
+        Some(Wait::For(wait)) => wait,
+        Some(Wait::Until(at)) => at.duration_since(Timestamp::now()).try_into().unwrap_or_default(),
+        None => LIMITED_FOR,
+    };
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn keep_tail(tail: &mut Vec<String>, line: &str) {
+    if tail.len() == TAIL_LINES {
+        tail.remove(0);
+    }
+    tail.push(line.to_owned());
+}
+
+/// What a commit is called: which kind of change, of which milestone, and what.
+fn subject(task: &Task, attempt: Attempt) -> String {
+    let kind = match task.kind.as_deref() {
+        Some("bug" | "bugfix" | "fix") => "fix",
+        Some("test" | "testing" | "tests") => "test",
+        Some("docs" | "documentation") => "docs",
+        Some("refactoring" | "refactor") => "refactor",
+        Some("chore" | "release" | "operations") => "chore",
+        _ => "feat",
+    };
+    format!("{kind}({}): {}", attempt.task.milestone, task.title)
+}
+
+fn of_git(error: &GitError) -> Failure {
+    let kind = match error {
+        GitError::FenceMoved { .. } => FailureKind::Lost,
+        _ => FailureKind::World,
+    };
+    Failure { kind, reason: error.to_string() }
+}

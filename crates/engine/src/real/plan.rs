@@ -1,0 +1,291 @@
+//! What a session asks of the store: by itself it has no way to change anything.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use milestone_domain::command::{Command, Credential};
+use milestone_domain::event::{AttemptId, Event};
+use milestone_domain::ids::TaskId;
+use milestone_domain::refusal::Refusal;
+use milestone_domain::snapshot::{Scope, Snapshot};
+use milestone_domain::status::{MilestoneStatus, TaskStatus};
+use milestone_domain::views::next::{Asked, next};
+use milestone_store::{Error, Project, Renewed};
+use uuid::Uuid;
+
+use super::{Flying, Shared, trouble};
+use crate::core::{
+    Action, ActionId, Answer, Attempt, Failure, FailureKind, GiveTo, Input, Leftover, Outlook,
+};
+use crate::process::Lifeline;
+use crate::session::Flight;
+
+/// A reason is read by people; the log has all of it.
+const REASON_CHARS_MAX: usize = 2_000;
+
+/// A thread with its own way to the store.
+pub fn serve(shared: &Arc<Shared>) -> Sender<(ActionId, Action)> {
+    let (sender, actions) = mpsc::channel::<(ActionId, Action)>();
+    let shared = Arc::clone(shared);
+    thread::spawn(move || {
+        let mut project = None;
+        for (id, action) in actions {
+            let answer = shared.ask(&mut project, &action);
+            if shared.inputs.send(Input::Answer(id, answer)).is_err() {
+                return;
+            }
+        }
+    });
+    sender
+}
+
+impl Shared {
+    fn ask(&self, project: &mut Option<Project>, action: &Action) -> Answer {
+        if project.is_none() {
+            match (self.setup.open)() {
+                Ok(opened) => *project = Some(opened),
+                Err(error) => return Answer::Later(error.to_string()),
+            }
+        }
+        let Some(opened) = project.as_ref() else { return Answer::Done };
+        let answered = match action {
+            Action::Recover => self.recover(opened),
+            Action::Look => self.look(opened),
+            Action::Claim(task) => self.claim(opened, *task),
+            Action::Record(attempt) => self.record(opened, *attempt),
+            Action::GiveBack(attempt, failure, to) => {
+                self.give_back(opened, *attempt, failure, *to)
+            }
+            Action::Renew(attempts) => self.renew(opened, attempts),
+            Action::Finish => self.finish(opened),
+            _ => Ok(Answer::Done),
+        };
+        match answered {
+            Ok(answer) => answer,
+            Err(Error::Refused(refusal)) => Answer::Failed(refused(&refusal)),
+            Err(Error::Store(error)) => {
+                // Opened anew: what went wrong may have been the connection.
+                *project = None;
+                Answer::Later(error.to_string())
+            }
+        }
+    }
+
+    fn execute(&self, project: &Project, command: &Command) -> Result<Snapshot, Error> {
+        Ok(project.execute(command, &self.setup.actor)?.snapshot)
+    }
+
+    fn read(&self, project: &Project) -> Result<Snapshot, Error> {
+        let scope = Scope::Graph(BTreeSet::from([self.setup.milestone]));
+        Ok(project.read(&scope, &self.setup.actor)?)
+    }
+
+    /// What died with an earlier session: its record is there, and nobody runs it.
+    fn recover(&self, project: &Project) -> Result<Answer, Error> {
+        let flights = match self.sessions.flights(self.setup.milestone) {
+            Ok(flights) => flights,
+            Err(error) => return Ok(Answer::Failed(trouble(error))),
+        };
+        let snapshot = self.read(project)?;
+        let mut left = Vec::new();
+        for flight in flights.into_values() {
+            let attempt = flight.attempt;
+            crate::keeper::end_all_of(attempt.id);
+            let title = title(&snapshot, attempt.task);
+            let integrated = self.is_integrated(attempt);
+            self.take_off(flight, title, integrated.clone());
+            left.push(Leftover { attempt, integrated: integrated.is_some() });
+        }
+        Ok(Answer::Recovered(left))
+    }
+
+    /// From now on the session knows of the attempt.
+    pub(super) fn take_off(&self, flight: Flight, title: String, integrated: Option<String>) {
+        self.begin_tried(&flight, &title);
+        let id = flight.attempt.id;
+        let flying = Flying {
+            flight,
+            title,
+            lifeline: Lifeline::default(),
+            stopped: false,
+            kept: None,
+            integrated,
+            reason: None,
+            answer: None,
+            verified: Vec::new(),
+        };
+        self.flying().insert(id, flying);
+    }
+
+    fn look(&self, project: &Project) -> Result<Answer, Error> {
+        let milestone = self.setup.milestone;
+        let snapshot = self.read(project)?;
+        let today = project.context(&self.setup.actor).today;
+        let asked = Asked { milestone: Some(milestone), worker: None, limit: usize::MAX };
+        let next = next(&snapshot, asked, today);
+        let mut outlook = Outlook { held: next.held.len(), ..Outlook::default() };
+        for ready in next.ready {
+            match self.obstacle(&snapshot, ready.id) {
+                Some(obstacle) => outlook.waiting.push((ready.id, obstacle)),
+                None => outlook.ready.push(ready.id),
+            }
+        }
+        if self.setup.sequential {
+            outlook.ready.sort_unstable();
+        }
+        for waiting in next.waiting {
+            let because = waiting.reasons.first().map(ToString::to_string).unwrap_or_default();
+            outlook.waiting.push((waiting.id, because));
+        }
+        let tasks = snapshot.outlines.get(&milestone).map_or(&[][..], |outline| &outline.tasks);
+        outlook.open = tasks.iter().filter(|task| !task.status.is_closed()).count();
+        // Somebody else works on what this session works on itself: those are not others.
+        let own = self.flying();
+        let own = own
+            .values()
+            .filter(|flying| next.held.iter().any(|held| held.id == flying.flight.attempt.task));
+        outlook.held = outlook.held.saturating_sub(own.count());
+        let mut session = self.session();
+        session.tasks_open = outlook.open;
+        session.tasks_done =
+            tasks.iter().filter(|task| task.status == TaskStatus::Completed).count();
+        Ok(Answer::Looked(outlook))
+    }
+
+    /// What keeps this session from a task that is ready.
+    fn obstacle(&self, snapshot: &Snapshot, id: TaskId) -> Option<String> {
+        let task = snapshot.documents.get(&id.milestone)?.task(id.number)?;
+        let runner = self.runner_of(task);
+        if runner == "manual" {
+            return Some(format!("is for a person: do it, then `milestone task done {id}`"));
+        }
+        if self.setup.runner.is_none() && runner.is_empty() {
+            return Some("no runner is chosen for it: `--runner NAME`".to_owned());
+        }
+        let run = task.run.iter().filter(|_| runner == "shell").map(|run| ("run", run));
+        let verify = task.verify.iter().map(|verify| ("verify", verify));
+        let untrusted = run.chain(verify).find(|(kind, text)| !(self.setup.trusts)(kind, text));
+        let (kind, text) = untrusted?;
+        Some(format!("needs trust: its `{kind}` command has not been agreed to here: {text}"))
+    }
+
+    fn claim(&self, project: &Project, task: TaskId) -> Result<Answer, Error> {
+        let id = AttemptId(Uuid::now_v7());
+        let lease_seconds = self.setup.lease.as_secs();
+        let claim = Command::Claim { task, attempt: id, lease_seconds };
+        let outcome = match project.execute(&claim, &self.setup.actor) {
+            Err(Error::Refused(_)) => return Ok(Answer::NotClaimed),
+            outcome => outcome?,
+        };
+        let fence = outcome.events.iter().find_map(|recorded| match &recorded.event {
+            Event::TaskClaimed { fence, .. } => Some(*fence),
+            _ => None,
+        });
+        let Some(fence) = fence else { return Ok(Answer::NotClaimed) };
+        let attempt = Attempt { task, id, fence };
+        let flight = self.flight(&outcome.snapshot, attempt);
+        // Before anything is begun for it: whatever happens, the next session finds it.
+        if let Err(error) = self.sessions.keep_flight(&flight) {
+            let reason = Some(error.to_string());
+            let credential = credential(attempt);
+            self.execute(project, &Command::Release { task, reason, credential })?;
+            return Ok(Answer::Later(error.to_string()));
+        }
+        self.take_off(flight, title(&outcome.snapshot, task), None);
+        Ok(Answer::Claimed(attempt))
+    }
+
+    fn record(&self, project: &Project, attempt: Attempt) -> Result<Answer, Error> {
+        let credential = credential(attempt);
+        let task = attempt.task;
+        if let Some(text) = self.evidence(attempt) {
+            self.execute(project, &Command::Note { task, text, credential })?;
+        }
+        let to = TaskStatus::Completed;
+        self.execute(project, &Command::ChangeTask { task, to, reason: None, credential })?;
+        self.end_tried(attempt, "completed", None);
+        Ok(Answer::Done)
+    }
+
+    /// How it was seen that the task is done, and where that is.
+    fn evidence(&self, attempt: Attempt) -> Option<String> {
+        let said = self.with(attempt, |flying| {
+            let commit = flying.integrated.as_ref().map(|commit| {
+                format!(
+                    "commit {} on milestone/{}",
+                    &commit[..commit.len().min(12)],
+                    attempt.task.milestone
+                )
+            });
+            let nothing = flying.reason.as_ref().map(|reason| format!("nothing changed: {reason}"));
+            let verified = flying.verified.iter().map(|command| format!("verified by `{command}`"));
+            commit.into_iter().chain(nothing).chain(verified).collect::<Vec<_>>().join("; ")
+        })?;
+        Some(cut(said)).filter(|said| !said.is_empty())
+    }
+
+    fn give_back(
+        &self,
+        project: &Project,
+        attempt: Attempt,
+        failure: &Failure,
+        to: GiveTo,
+    ) -> Result<Answer, Error> {
+        let (task, credential) = (attempt.task, credential(attempt));
+        let reason = Some(cut(failure.reason.clone()));
+        let command = match to {
+            GiveTo::Anybody => Command::Release { task, reason, credential },
+            GiveTo::Person => {
+                Command::ChangeTask { task, to: TaskStatus::Blocked, reason, credential }
+            }
+        };
+        self.end_tried(attempt, "failed", Some(failure));
+        self.execute(project, &command)?;
+        Ok(Answer::Done)
+    }
+
+    fn renew(&self, project: &Project, attempts: &[Attempt]) -> Result<Answer, Error> {
+        let mut lost = Vec::new();
+        for attempt in attempts {
+            let renewed = project.renew(attempt.task, credential(*attempt), self.setup.lease);
+            if renewed? == Renewed::Lost {
+                lost.push(attempt.id);
+            }
+        }
+        Ok(Answer::Renewed { lost })
+    }
+
+    fn finish(&self, project: &Project) -> Result<Answer, Error> {
+        let (milestone, to) = (self.setup.milestone, MilestoneStatus::Completed);
+        self.execute(project, &Command::ChangeMilestone { milestone, to, reason: None })?;
+        Ok(Answer::Done)
+    }
+}
+
+pub(super) fn credential(attempt: Attempt) -> Credential {
+    Credential { fence: Some(attempt.fence), attempt: Some(attempt.id) }
+}
+
+fn title(snapshot: &Snapshot, id: TaskId) -> String {
+    let document = snapshot.documents.get(&id.milestone);
+    let task = document.and_then(|document| document.task(id.number));
+    task.map(|task| task.title.clone()).unwrap_or_default()
+}
+
+fn refused(refusal: &Refusal) -> Failure {
+    let kind = match refusal {
+        Refusal::StaleFence { .. } | Refusal::Held { .. } => FailureKind::Lost,
+        _ => FailureKind::World,
+    };
+    Failure { kind, reason: refusal.to_string() }
+}
+
+/// No longer than a reason may be.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(REASON_CHARS_MAX) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text,
+    }
+}
