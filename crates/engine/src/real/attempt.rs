@@ -16,6 +16,7 @@ use milestone_store::EventFilter;
 use super::{Shared, trouble};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
+use crate::keeper;
 use crate::process::{self, Lifeline, Start};
 use crate::prompt::{self, Briefing, Delivered, Template};
 use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
@@ -260,7 +261,13 @@ impl Shared {
         let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
         match ended {
             _ if stopped => Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() }),
-            ended => ended.map_err(trouble),
+            Ok(Some(code)) => Ok(code),
+            Ok(None) => {
+                keeper::end_all_of(attempt.id);
+                let reason = "the process that keeps the runner was killed".to_owned();
+                Err(Failure { kind: FailureKind::Run, reason })
+            }
+            Err(error) => Err(trouble(error)),
         }
     }
 
