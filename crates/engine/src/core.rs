@@ -32,6 +32,8 @@ pub struct Rules {
     /// How often claims are renewed.
     pub renew_every: Millis,
     pub save_every: Millis,
+    /// What happens in quick succession is saved together.
+    pub save_together: Millis,
     /// How often a session that waits looks whether others have changed anything.
     pub look_every: Millis,
     /// How long something that could not be done is left alone before it is tried again.
@@ -49,6 +51,7 @@ impl Default for Rules {
             retry_after_max: 300_000,
             renew_every: 15_000,
             save_every: 300_000,
+            save_together: 500,
             look_every: 3_000,
             pause: 1_000,
             stays: false,
@@ -129,8 +132,10 @@ pub enum FailureKind {
     Conflict,
     /// The agent says that it cannot go on without somebody.
     Blocked,
-    /// The program, the disk or the machine.
+    /// The program, the disk or the machine; the step was tried again and again.
     World,
+    /// The agent was told to wait.
+    Limited,
     /// Stopped by a person, or with the session.
     Stopped,
     /// The claim is another's now.
@@ -140,12 +145,12 @@ pub enum FailureKind {
 impl FailureKind {
     /// Whether another try of the same may come out better.
     fn is_worth_another_try(self) -> bool {
-        !matches!(self, Self::Blocked | Self::Trespass)
+        !matches!(self, Self::Blocked | Self::Trespass | Self::World)
     }
 
     /// Whether it says something about the task.
     fn counts(self) -> bool {
-        !matches!(self, Self::Stopped | Self::Lost | Self::World)
+        !matches!(self, Self::Stopped | Self::Lost | Self::Limited)
     }
 }
 
@@ -528,7 +533,7 @@ impl State {
         for at in 0..self.slots.len() {
             let Slot::Busy(work) = &mut self.slots[at] else { continue };
             if stopping {
-                work.stop();
+                work.leave();
             }
             if work.wants_to_stop() {
                 let attempt = work.attempt;
@@ -652,7 +657,8 @@ impl State {
     }
 
     fn save(&mut self, now: Millis, begun: &mut Vec<(ActionId, Action)>) {
-        let due = self.unsaved || now >= self.saved_at + self.rules.save_every;
+        let soon = self.ending.is_some() || now >= self.saved_at + self.rules.save_together;
+        let due = self.unsaved && soon || now >= self.saved_at + self.rules.save_every;
         if due && self.is_idle("save") && self.may_begin("save", now) {
             self.unsaved = false;
             self.begin(Action::Save, begun);
@@ -668,6 +674,7 @@ impl State {
             .chain(self.held_off.values().copied())
             .chain([self.paused_until, self.renewed_at + self.rules.renew_every])
             .chain([self.saved_at + self.rules.save_every])
+            .chain(self.unsaved.then_some(self.saved_at + self.rules.save_together))
             .chain([self.looked_at + self.rules.look_every]);
         moments.filter(|at| *at > now).min().unwrap_or(now + self.rules.pause)
     }

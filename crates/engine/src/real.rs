@@ -217,7 +217,12 @@ impl Shared {
             Action::Save => Ok(self.save()),
             _ => Ok(Answer::Done),
         };
-        done.unwrap_or_else(Answer::Failed)
+        match done {
+            Ok(answer) => answer,
+            // The disk, the machine or somebody's git: it may be better in a moment.
+            Err(Failure { kind: FailureKind::World, reason }) => Answer::Later(reason),
+            Err(failure) => Answer::Failed(failure),
+        }
     }
 
     fn save(&self) -> Answer {

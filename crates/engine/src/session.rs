@@ -27,6 +27,9 @@ const LOGS: &str = "logs/attempts";
 /// What people look at; it may be deleted at any time.
 const VIEWS: &str = "sessions";
 
+/// Before the number of the process that writes a draft.
+const DRAFT: &str = ".draft-";
+
 /// More are never made on one day.
 const NUMBER_MAX: u32 = 999;
 
@@ -193,7 +196,24 @@ impl Sessions {
         file.set_len(0)
             .and_then(|()| file.write_all(by.as_bytes()))
             .map_err(EngineError::io("write", &path))?;
+        self.sweep();
         Ok(Alive { _file: file })
+    }
+
+    /// Removes what a killed process had not finished writing. What stays costs room and no more.
+    fn sweep(&self) {
+        for place in [ATTEMPTS, SESSIONS, VIEWS] {
+            for entry in fs::read_dir(self.root.join(place)).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let pid = name.to_str().and_then(|name| name.rsplit_once(DRAFT)?.1.parse().ok());
+                let pid = pid.and_then(rustix::process::Pid::from_raw);
+                let gone =
+                    |pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
+                if pid.is_some_and(gone) {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
     }
 
     /// Whether anything on this host runs the milestone.
@@ -331,7 +351,7 @@ fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>> {
 
 /// Replaces a file at once or not at all, and durably.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let draft = path.with_extension(format!("{}{}", &DRAFT[1..], std::process::id()));
     let write = || -> io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;

@@ -2,6 +2,7 @@
 
 pub mod clocks;
 pub mod editors;
+pub mod executing;
 pub mod flips;
 pub mod growth;
 pub mod holders;
@@ -126,6 +127,14 @@ pub const PROMISES: &[Promise] = &[
         own_server: false,
         about: "a paused holder can change nothing",
         run: holders::run,
+    },
+    Promise {
+        usual: true,
+        name: "P6",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "no task is lost, and none is done twice",
+        run: executing::run,
     },
     Promise {
         usual: true,

@@ -15,11 +15,13 @@ use crate::output::{self, Output};
 pub struct Shown {
     out: Output,
     started: BTreeMap<AttemptId, std::time::Instant>,
+    /// What could not be done, as it was last said.
+    waited_for: String,
 }
 
 impl Shown {
     pub fn new(out: Output) -> Self {
-        Self { out, started: BTreeMap::new() }
+        Self { out, started: BTreeMap::new(), waited_for: String::new() }
     }
 
     pub fn begin(&self, session: &Session, git: bool) {
@@ -79,7 +81,10 @@ impl Shown {
                     page.styled(style::BAD, word).say(": ").say(reason);
                 });
             }
-            (_, Answer::Later(why)) => note(self.out, &format!("{why}; trying again")),
+            (_, Answer::Later(why)) if *why != self.waited_for => {
+                note(self.out, &format!("waiting: {why}"));
+                self.waited_for.clone_from(why);
+            }
             _ => {}
         }
     }

@@ -289,3 +289,39 @@ fn without_git_tasks_are_done_in_the_folder_one_after_the_other() {
     let order = fs::read_to_string(project.project().join("order.txt")).unwrap();
     assert_eq!(order, "task-001-001\ntask-001-002\n");
 }
+
+#[test]
+fn a_checked_out_branch_is_waited_for_and_the_work_is_not_done_again() {
+    let project = project(&["run: 'echo ran >> \"$HOME/runs\"; echo a > a.txt'"]);
+    git(&project, &["switch", "-q", "-c", "milestone/milestone-001"]);
+    let child = begun(&project, &["execute", "1", "--yes"]);
+    wait_until("it ran", || project.home().join("runs").exists());
+    sleep(Duration::from_millis(2500));
+    assert_eq!(status(&project, "1.1"), "in_progress");
+    git(&project, &["switch", "-q", "main"]);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.stderr.matches("is checked out in").count(), 1, "{ran:?}");
+    assert_eq!(fs::read_to_string(project.home().join("runs")).unwrap(), "ran\n");
+    assert_eq!(subjects(&project).len(), 1);
+}
+
+#[test]
+fn a_milestone_begins_with_the_work_of_those_that_it_requires() {
+    let project = project(&["run: 'echo a > a.txt'"]);
+    project.write(
+        2,
+        "id: milestone-002\ntitle: Next\ndependencies: {requires: [milestone-001]}\ntasks:\n  \
+         - {id: task-001, title: T, run: 'cat a.txt > b.txt'}\n  \
+         - {id: task-002, title: U, runner: nobody}\n",
+    );
+    sleep(Duration::from_millis(300));
+    let early = project.run(&["execute", "2", "--yes"]);
+    assert_eq!(early.code, 5, "{early:?}");
+    assert!(early.stderr.contains("waits for milestone-001"), "{early:?}");
+    project.ok(&["execute", "1", "--yes"]);
+    let ran = project.run(&["execute", "2", "--yes"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(ran.stderr.contains("no runner called nobody"), "{ran:?}");
+    assert_eq!(git(&project, &["show", "milestone/milestone-002:b.txt"]), "a\n");
+}

@@ -5,6 +5,9 @@ use milestone_domain::ids::TaskId;
 
 use super::{Action, Answer, Attempt, Failure, FailureKind, Leftover, Millis, Ran};
 
+/// How often a step that could not be done is tried again before a person has to look at it.
+const LATERS_MAX: u32 = 60;
+
 /// A place in which one attempt works at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Slot {
@@ -36,6 +39,10 @@ pub struct Work {
     pub(super) under_way: bool,
     /// Not before this moment, after something that could not be done.
     again_at: Millis,
+    /// How often its stage could not be done in a row.
+    laters: u32,
+    /// The session ends: what cannot be done now is left to the next one.
+    leaving: bool,
     /// What it came to nothing for; said once, when the task has been given back.
     failure: Option<Failure>,
     given_back: bool,
@@ -90,6 +97,8 @@ impl Work {
             since: now,
             under_way: false,
             again_at: 0,
+            laters: 0,
+            leaving: false,
             failure: None,
             given_back: false,
             nothing_to_change: false,
@@ -131,6 +140,12 @@ impl Work {
         }
     }
 
+    /// Stops it, because the session is to end.
+    pub(super) fn leave(&mut self) {
+        self.leaving = true;
+        self.stop();
+    }
+
     pub(super) fn wants_to_stop(&self) -> bool {
         self.stop == Stop::Wanted && self.stage == Stage::Run && self.under_way
     }
@@ -160,8 +175,9 @@ impl Work {
             return;
         }
         self.under_way = false;
+        self.laters = if matches!(answer, Answer::Later(_)) { self.laters + 1 } else { 0 };
         match answer {
-            Answer::Later(_) => self.again_at = now + pause,
+            Answer::Later(reason) => self.later(reason, now + pause),
             Answer::Failed(failure) => self.came_to_nothing(failure),
             Answer::Ran(ran) => self.ran(ran),
             Answer::Kept { changed } => self.kept(changed),
@@ -173,6 +189,19 @@ impl Work {
         }
     }
 
+    /// It could not be done now. The store is waited for; of anything else, a person hears one day.
+    fn later(&mut self, reason: String, again_at: Millis) {
+        let of_store = matches!(self.stage, Stage::Record | Stage::GiveBack(_));
+        match of_store {
+            // Its record stays, and the next session takes it up.
+            true if self.leaving => self.stage = Stage::Over,
+            false if self.leaving || self.laters >= LATERS_MAX => {
+                self.came_to_nothing(Failure { kind: FailureKind::World, reason });
+            }
+            _ => self.again_at = again_at,
+        }
+    }
+
     fn ran(&mut self, ran: Ran) {
         self.stage = Stage::Keep;
         match ran {
@@ -181,7 +210,7 @@ impl Work {
             Ran::NothingToChange(_) => self.nothing_to_change = true,
             Ran::Badly(failure) => self.fail(failure),
             Ran::Limited(_, said) => {
-                self.fail(Failure { kind: FailureKind::World, reason: said });
+                self.fail(Failure { kind: FailureKind::Limited, reason: said });
             }
         }
     }

@@ -16,6 +16,7 @@ use milestone_store::EventFilter;
 use super::{Shared, trouble};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
+use crate::keeper;
 use crate::process::{self, Lifeline, Start};
 use crate::prompt::{self, Briefing, Delivered, Template};
 use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
@@ -128,9 +129,12 @@ impl Shared {
             self.with(attempt, |flying| flying.integrated = Some(commit));
             return Ok(Answer::InBranch);
         }
-        let start = repository
-            .milestone_branch(attempt.task.milestone, &[])
-            .map_err(|error| of_git(&error))?;
+        // With the work of all that its milestone requires.
+        let (document, _) = self.task(attempt)?;
+        let required = document.dependencies.requires.iter();
+        let required: Vec<_> = required.map(|on| on.node(document.id).milestone()).collect();
+        let start =
+            repository.milestone_branch(document.id, &required).map_err(|error| of_git(&error))?;
         flight.start = Some(start.to_string());
         self.sessions.keep_flight(&flight).map_err(trouble)?;
         repository
@@ -186,7 +190,9 @@ impl Shared {
             model: None,
             extra: &[],
         };
-        let launch = runner.launch(&job).map_err(trouble)?;
+        let launch = runner
+            .launch(&job)
+            .map_err(|error| Failure { kind: FailureKind::Blocked, reason: error.to_string() })?;
         let mut environment = self.environment(attempt, &launch.passes_on);
         let given = launch.environment.iter();
         environment.extend(given.map(|(name, value)| (name.into(), value.into())));
@@ -255,7 +261,13 @@ impl Shared {
         let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
         match ended {
             _ if stopped => Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() }),
-            ended => ended.map_err(trouble),
+            Ok(Some(code)) => Ok(code),
+            Ok(None) => {
+                keeper::end_all_of(attempt.id);
+                let reason = "the process that keeps the runner was killed".to_owned();
+                Err(Failure { kind: FailureKind::Run, reason })
+            }
+            Err(error) => Err(trouble(error)),
         }
     }
 
@@ -284,7 +296,10 @@ impl Shared {
             let task = document.task(attempt.task.number)?.clone();
             Some((document, task))
         });
-        found.ok_or_else(|| trouble(format!("{} is not there any more", attempt.task)))
+        found.ok_or_else(|| Failure {
+            kind: FailureKind::Lost,
+            reason: format!("{} is not there any more", attempt.task),
+        })
     }
 
     /// Puts into git whatever the attempt left, so that nothing of it can be lost.
@@ -319,7 +334,8 @@ impl Shared {
         let flight = self.flown(attempt)?;
         for command in &task.verify {
             if !(self.setup.trusts)("verify", command) {
-                return Err(trouble(format!("`verify` has changed and is not trusted: {command}")));
+                let reason = format!("needs trust: its `verify` has changed to {command}");
+                return Err(Failure { kind: FailureKind::Blocked, reason });
             }
             self.verify_by(attempt, &flight, command)?;
             self.with(attempt, |flying| flying.verified.push(command.clone()));
