@@ -325,3 +325,21 @@ fn a_milestone_begins_with_the_work_of_those_that_it_requires() {
     assert!(ran.stderr.contains("no runner called nobody"), "{ran:?}");
     assert_eq!(git(&project, &["show", "milestone/milestone-002:b.txt"]), "a\n");
 }
+
+#[test]
+fn a_command_that_changes_after_it_was_agreed_to_is_not_run() {
+    let project = project(&[
+        "run: 'sleep 1.5; echo a > a.txt'",
+        "run: 'echo good > b.txt', requires: [task-001]",
+    ]);
+    let child = begun(&project, &["execute", "1", "--yes"]);
+    wait_until("it runs", || status(&project, "1.1") == "in_progress");
+    let text = fs::read_to_string(project.document(1)).unwrap();
+    let evil = text.replace("echo good > b.txt", "echo evil > \"$HOME/evil\"");
+    assert_ne!(text, evil);
+    fs::write(project.document(1), evil).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(ran.stderr.contains("needs trust") && ran.stderr.contains("echo evil"), "{ran:?}");
+    assert!(!project.home().join("evil").exists());
+}

@@ -178,6 +178,10 @@ impl Shared {
         let Some(Kind::Process(runner)) = runners::of(&flight.runner, &BTreeMap::new()) else {
             return Err(trouble(format!("there is no runner called {}", flight.runner)));
         };
+        // It may have changed since it was seen to be ready.
+        if let Some(run) = task.run.as_ref().filter(|_| flight.runner == "shell") {
+            self.check_trust("run", run)?;
+        }
         let text = briefed(&document, &task, attempt, before)?;
         let root = self.setup.root.to_string_lossy();
         let job = Job {
@@ -213,6 +217,14 @@ impl Shared {
             self.with(attempt, |flying| flying.reason = Some(reason.clone()));
         }
         Ok(Answer::Ran(ran))
+    }
+
+    fn check_trust(&self, kind: &str, command: &str) -> Result<(), Failure> {
+        if (self.setup.trusts)(kind, command) {
+            return Ok(());
+        }
+        let reason = format!("needs trust: nobody has agreed to its `{kind}` here: {command}");
+        Err(Failure { kind: FailureKind::Blocked, reason })
     }
 
     /// Runs it and listens.
@@ -333,10 +345,7 @@ impl Shared {
         }
         let flight = self.flown(attempt)?;
         for command in &task.verify {
-            if !(self.setup.trusts)("verify", command) {
-                let reason = format!("needs trust: its `verify` has changed to {command}");
-                return Err(Failure { kind: FailureKind::Blocked, reason });
-            }
+            self.check_trust("verify", command)?;
             self.verify_by(attempt, &flight, command)?;
             self.with(attempt, |flying| flying.verified.push(command.clone()));
         }
