@@ -199,9 +199,15 @@ fn by_code(heard: &Heard, code: Option<i32>) -> Ended {
     Ended::Failed(words.map_or_else(|| how.clone(), |words| format!("{how}: {words}")))
 }
 
-/// The names of variables, as a launch holds them.
-fn named(variables: &[&str]) -> Vec<String> {
-    variables.iter().map(|&name| name.to_owned()).collect()
+/// Words or the names of variables, as a launch holds them.
+fn named(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+/// The flags that have a value here, each before its value.
+fn flagged(flags: &[(&str, Option<&str>)]) -> Vec<String> {
+    let given = flags.iter().filter_map(|(flag, value)| Some(named(&[flag, (*value)?])));
+    given.flatten().collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::error::{GitError, Result};
 use super::names::{Attempt, Oid};
 use super::refs::{Step, TRIES_MAX};
 use super::run::{Call, Tree};
+use super::worktrees::is_unfinished;
 use super::writers::{Writer, own_name};
 
 /// How many of the things that could not be kept are named.
@@ -59,16 +60,23 @@ impl Drop for Index {
 
 impl Repository {
     /// Keeps all that is in a worktree and not ignored, committed or not, under the attempt's ref.
-    /// The worktree may be in the middle of anything, and on whatever branch.
+    /// The worktree may be in the middle of anything, and on whatever branch. In one that was not
+    /// finished nobody has worked: what is kept is what its branch has.
     pub fn keep(&self, worktree: &Path, attempt: &Attempt, start: &Oid) -> Result<Kept> {
-        let content = self.content(&self.known(worktree)?)?;
-        let commit = self.kept_commit(&content, attempt, start)?;
+        let tree = self.known(worktree)?;
+        let (commit, state, missed) = if is_unfinished(&tree) {
+            let begun = self.commit_of(&attempt.branch())?;
+            (begun.unwrap_or_else(|| start.clone()), Vec::new(), Vec::new())
+        } else {
+            let content = self.content(&tree)?;
+            (self.kept_commit(&content, attempt, start)?, content.state, content.missed)
+        };
         self.store(attempt, &commit)?;
         let changed = self.changed(start, &commit)?;
         let below = format!("{}/", self.state);
         let is_state = |file: &String| *file == self.state || file.starts_with(&below);
-        let state_touched = !content.state.is_empty() || changed.iter().any(is_state);
-        Ok(Kept { commit, changed, state_touched, missed: content.missed })
+        let state_touched = !state.is_empty() || changed.iter().any(is_state);
+        Ok(Kept { commit, changed, state_touched, missed })
     }
 
     fn kept_commit(&self, content: &Content, attempt: &Attempt, start: &Oid) -> Result<Oid> {

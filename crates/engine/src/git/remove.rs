@@ -9,7 +9,7 @@ use super::error::{GitError, Result};
 use super::names::{Attempt, Oid};
 use super::refs::Step;
 use super::run::Tree;
-use super::worktrees::settled;
+use super::worktrees::{is_unfinished, settled};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removed {
@@ -20,8 +20,9 @@ pub enum Removed {
 
 impl Repository {
     /// Removes an attempt's worktree if all that is in it is in the kept commit, ignored files
-    /// aside, and then its branch if the attempt's ref has all of it. May be repeated: what a
-    /// removal that was killed left of a worktree has nothing that is not kept.
+    /// aside, and then its branch if that commit has all of it. May be repeated: what a removal
+    /// that was killed left of a worktree has nothing that is not kept. Of an attempt that never
+    /// got to work, `kept` is the commit it was to begin at.
     pub fn remove_worktree(&self, path: &Path, attempt: &Attempt, kept: &Oid) -> Result<Removed> {
         let turn = self.administration()?;
         let path = settled(path);
@@ -29,8 +30,12 @@ impl Repository {
             if path.symlink_metadata().is_ok() {
                 return Ok(Removed::Kept("it is not a worktree of this repository".to_owned()));
             }
-            return self.remove_branch(attempt).map(|()| Removed::Gone);
+            return self.remove_branch(attempt, kept).map(|()| Removed::Gone);
         };
+        if is_unfinished(&tree) {
+            self.clear_unfinished(&path, kept, &turn)?;
+            return self.remove_branch(attempt, kept).map(|()| Removed::Gone);
+        }
         if let Some(reason) = self.reason_to_stay(&tree, kept)? {
             return Ok(Removed::Kept(reason));
         }
@@ -43,7 +48,7 @@ impl Repository {
         let words = ["worktree", "remove", "--force"].map(std::ffi::OsStr::new);
         let words: Vec<_> = words.into_iter().chain([path.as_os_str()]).collect();
         self.git(&words).handing(&turn).run()?;
-        self.remove_branch(attempt)?;
+        self.remove_branch(attempt, kept)?;
         Ok(Removed::Gone)
     }
 
@@ -77,11 +82,10 @@ impl Repository {
         Ok(unkept.map(|what| format!("not all of it can be kept: {what}")))
     }
 
-    /// The branch goes once the attempt's ref has all of it.
-    fn remove_branch(&self, attempt: &Attempt) -> Result<()> {
+    /// The branch goes once what is kept has all of it.
+    fn remove_branch(&self, attempt: &Attempt, kept: &Oid) -> Result<()> {
         let branch = attempt.branch();
         let Some(tip) = self.commit_of(&branch)? else { return Ok(()) };
-        let Some(kept) = self.commit_of(&attempt.kept())? else { return Ok(()) };
         if !self.contains(kept.as_str(), &tip)? || self.checked_out(&branch)?.is_some() {
             return Ok(());
         }

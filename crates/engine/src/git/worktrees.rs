@@ -59,6 +59,11 @@ pub(super) fn parsed(said: &Said) -> Vec<Worktree> {
     found
 }
 
+/// Whether git was killed while it made a worktree; nobody has worked in it then.
+pub(super) fn is_unfinished(tree: &Tree) -> bool {
+    fs::read_to_string(tree.admin.join("locked")).is_ok_and(|reason| reason.trim() == UNFINISHED)
+}
+
 /// The linked worktrees with their own folders in git's, as the disk has them.
 pub(super) fn trees(common: &Path) -> Vec<Tree> {
     let Ok(entries) = fs::read_dir(common.join("worktrees")) else { return Vec::new() };
@@ -142,16 +147,23 @@ impl Repository {
                 Err(GitError::PathTaken { path: path.into() })
             };
         }
+        if path.exists() && !is_unfinished {
+            return Err(GitError::PathTaken { path: path.to_owned() });
+        }
+        self.clear_unfinished(path, start, turn)?;
+        Ok(false)
+    }
+
+    /// Takes away what a killed git made of a worktree, folder or not, while nobody else has the
+    /// turn.
+    pub(super) fn clear_unfinished(&self, path: &Path, start: &Oid, turn: &File) -> Result<()> {
         if path.exists() {
-            if !is_unfinished {
-                return Err(GitError::PathTaken { path: path.to_owned() });
-            }
             self.set_aside(path, start)?;
         }
         let words = ["worktree", "remove", "--force", "--force"].map(std::ffi::OsStr::new);
         let words: Vec<_> = words.into_iter().chain([path.as_os_str()]).collect();
         self.git(&words).handing(turn).run()?;
-        Ok(false)
+        Ok(())
     }
 
     /// Whether a worktree began on the attempt's branch, wherever it is now.

@@ -426,7 +426,10 @@ impl Shared {
         if self.kept_of(attempt).is_err() {
             self.keep(attempt)?;
         }
-        if let (Some(repository), Ok(kept)) = (&self.setup.repository, self.kept_of(attempt)) {
+        // Without anything kept it never got to work, and is as it was to begin.
+        let begin = || flight.start.as_deref().and_then(Oid::parse);
+        let kept = self.kept_of(attempt).ok().or_else(begin);
+        if let (Some(repository), Some(kept)) = (&self.setup.repository, kept) {
             let removed = repository.remove_worktree(&flight.worktree, &attempt, &kept);
             if let Removed::Kept(why) = removed.map_err(|error| of_git(&error))? {
                 let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;

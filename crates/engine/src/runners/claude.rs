@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::limits::{self, Limit, Limited, Wait};
 use super::reading::{answer, cost, event, first_line, line, number, sum, text, tool};
-use super::{Ended, Heard, Job, Launch, LaunchError, Runner, Used, named};
+use super::{Ended, Heard, Job, Launch, LaunchError, Runner, Used, flagged, named};
 
 pub const NAME: &str = "claude";
 
@@ -54,9 +54,7 @@ impl Runner for Claude {
 
     fn launch(&self, job: &Job<'_>) -> Result<Launch, LaunchError> {
         let mut arguments = named(&ARGUMENTS);
-        for (flag, value) in [("--model", job.model), ("--resume", job.resume)] {
-            arguments.extend(value.into_iter().flat_map(|value| named(&[flag, value])));
-        }
+        arguments.extend(flagged(&[("--model", job.model), ("--resume", job.resume)]));
         arguments.extend(job.extra.iter().cloned());
         Ok(Launch {
             program: NAME.to_owned(),

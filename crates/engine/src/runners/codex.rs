@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::limits;
 use super::reading::{answer, event, first_line, line, number, text, tool};
-use super::{Ended, Heard, Job, Launch, LaunchError, Runner, Used, named};
+use super::{Ended, Heard, Job, Launch, LaunchError, Runner, Used, flagged, named};
 
 pub const NAME: &str = "codex";
 
@@ -41,7 +41,7 @@ impl Runner for Codex {
         for folder in job.writable {
             arguments.extend(named(&["--add-dir", folder]));
         }
-        arguments.extend(job.model.into_iter().flat_map(|model| named(&["--model", model])));
+        arguments.extend(flagged(&[("--model", job.model)]));
         // Before `resume`, which knows fewer of them.
         arguments.extend(job.extra.iter().cloned());
         arguments.extend(job.resume.into_iter().flat_map(|handle| named(&["resume", handle])));

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::limits;
 use super::reading::{answer, event, first_line, line, number, text, tool};
-use super::{Ended, Heard, Job, Launch, LaunchError, Runner, named};
+use super::{Ended, Heard, Job, Launch, LaunchError, Runner, flagged, named};
 
 pub const NAME: &str = "gemini";
 
@@ -45,9 +45,7 @@ impl Runner for Gemini {
 
     fn launch(&self, job: &Job<'_>) -> Result<Launch, LaunchError> {
         let mut arguments = named(&ARGUMENTS);
-        for (flag, value) in [("--model", job.model), ("--resume", job.resume)] {
-            arguments.extend(value.into_iter().flat_map(|value| named(&[flag, value])));
-        }
+        arguments.extend(flagged(&[("--model", job.model), ("--resume", job.resume)]));
         arguments.extend(job.extra.iter().cloned());
         Ok(Launch {
             program: NAME.to_owned(),

@@ -719,6 +719,15 @@ fn make_while_git_is_killed(whole: bool) {
     });
     let half = place.top.join(".git/worktrees/task-001-001/locked");
     assert_eq!(half.exists(), whole, "git clears up if it can");
+    if whole {
+        // Nobody goes on with it: it goes, and nothing of it is kept.
+        let kept = repository.keep(&path, &mine, &start).unwrap();
+        assert_eq!((kept.commit, kept.changed), (start.clone(), vec![]));
+        assert_eq!(repository.remove_worktree(&path, &mine, &start).unwrap(), Removed::Gone);
+        assert_eq!(repository.worktrees().unwrap().len(), 1);
+        assert!(!place.try_git(&place.top, &["rev-parse", "--verify", "-q", &mine.branch()]).0);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+    }
     repository.add_worktree(&path, &mine, &start).unwrap();
     assert_eq!(fs::read_to_string(path.join("two.txt")).unwrap(), "two\n");
     let kept = repository.keep(&path, &mine, &start).unwrap();

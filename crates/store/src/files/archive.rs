@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::Files;
 use super::cache::{is_racy, now};
 use super::disk::{Disk, Stamp};
-use super::sealed::{seal, unseal};
+use super::sealed::{recall, remember};
 use crate::Result;
-use crate::error::StoreError;
 
 pub const PLACE: &str = "temp/archive";
 const FORM: &[u8] = concat!("milestone archive ", env!("CARGO_PKG_VERSION"), " 1\n").as_bytes();
@@ -70,12 +69,7 @@ impl<T> Listed<T> {
 
 impl Archive {
     pub fn read(disk: &Disk) -> Result<Self> {
-        // One that cannot be read is none.
-        let bytes = match disk.read(PLACE) {
-            Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
-            read => read?,
-        };
-        Ok(unseal(FORM, &bytes.unwrap_or_default()).unwrap_or_default())
+        Ok(recall(disk, PLACE, FORM)?.unwrap_or_default())
     }
 
     /// The milestones that have a document in the archive.
@@ -103,13 +97,9 @@ impl Archive {
         self.save_if(folder.is_settled(), disk);
     }
 
-    /// A failure costs time later and nothing else.
     fn save_if(&self, changed: bool, disk: &Disk) {
-        if changed
-            && let Ok(bytes) = seal(FORM, self)
-            && disk.make_folder("temp").is_ok()
-        {
-            let _ = disk.replace(PLACE, &bytes);
+        if changed {
+            remember(disk, PLACE, FORM, self);
         }
     }
 }

@@ -12,7 +12,7 @@ use milestone_domain::ids::MilestoneId;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, Stamp, fingerprint};
-use super::sealed::{seal, unseal};
+use super::sealed::{recall, remember};
 use super::{archive, history, provided};
 use crate::error::StoreError;
 
@@ -76,13 +76,8 @@ struct Entry {
 
 impl Cache {
     pub fn read(disk: &Disk, made: &'static Made) -> Result<Self> {
-        // A cache that cannot be read is none.
-        let bytes = match disk.read(made.place) {
-            Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
-            read => read?,
-        };
-        let bytes = bytes.unwrap_or_default();
-        Ok(Self { made, entries: unseal(made.form, &bytes).unwrap_or_default(), stale: 0 })
+        let entries = recall(disk, made.place, made.form)?.unwrap_or_default();
+        Ok(Self { made, entries, stale: 0 })
     }
 
     /// Whether what is kept of a document certainly is what would be made of it now.
@@ -152,16 +147,12 @@ impl Cache {
         Ok(history::sizes(disk, Stream::Milestone(id))?.into_values().sum())
     }
 
-    /// Writes it if enough has changed. A failure costs time later and nothing else.
+    /// Writes it if enough has changed.
     pub fn save(&self, disk: &Disk) {
         if self.stale * ENTRIES_PER_STALE <= self.entries.len() {
             return;
         }
-        if let Ok(bytes) = seal(self.made.form, &self.entries)
-            && disk.make_folder("temp").is_ok()
-        {
-            let _ = disk.replace(self.made.place, &bytes);
-        }
+        remember(disk, self.made.place, self.made.form, &self.entries);
     }
 
     /// Forgets documents that are no longer there.
@@ -207,6 +198,7 @@ mod tests {
     use milestone_domain::search::Searchable;
     use milestone_domain::snapshot::Outline;
 
+    use super::super::sealed::{seal, unseal};
     use super::*;
 
     const TEXT: &str = "id: milestone-007\ntitle: T\nstatus: paused\npriority: high\ndue: 2026-03-01\n\

@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::archive::{COMPLETED, Folder, Providers, document_of};
 use super::cache::{is_racy, now};
 use super::disk::{Disk, Stamp};
-use super::sealed::{seal, unseal};
+use super::sealed::{recall, remember};
 use super::{Files, load};
-use crate::error::StoreError;
 use crate::{Reading, Result};
 
 pub const PLACE: &str = "temp/provided";
@@ -36,12 +35,7 @@ struct Entry {
 
 impl Provided {
     pub fn read(disk: &Disk) -> Result<Self> {
-        // One that cannot be read is none.
-        let bytes = match disk.read(PLACE) {
-            Err(StoreError::Corrupt { .. } | StoreError::Outside { .. }) => None,
-            read => read?,
-        };
-        let entries = unseal(FORM, &bytes.unwrap_or_default()).unwrap_or_default();
+        let entries = recall(disk, PLACE, FORM)?.unwrap_or_default();
         Ok(Self { entries, changed: false })
     }
 
@@ -63,16 +57,12 @@ impl Provided {
         self.changed |= self.entries.remove(&id).is_some();
     }
 
-    /// Keeps what is still there, and answers who provides what. A failure costs time later and
-    /// nothing else.
+    /// Keeps what is still there, and answers who provides what.
     pub fn save(mut self, disk: &Disk, there: &BTreeMap<MilestoneId, Stamp>) -> Providers {
         let before = self.entries.len();
         self.entries.retain(|id, _| there.contains_key(id));
-        if (self.changed || self.entries.len() < before)
-            && let Ok(bytes) = seal(FORM, &self.entries)
-            && disk.make_folder("temp").is_ok()
-        {
-            let _ = disk.replace(PLACE, &bytes);
+        if self.changed || self.entries.len() < before {
+            remember(disk, PLACE, FORM, &self.entries);
         }
         let mut providers = Providers::new();
         for (id, entry) in self.entries {
