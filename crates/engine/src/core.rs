@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use slot::{Slot, Stage, Work};
 
+use crate::runners::Used;
+
 /// Time on a clock that only goes forward, in milliseconds.
 pub type Millis = u64;
 
@@ -218,8 +220,8 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     Answer(ActionId, Answer),
-    /// A line from a runner.
-    Said(Attempt, String),
+    /// A runner gave a sign of life, and has used that much so far.
+    Heard(Attempt, Used),
     /// Somebody changed something in the store.
     Changed,
     /// Claim nothing more; what runs may end.
@@ -337,7 +339,7 @@ impl State {
     /// Takes in what happened.
     pub fn observe(&mut self, input: Input, now: Millis) {
         match input {
-            Input::Said(..) => {}
+            Input::Heard(..) => {}
             Input::Changed => self.stale = true,
             Input::Drain => self.phase = self.phase.max(Phase::Draining),
             Input::Stop => self.phase = Phase::Stopping,

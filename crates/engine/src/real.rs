@@ -6,7 +6,7 @@
 mod attempt;
 mod plan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -86,6 +86,19 @@ pub(crate) struct Shared {
 pub struct Window(Arc<Shared>);
 
 impl Window {
+    /// The attempts that are under way, as they stand now.
+    pub fn under_way(&self) -> Vec<Tried> {
+        let ids: BTreeSet<AttemptId> = self.0.flying().keys().copied().collect();
+        let session = self.0.session();
+        session.attempts.iter().filter(|tried| ids.contains(&tried.id)).cloned().collect()
+    }
+
+    /// How many tasks are done, and how many are not.
+    pub fn counts(&self) -> (usize, usize) {
+        let session = self.0.session();
+        (session.tasks_done, session.tasks_open)
+    }
+
     pub fn title(&self, attempt: AttemptId) -> String {
         let flying = self.0.flying();
         flying.get(&attempt).map(|flying| flying.title.clone()).unwrap_or_default()
@@ -226,9 +239,14 @@ impl Shared {
     }
 
     fn save(&self) -> Answer {
-        let mut session = self.session();
-        session.saved = Timestamp::now();
-        self.describe(&mut session);
+        // Git and the disk take their time; nobody waits for the session meanwhile.
+        let git = self.git_state();
+        let session = {
+            let mut session = self.session();
+            session.saved = Timestamp::now();
+            session.git = git;
+            session.clone()
+        };
         match self.sessions.save(&session) {
             Ok(()) => Answer::Done,
             Err(error) => Answer::Later(error.to_string()),

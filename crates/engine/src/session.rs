@@ -119,9 +119,11 @@ pub struct Tried {
     pub commit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// What was last heard of it.
+    /// What was last heard of it, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handle: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -48,6 +48,11 @@ impl Repository {
         Ok(said.map(|said| said.text()))
     }
 
+    /// What a milestone's branch points to, if there is one.
+    pub fn milestone_tip(&self, id: MilestoneId) -> Result<Option<Oid>> {
+        self.commit_of(&names::milestone_branch(id))
+    }
+
     /// Makes sure that a milestone's branch is there and contains those that it requires, as far as
     /// they have branches: one without may have been done before there were any.
     pub fn milestone_branch(&self, id: MilestoneId, requires: &[MilestoneId]) -> Result<Oid> {

@@ -106,8 +106,7 @@ impl Repository {
     /// there, and by which attempt. Once the task's fence is taken, no older attempt brings any.
     pub fn brought(&self, task: TaskId) -> Result<Option<(AttemptId, Oid)>> {
         let Some(commit) = self.commit_of(&names::done(task))? else { return Ok(None) };
-        let branch = names::milestone_branch(task.milestone);
-        let Some(tip) = self.commit_of(&branch)? else { return Ok(None) };
+        let Some(tip) = self.milestone_tip(task.milestone)? else { return Ok(None) };
         let said = self.git(&["cat-file", "commit", commit.as_str()]).run()?;
         let by = attempt_of(&said.text());
         let there = self.contains(tip.as_str(), &commit)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use milestone_domain::document::{Milestone, Task};
@@ -20,7 +20,7 @@ use crate::keeper;
 use crate::process::{self, Lifeline, Start};
 use crate::prompt::{self, Briefing, Delivered, Template};
 use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
-use crate::session::{Flight, GitState, Session, Tried};
+use crate::session::{Flight, GitState, Tried};
 
 type Done = Result<Answer, Failure>;
 
@@ -40,6 +40,9 @@ const PASSED_ON: [&str; 10] = [
 
 /// After a limit of which nobody says when it ends.
 const LIMITED_FOR: Duration = Duration::from_mins(1);
+
+/// How often it is told that a runner says something.
+const TOLD_EVERY: Duration = Duration::from_millis(250);
 
 /// How many lines of a failed command are told.
 const TAIL_LINES: usize = 20;
@@ -91,6 +94,7 @@ impl Shared {
             commit: None,
             failure: None,
             last: None,
+            heard: None,
             handle: None,
             turns: None,
             tokens_in: None,
@@ -235,14 +239,23 @@ impl Shared {
         start: &Start<'_>,
     ) -> Result<(i32, Heard), Failure> {
         let mut heard = Heard::default();
+        let mut told: Option<Instant> = None;
         let code = self.start(attempt, start, &mut |line| {
             runner.hear(line, &mut heard);
-            let last = heard.last.clone();
-            if let Some(last) = last {
-                let _ = self.inputs.send(Input::Said(attempt, last));
+            // Some print thousands of lines a second.
+            if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+                told = Some(Instant::now());
+                self.tell_heard(attempt, &heard);
+                let _ = self.inputs.send(Input::Heard(attempt, heard.used));
             }
         })?;
+        self.tell_heard(attempt, &heard);
+        Ok((code, heard))
+    }
+
+    fn tell_heard(&self, attempt: Attempt, heard: &Heard) {
         self.tell(attempt.id, |tried| {
+            tried.heard = Some(Timestamp::now());
             tried.last.clone_from(&heard.last);
             tried.handle.clone_from(&heard.handle);
             tried.turns = heard.used.turns;
@@ -250,7 +263,6 @@ impl Shared {
             tried.tokens_out = heard.used.tokens_out;
             tried.cost = heard.used.cost;
         });
-        Ok((code, heard))
     }
 
     /// Starts a process that `Stop` ends.
@@ -442,12 +454,12 @@ impl Shared {
     }
 
     /// How git stands where the session works.
-    pub(super) fn describe(&self, session: &mut Session) {
-        let Some(repository) = &self.setup.repository else { return };
-        let Ok(here) = repository.describe(repository.top()) else { return };
+    pub(super) fn git_state(&self) -> Option<GitState> {
+        let repository = self.setup.repository.as_ref()?;
+        let here = repository.describe(repository.top()).ok()?;
         let milestone = self.setup.milestone;
-        let tip = repository.milestone_branch(milestone, &[]).map(|tip| tip.to_string());
-        session.git = Some(GitState {
+        let tip = repository.milestone_tip(milestone).ok().flatten();
+        Some(GitState {
             branch: here.branch.map(|name| match name.strip_prefix("refs/heads/") {
                 Some(short) => short.to_owned(),
                 None => name,
@@ -455,8 +467,8 @@ impl Shared {
             commit: here.commit.map(|commit| commit.to_string()).unwrap_or_default(),
             uncommitted: here.uncommitted,
             milestone_branch: format!("milestone/{milestone}"),
-            milestone_commit: tip.unwrap_or_default(),
-        });
+            milestone_commit: tip.map(|tip| tip.to_string()).unwrap_or_default(),
+        })
     }
 }
 
