@@ -67,7 +67,8 @@ impl Repository {
             return because("a repository of its own was made in it");
         }
         let content = match self.known(&tree.path).and_then(|tree| self.content(&tree)) {
-            Err(GitError::Failed { said, .. }) => return Ok(Some(said)),
+            // One that was killed says nothing about the worktree.
+            Err(GitError::Failed { exit: Some(_), said, .. }) => return Ok(Some(said)),
             content => content?,
         };
         if !self.only_lacks(kept, &content.tree)? {

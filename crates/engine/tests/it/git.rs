@@ -469,6 +469,24 @@ fn a_worktree_goes_only_with_everything_kept() {
 }
 
 #[test]
+fn that_git_was_killed_is_no_reason_for_a_worktree_to_stay() {
+    let place = Place::new();
+    let mine = attempt(1, 1);
+    place.write(".gitattributes", "two.txt filter=deadly\n");
+    place.git(&["add", "-A"]);
+    place.git(&["commit", "-q", "-m", "With a filter"]);
+    let (repository, path, start) = place.begun(&mine);
+    write(&path.join("two.txt"), "three\n");
+    let kept = repository.keep(&path, &mine, &start).unwrap();
+    place.git(&["config", "filter.deadly.clean", "kill -9 $PPID"]);
+    write(&path.join("two.txt"), "three\n");
+    let removed = repository.remove_worktree(&path, &mine, &kept.commit);
+    assert!(matches!(removed, Err(GitError::Failed { exit: None, .. })), "{removed:?}");
+    place.git(&["config", "--unset", "filter.deadly.clean"]);
+    assert_eq!(repository.remove_worktree(&path, &mine, &kept.commit).unwrap(), Removed::Gone);
+}
+
+#[test]
 fn repositories_within_are_named_and_never_removed() {
     let place = Place::new();
     let mine = attempt(1, 1);
