@@ -4,6 +4,7 @@
 //! that was begun stands in the state until its answer comes. On start the state knows nothing and
 //! looks, so that starting, resuming and recovering are the same path.
 
+mod limits;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use milestone_domain::ids::TaskId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use limits::{Budget, Limits, Spent};
 pub use slot::{Slot, Stage, Work};
 
 use crate::runners::Used;
@@ -42,6 +44,7 @@ pub struct Rules {
     pub pause: Millis,
     /// Whether a session in which only people can go on stays for them.
     pub stays: bool,
+    pub limits: Limits,
 }
 
 impl Default for Rules {
@@ -57,6 +60,7 @@ impl Default for Rules {
             look_every: 3_000,
             pause: 1_000,
             stays: false,
+            limits: Limits::default(),
         }
     }
 }
@@ -68,6 +72,9 @@ pub struct Attempt {
     pub id: AttemptId,
     pub fence: u64,
 }
+
+/// Whoever said nothing for so long is begun anew when somebody asks for that.
+const SEEMS_STALLED: Millis = 300_000;
 
 /// Counts up with every action that is begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,12 +149,20 @@ pub enum FailureKind {
     Stopped,
     /// The claim is another's now.
     Lost,
+    /// It took longer than it may.
+    TimedOut,
+    /// Nothing was heard of it for longer than it may say nothing.
+    Silent,
+    /// The task has used what it may use.
+    Budget,
+    /// Stopped by somebody who wants to look at it.
+    Halted,
 }
 
 impl FailureKind {
     /// Whether another try of the same may come out better.
     fn is_worth_another_try(self) -> bool {
-        !matches!(self, Self::Blocked | Self::Trespass | Self::World)
+        !matches!(self, Self::Blocked | Self::Trespass | Self::World | Self::Budget | Self::Halted)
     }
 
     /// Whether it says something about the task.
@@ -229,8 +244,10 @@ pub enum Input {
     /// Stop what runs, too.
     Stop,
     Save,
-    /// Stop what runs and try it again.
+    /// What failed is tried again now, and what seems stalled is begun anew.
     Restart,
+    /// Stop the attempts at a task, for somebody who gives this reason.
+    Halt(TaskId, String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -250,6 +267,8 @@ pub enum Ending {
     /// Nothing can be begun until somebody does something.
     Stuck(Vec<(TaskId, String)>),
     Interrupted,
+    /// The session has used what it may use, and this is what.
+    Spent(String),
     /// It could not be begun.
     Failed(Failure),
 }
@@ -277,6 +296,9 @@ pub struct State {
     leftovers: Vec<Leftover>,
     /// Nothing is begun before this moment: a rate limit.
     paused_until: Millis,
+    begun_at: Millis,
+    /// What attempts that have ended used, task by task.
+    spent: BTreeMap<TaskId, Spent>,
     saved_at: Millis,
     /// Something worth saving has happened.
     unsaved: bool,
@@ -303,6 +325,8 @@ impl State {
             tries: BTreeMap::new(),
             leftovers: Vec::new(),
             paused_until: 0,
+            begun_at: now,
+            spent: BTreeMap::new(),
             saved_at: now,
             unsaved: true,
             renewed_at: now,
@@ -339,12 +363,13 @@ impl State {
     /// Takes in what happened.
     pub fn observe(&mut self, input: Input, now: Millis) {
         match input {
-            Input::Heard(..) => {}
+            Input::Heard(attempt, used) => self.heard(attempt, used, now),
             Input::Changed => self.stale = true,
             Input::Drain => self.phase = self.phase.max(Phase::Draining),
             Input::Stop => self.phase = Phase::Stopping,
             Input::Save => self.unsaved = true,
-            Input::Restart => self.restart(),
+            Input::Restart => self.restart(now),
+            Input::Halt(task, reason) => self.halt(task, &reason),
             Input::Answer(id, answer) => {
                 if let Some(action) = self.in_flight.remove(&id) {
                     self.answered(&action, answer, now);
@@ -353,16 +378,28 @@ impl State {
         }
     }
 
-    fn restart(&mut self) {
+    fn restart(&mut self, now: Millis) {
         for slot in &mut self.slots {
-            if let Slot::Busy(work) = slot {
+            if let Slot::Busy(work) = slot
+                && work.silent_since().is_some_and(|since| since + SEEMS_STALLED <= now)
+            {
                 work.stop();
             }
         }
-        for tries in self.tries.values_mut() {
-            tries.not_before = 0;
-        }
+        self.tries.clear();
+        self.stale = true;
         self.unsaved = true;
+    }
+
+    fn halt(&mut self, task: TaskId, reason: &str) {
+        for slot in &mut self.slots {
+            if let Slot::Busy(work) = slot
+                && work.attempt.task == task
+            {
+                let reason = reason.to_owned();
+                work.stop_for(Failure { kind: FailureKind::Halted, reason });
+            }
+        }
     }
 
     fn answered(&mut self, action: &Action, answer: Answer, now: Millis) {
@@ -418,7 +455,7 @@ impl State {
         let claiming = self.slots.iter_mut().find(|slot| **slot == Slot::Claiming(task));
         let Some(slot) = claiming else { return };
         *slot = match answer {
-            Answer::Claimed(attempt) => Slot::Busy(Work::new(*attempt, now)),
+            Answer::Claimed(attempt) => Slot::Busy(Box::new(Work::new(*attempt, now))),
             _ => Slot::Free,
         };
         match answer {
@@ -442,6 +479,8 @@ impl State {
         work.answered(action, answer, now, self.rules.pause);
         let failed = work.take_failure();
         if work.stage == Stage::Over {
+            let spent = work.spent();
+            *self.spent.entry(attempt.task).or_default() += spent;
             self.slots[at] = Slot::Free;
             self.stale = true;
         }
@@ -496,6 +535,7 @@ impl State {
             }
         } else if self.ending.is_none() {
             self.take_up_leftovers(now);
+            self.keep_limits(now);
             self.go_on(now, &mut begun);
             self.keep_claims(now, &mut begun);
             self.begin_tasks(now, &mut begun);
@@ -523,7 +563,7 @@ impl State {
             if *slot == Slot::Free
                 && let Some(leftover) = self.leftovers.pop()
             {
-                *slot = Slot::Busy(Work::left(&leftover, now));
+                *slot = Slot::Busy(Box::new(Work::left(&leftover, now)));
                 self.unsaved = true;
             }
         }
@@ -553,7 +593,7 @@ impl State {
             }
             let action = self.next_of(at);
             if let Slot::Busy(work) = &mut self.slots[at] {
-                work.under_way = true;
+                work.begin(now);
             }
             self.begin(action, begun);
         }
@@ -595,6 +635,7 @@ impl State {
     fn begin_tasks(&mut self, now: Millis, begun: &mut Vec<(ActionId, Action)>) {
         let may = self.phase == Phase::Working
             && now >= self.paused_until
+            && self.used_up(now).is_none()
             && self.may_begin("claim", now)
             && !self.stale
             && self.is_idle("look");
@@ -643,6 +684,11 @@ impl State {
         if self.phase > Phase::Working {
             return self.end(Ending::Interrupted);
         }
+        if let Some(what) = self.used_up(now)
+            && self.outlook.as_ref().is_none_or(|outlook| outlook.open > 0)
+        {
+            return self.end(Ending::Spent(what));
+        }
         let Some(outlook) = self.outlook.as_ref().filter(|_| !self.stale) else { return };
         if outlook.open == 0 {
             return match self.finished.clone() {
@@ -670,10 +716,12 @@ impl State {
     /// When it must be asked again although nothing happens.
     pub fn wakes_at(&self, now: Millis) -> Millis {
         let resting = self.tries.values().map(|tries| tries.not_before);
-        let slots = self.slots.iter().filter_map(Slot::wakes_at);
+        let limits = &self.rules.limits;
+        let slots = self.slots.iter().flat_map(|slot| slot.wakes_at(limits));
         let moments = resting
             .chain(slots)
             .chain(self.held_off.values().copied())
+            .chain(limits.session_time.map(|time| self.begun_at + time))
             .chain([self.paused_until, self.renewed_at + self.rules.renew_every])
             .chain([self.saved_at + self.rules.save_every])
             .chain(self.unsaved.then_some(self.saved_at + self.rules.save_together))

@@ -3,7 +3,9 @@
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::TaskId;
 
-use super::{Action, Answer, Attempt, Failure, FailureKind, Leftover, Millis, Ran};
+use super::{
+    Action, Answer, Attempt, Failure, FailureKind, Leftover, Limits, Millis, Ran, Spent, Used,
+};
 
 /// How often a step that could not be done is tried again before a person has to look at it.
 const LATERS_MAX: u32 = 60;
@@ -13,7 +15,7 @@ const LATERS_MAX: u32 = 60;
 pub enum Slot {
     Free,
     Claiming(TaskId),
-    Busy(Work),
+    Busy(Box<Work>),
 }
 
 /// What an attempt needs next.
@@ -36,7 +38,11 @@ pub struct Work {
     pub stage: Stage,
     pub since: Millis,
     /// Its stage has been begun.
-    pub(super) under_way: bool,
+    under_way: bool,
+    begun_at: Millis,
+    /// When something was last heard of it, and what it had used by then.
+    heard_at: Millis,
+    used: Used,
     /// Not before this moment, after something that could not be done.
     again_at: Millis,
     /// How often its stage could not be done in a row.
@@ -49,6 +55,8 @@ pub struct Work {
     /// Why nothing is changed, where that is as it should be.
     nothing_to_change: bool,
     stop: Stop,
+    /// What it is stopped for, unless that is the session's end.
+    stopped_for: Option<Failure>,
     /// The claim is another's: nothing is said about the task any more.
     lost: bool,
 }
@@ -81,11 +89,14 @@ impl Slot {
         }
     }
 
-    pub(super) fn wakes_at(&self) -> Option<Millis> {
-        match self {
-            Self::Busy(work) => Some(work.again_at),
+    pub(super) fn wakes_at(&self, limits: &Limits) -> impl Iterator<Item = Millis> {
+        let work = match self {
+            Self::Busy(work) => Some(work),
             _ => None,
-        }
+        };
+        let over = work.and_then(|work| Some(work.running_since()? + limits.attempt_time?));
+        let silent = work.and_then(|work| Some(work.silent_since()? + limits.silence?));
+        work.map(|work| work.again_at).into_iter().chain(over).chain(silent)
     }
 }
 
@@ -96,6 +107,9 @@ impl Work {
             stage: Stage::Prepare,
             since: now,
             under_way: false,
+            begun_at: now,
+            heard_at: now,
+            used: Used::default(),
             again_at: 0,
             laters: 0,
             leaving: false,
@@ -103,6 +117,7 @@ impl Work {
             given_back: false,
             nothing_to_change: false,
             stop: Stop::No,
+            stopped_for: None,
             lost: false,
         }
     }
@@ -123,6 +138,29 @@ impl Work {
         matches!(self.stage, Stage::Clear | Stage::Over)
     }
 
+    pub(super) fn begin(&mut self, now: Millis) {
+        self.under_way = true;
+        (self.begun_at, self.heard_at) = (now, now);
+    }
+
+    pub(super) fn heard(&mut self, used: Used, now: Millis) {
+        (self.heard_at, self.used) = (now, used);
+    }
+
+    pub(super) fn spent(&self) -> Spent {
+        self.used.into()
+    }
+
+    /// Since when something of somebody else's runs for it.
+    pub(super) fn running_since(&self) -> Option<Millis> {
+        let runs = self.under_way && matches!(self.stage, Stage::Run | Stage::Verify);
+        runs.then_some(self.begun_at)
+    }
+
+    pub(super) fn silent_since(&self) -> Option<Millis> {
+        self.running_since().map(|_| self.heard_at)
+    }
+
     /// Whether nothing is to be begun for it now.
     pub(super) fn waits(&self, now: Millis) -> bool {
         self.under_way || self.again_at > now
@@ -134,9 +172,17 @@ impl Work {
             return;
         }
         match self.stage {
-            Stage::Run if self.under_way => self.stop = Stop::Wanted,
-            Stage::Prepare | Stage::Run => self.stop = Stop::Begun,
+            Stage::Prepare | Stage::Run if !self.under_way => self.stop = Stop::Begun,
+            Stage::Prepare | Stage::Run | Stage::Verify => self.stop = Stop::Wanted,
             _ => {}
+        }
+    }
+
+    /// Stops it for a reason of its own.
+    pub(super) fn stop_for(&mut self, failure: Failure) {
+        if self.stop == Stop::No {
+            self.stop();
+            self.stopped_for = Some(failure).filter(|_| self.stop != Stop::No);
         }
     }
 
@@ -147,7 +193,8 @@ impl Work {
     }
 
     pub(super) fn wants_to_stop(&self) -> bool {
-        self.stop == Stop::Wanted && self.stage == Stage::Run && self.under_way
+        let runs = matches!(self.stage, Stage::Prepare | Stage::Run | Stage::Verify);
+        self.stop == Stop::Wanted && runs && self.under_way
     }
 
     pub(super) fn stop_begun(&mut self) {
@@ -184,8 +231,9 @@ impl Work {
             Answer::InBranch if self.stop == Stop::No => self.stage = Stage::Record,
             _ => self.done(),
         }
-        if self.stop == Stop::Begun && matches!(self.stage, Stage::Prepare | Stage::Run) {
-            self.fail(stopped("stopped"));
+        if self.stop != Stop::No && matches!(self.stage, Stage::Prepare | Stage::Run) {
+            let why = self.why_stopped();
+            self.fail(why);
         }
     }
 
@@ -205,7 +253,10 @@ impl Work {
     fn ran(&mut self, ran: Ran) {
         self.stage = Stage::Keep;
         match ran {
-            _ if self.stop == Stop::Begun => self.fail(stopped("stopped")),
+            _ if self.stop == Stop::Begun => {
+                let why = self.why_stopped();
+                self.fail(why);
+            }
             Ran::Well => {}
             Ran::NothingToChange(_) => self.nothing_to_change = true,
             Ran::Badly(failure) => self.fail(failure),
@@ -246,8 +297,16 @@ impl Work {
         };
     }
 
+    fn why_stopped(&mut self) -> Failure {
+        self.stopped_for.take().unwrap_or_else(|| stopped("stopped"))
+    }
+
     /// Something that another try of the same would not change.
     fn came_to_nothing(&mut self, failure: Failure) {
+        let failure = match failure.kind {
+            FailureKind::Stopped => self.stopped_for.take().unwrap_or(failure),
+            _ => failure,
+        };
         match self.stage {
             // What it left is in git already, or there is nothing.
             Stage::Prepare | Stage::Keep | Stage::Verify | Stage::Integrate | Stage::Record => {

@@ -11,6 +11,12 @@ use crate::world::{World, run};
 
 const LEASE: Millis = 60_000;
 
+/// How long a runner may take in a simulation; most take less.
+const ATTEMPT_TIME: Millis = 100_000;
+
+/// Some never end by themselves.
+const FOREVER: Millis = 1_000_000_000;
+
 /// Steps after which a session that has not ended never will.
 const STEPS_MAX: usize = 20_000;
 
@@ -55,6 +61,8 @@ enum Planted {
     FenceUnchecked,
     /// A session does not see what those before it have brought into the branch.
     IntegratedForgotten,
+    /// A session does not know what it has used before it was killed.
+    SpentForgotten,
 }
 
 /// What outlives every session.
@@ -65,6 +73,10 @@ struct Lasting {
     fences: BTreeMap<u32, Attempt>,
     branch: Vec<(u32, AttemptId)>,
     recorded: Vec<(u32, AttemptId)>,
+    /// What each attempt has reported to have used, for its task.
+    spent: BTreeMap<AttemptId, (TaskId, u64)>,
+    /// What all of them may use together.
+    budget: Option<u64>,
     completed: bool,
     planted: Planted,
     wrong: Vec<String>,
@@ -85,10 +97,20 @@ impl Lasting {
             fences: BTreeMap::new(),
             branch: Vec::new(),
             recorded: Vec::new(),
+            spent: BTreeMap::new(),
+            budget: dice.one_in(4).then(|| 500 + dice.roll(3_000)),
             completed: false,
             planted,
             wrong: Vec::new(),
         }
+    }
+
+    fn all_spent(&self) -> u64 {
+        self.spent.values().map(|(_, cost)| cost).sum()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.budget.is_some_and(|budget| self.all_spent() >= budget)
     }
 
     fn holds(&self, attempt: Attempt) -> bool {
@@ -270,6 +292,10 @@ struct Simulated<'a> {
     now: Millis,
     /// What is under way: when it is done, and whether it has had its effect already.
     pending: Vec<(Millis, ActionId, Action, Option<Answer>)>,
+    /// When each runner was started.
+    started: BTreeMap<AttemptId, Millis>,
+    /// What the session was told by now, and not only what was used.
+    told: u64,
     steps: usize,
     /// After so many steps the session is killed.
     dies_after: usize,
@@ -289,8 +315,21 @@ impl World for Simulated<'_> {
         {
             self.lasting.wrong.push(format!("{} runs twice at a time", attempt.task));
         }
-        let takes =
-            1 + self.dice.roll(if matches!(action, Action::Run(..)) { 40_000 } else { 500 });
+        if matches!(action, Action::Claim(_))
+            && self.lasting.budget.is_some_and(|most| self.told >= most)
+        {
+            self.lasting.wrong.push(format!("{action:?} although all is spent"));
+        }
+        if let Action::Stop(attempt) = &action {
+            self.stop(*attempt);
+        }
+        let takes = match &action {
+            Action::Run(attempt, _) => {
+                self.started.insert(attempt.id, self.now);
+                if self.dice.one_in(30) { FOREVER } else { 1 + self.dice.roll(40_000) }
+            }
+            _ => 1 + self.dice.roll(500),
+        };
         // The effect may come long before whoever asked hears of it.
         let at_once = self.dice.one_in(2).then(|| self.effect(&action));
         self.pending.push((self.now + takes, id, action, at_once));
@@ -309,6 +348,11 @@ impl World for Simulated<'_> {
         if self.dice.one_in(400) {
             return Some(Input::Restart);
         }
+        if self.dice.one_in(8)
+            && let Some(said) = self.says()
+        {
+            return Some(said);
+        }
         let first = self.pending.iter().enumerate().min_by_key(|(_, pending)| pending.0);
         let first = first.map(|(at, pending)| (at, pending.0)).filter(|(_, when)| *when <= until);
         let Some((at, when)) = first else {
@@ -319,6 +363,10 @@ impl World for Simulated<'_> {
         let (_, id, action, effect) = self.pending.swap_remove(at);
         if let Action::Run(attempt, _) = &action {
             self.under_way.remove(&attempt.task);
+            let took = self.now - self.started.remove(&attempt.id).unwrap_or(self.now);
+            if took > ATTEMPT_TIME + 1_000 {
+                self.lasting.wrong.push(format!("{} ran for {took} ms", attempt.task));
+            }
         }
         let answer = effect.unwrap_or_else(|| self.effect(&action));
         Some(Input::Answer(id, answer))
@@ -328,6 +376,30 @@ impl World for Simulated<'_> {
 struct Died;
 
 impl Simulated<'_> {
+    /// What runs ends at once, and says so.
+    fn stop(&mut self, attempt: Attempt) {
+        for (when, _, action, effect) in &mut self.pending {
+            if matches!(action, Action::Run(run, _) if run.id == attempt.id) {
+                *when = self.now + 1;
+                *effect = Some(failed(FailureKind::Stopped));
+            }
+        }
+    }
+
+    /// A runner says something, and what it has used by now.
+    fn says(&mut self) -> Option<Input> {
+        let running = self.pending.iter().find_map(|(_, _, action, _)| match action {
+            Action::Run(attempt, _) => Some(*attempt),
+            _ => None,
+        })?;
+        let more = self.dice.roll(200);
+        let spent = self.lasting.spent.entry(running.id).or_insert((running.task, 0));
+        spent.1 += more;
+        self.told += more;
+        let used = Used { cost: Some(spent.1), ..Used::default() };
+        Some(Input::Heard(running, used))
+    }
+
     fn effect(&mut self, action: &Action) -> Answer {
         let unreachable = self.dice.one_in(25) && !matches!(action, Action::Run(..));
         if unreachable {
@@ -347,13 +419,24 @@ fn simulate(seed: u64, planted: Planted) -> Result<Ending, String> {
     for life in 0.. {
         let dies_after =
             if life < kills { 1 + usize::try_from(dice.roll(60)).unwrap() } else { STEPS_MAX };
-        let rules = Rules { slots: 1 + usize::try_from(dice.roll(5)).unwrap(), ..Rules::default() };
-        let mut state = State::new(rules, now);
+        let limits = Limits {
+            attempt_time: Some(ATTEMPT_TIME),
+            session: Budget { cost: lasting.budget, tokens: None },
+            ..Limits::default()
+        };
+        let slots = 1 + usize::try_from(dice.roll(5)).unwrap();
+        let mut state = State::new(Rules { slots, limits, ..Rules::default() }, now);
+        for (task, cost) in lasting.spent.values().filter(|_| planted != Planted::SpentForgotten) {
+            state.has_spent(*task, Spent { cost: *cost, tokens: 0 });
+        }
+        let told = lasting.all_spent();
         let mut world = Simulated {
             lasting: &mut lasting,
             dice: &mut dice,
             now,
             pending: Vec::new(),
+            started: BTreeMap::new(),
+            told,
             steps: 0,
             dies_after,
             under_way: BTreeSet::new(),
@@ -396,6 +479,7 @@ fn checked(lasting: &Lasting, ending: Ending) -> Result<Ending, String> {
     match &ending {
         Ending::Completed if all_done && lasting.completed => Ok(ending),
         Ending::Stuck(waiting) if !all_done && !waiting.is_empty() => Ok(ending),
+        Ending::Spent(_) if !all_done && lasting.is_spent() => Ok(ending),
         other => Err(format!("ended as {other:?}, all done: {all_done}")),
     }
 }
@@ -417,23 +501,25 @@ fn seeds() -> u64 {
 #[test]
 fn killed_sessions_lose_nothing_and_do_nothing_twice() {
     quiet(|| {
-        let (mut completed, mut stuck) = (0, 0);
+        let (mut completed, mut stuck, mut spent) = (0, 0, 0);
         for seed in 0..seeds() {
             match simulate(seed, Planted::Nothing) {
                 Ok(Ending::Completed) => completed += 1,
+                Ok(Ending::Spent(_)) => spent += 1,
                 Ok(_) => stuck += 1,
                 Err(wrong) => panic!("seed {seed}: {wrong}"),
             }
         }
-        println!("{completed} completed, {stuck} with a task for a person");
-        assert!(completed > stuck / 2 && stuck > 0);
+        println!("{completed} completed, {stuck} with a task for a person, {spent} spent");
+        assert!(completed > stuck / 2 && stuck > 0 && spent > 0);
     });
 }
 
 #[test]
 fn planted_bugs_are_found_by_the_simulation() {
     quiet(|| {
-        for bug in [Planted::FenceUnchecked, Planted::IntegratedForgotten] {
+        for bug in [Planted::FenceUnchecked, Planted::IntegratedForgotten, Planted::SpentForgotten]
+        {
             let found = (0..seeds()).find(|seed| simulate(*seed, bug).is_err());
             assert!(found.is_some(), "{bug:?} is not found");
         }
