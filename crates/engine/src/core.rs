@@ -165,6 +165,12 @@ impl FailureKind {
         !matches!(self, Self::Blocked | Self::Trespass | Self::World | Self::Budget | Self::Halted)
     }
 
+    /// Whether an agent's own session can be gone on with after it: one that ended with an error of
+    /// its own may be what is wrong.
+    pub fn leaves_its_session_whole(self) -> bool {
+        !matches!(self, Self::Run | Self::Trespass | Self::Lost)
+    }
+
     /// Whether it says something about the task.
     fn counts(self) -> bool {
         !matches!(self, Self::Stopped | Self::Lost | Self::Limited)

@@ -33,8 +33,8 @@ pub struct Briefing<'a> {
     pub attempt: u64,
     /// Why the attempt before failed: what its verification printed, for example.
     pub failed: Option<&'a str>,
-    /// Files that could not be merged.
-    pub conflicts: &'a [&'a str],
+    /// The commit that the work of an earlier attempt is seen from, if this one goes on with it.
+    pub begun_at: Option<&'a str>,
 }
 
 /// What one of the tasks before has brought.
@@ -69,7 +69,7 @@ enum Part {
     Prerequisites,
     Verification,
     Failed,
-    Conflicts,
+    Begun,
 }
 
 impl Part {
@@ -85,7 +85,7 @@ impl Part {
         Self::Prerequisites,
         Self::Verification,
         Self::Failed,
-        Self::Conflicts,
+        Self::Begun,
     ];
 
     fn word(self) -> &'static str {
@@ -101,7 +101,7 @@ impl Part {
             Self::Prerequisites => "prerequisites",
             Self::Verification => "verification",
             Self::Failed => "failed",
-            Self::Conflicts => "conflicts",
+            Self::Begun => "begun",
         }
     }
 
@@ -118,7 +118,7 @@ impl Part {
             Self::Prerequisites => prerequisites(of.prerequisites),
             Self::Verification => verification(of.verify),
             Self::Failed => failed(of),
-            Self::Conflicts => conflicts(of.conflicts),
+            Self::Begun => begun(of.begun_at),
         }
     }
 }
@@ -227,14 +227,10 @@ fn failed(briefing: &Briefing<'_>) -> String {
     )
 }
 
-fn conflicts(files: &[&str]) -> String {
-    if files.is_empty() {
-        return String::new();
-    }
-    let files: Vec<String> = files.iter().map(|file| indented(file)).collect();
+fn begun(at: Option<&str>) -> String {
+    let Some(commit) = at else { return String::new() };
     format!(
-        "## Conflicts\n\nWhat was done here could not be merged with what others did meanwhile. Make these files whole, so that both intentions hold:\n\n{}",
-        files.join("\n")
+        "## What is here already\n\nAn earlier attempt at this task ended before the task was done. What it did is in this folder and committed; this shows it:\n\n    git diff {commit}\n\nGo on from there, and put right what is not right."
     )
 }
 
@@ -272,7 +268,7 @@ mod tests {
         verify: &["cargo test", "cargo fmt --check"],
         attempt: 2,
         failed: Some("assertion failed\n# not a heading"),
-        conflicts: &["src/main.rs"],
+        begun_at: Some("1234567890"),
     };
 
     fn prompt(briefing: &Briefing<'_>) -> String {
@@ -293,7 +289,7 @@ mod tests {
             "    cargo test\n    cargo fmt --check\n",
             "This is attempt 2.",
             "    assertion failed\n    # not a heading\n",
-            "    src/main.rs\n",
+            "    git diff 1234567890\n",
             "milestone task progress 1.3 PERCENT",
             "MILESTONE_FENCE",
             ".milestones/",
@@ -308,7 +304,7 @@ mod tests {
     fn a_part_with_nothing_to_say_leaves_nothing() {
         let briefing = Briefing { task: "1.1", title: "Begin", attempt: 1, ..Briefing::default() };
         let prompt = prompt(&briefing);
-        for absent in ["What failed", "Conflicts", "verified", "done before", "must be true"] {
+        for absent in ["What failed", "here already", "verified", "done before", "must be true"] {
             assert!(!prompt.contains(absent), "{absent:?} is in:\n{prompt}");
         }
         assert!(!prompt.contains("\n\n\n"), "{prompt}");

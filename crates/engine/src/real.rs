@@ -23,6 +23,8 @@ use crate::core::{Action, ActionId, Answer, Attempt, Failure, FailureKind, Input
 use crate::error::EngineError;
 use crate::git::Repository;
 use crate::process::Lifeline;
+use crate::prompt::Template;
+use crate::runners::Configured;
 use crate::session::{Flight, Session, Sessions, Tried};
 use crate::world::World;
 
@@ -54,6 +56,9 @@ pub struct Setup {
     pub sequential: bool,
     /// Names of environment variables that runners are given beside the usual ones.
     pub environment: Vec<String>,
+    pub runners: Configured,
+    /// What agents are told.
+    pub template: Template,
 }
 
 /// One attempt under way.

@@ -7,6 +7,7 @@
 mod answer;
 mod claude;
 mod codex;
+mod configured;
 mod custom;
 mod gemini;
 mod limits;
@@ -14,15 +15,18 @@ mod opencode;
 mod reading;
 mod shell;
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 pub use answer::{Said, said};
 pub use claude::Claude;
 pub use codex::Codex;
+pub use configured::{Configured, Preset};
 pub use custom::{Custom, CustomError, Json, Reads, Settings, Stdin};
 pub use gemini::Gemini;
 pub use limits::{Limit, Limited, Wait};
@@ -88,13 +92,17 @@ pub enum LaunchError {
 }
 
 /// What was used of what costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Used {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turns: Option<u32>,
     /// All that was read, from a cache too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_in: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_out: Option<u64>,
     /// In millionths of a US dollar, as the program figures it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<u64>,
 }
 
@@ -136,8 +144,14 @@ pub trait Runner: Send + Sync {
     /// Takes in one line of what was printed, to whichever of the two streams.
     fn hear(&self, line: &str, heard: &mut Heard);
 
+    /// Whether it does what a prompt says, so that it can be told to go on with work that is there.
+    fn is_told(&self) -> bool {
+        true
+    }
+
     /// Whether it can be started in a session of its own that was cut off, and remembers there
-    /// what it had done. Who cannot is told by the prompt.
+    /// what it had done, also in another folder: every attempt has its own. Who cannot is told by
+    /// the prompt.
     fn continues(&self) -> bool;
 
     /// How it ended, when the process has ended with this code (none: by a signal).
@@ -163,18 +177,16 @@ pub enum Kind {
     Person,
 }
 
-/// The runner of this name.
-pub fn of(name: &str, configured: &BTreeMap<String, Custom>) -> Option<Kind> {
-    let runner: Box<dyn Runner> = match name {
-        MANUAL => return Some(Kind::Person),
+/// A runner that needs no configuration.
+fn built_in(name: &str) -> Option<Box<dyn Runner>> {
+    Some(match name {
         shell::NAME => Box::new(Shell),
         claude::NAME => Box::new(Claude),
         codex::NAME => Box::new(Codex),
         gemini::NAME => Box::new(Gemini),
         opencode::NAME => Box::new(Opencode),
-        _ => Box::new(configured.get(name)?.clone()),
-    };
-    Some(Kind::Process(runner))
+        _ => return None,
+    })
 }
 
 /// The agents that can be started with this `PATH`, the one that is preferred first.

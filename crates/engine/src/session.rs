@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::{Attempt, Failure};
 use crate::error::EngineError;
+use crate::runners::Used;
 
 type Result<T> = std::result::Result<T, EngineError>;
 
@@ -124,17 +125,19 @@ pub struct Tried {
     pub last: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Timestamp>,
+    /// What the agent calls its own session, which a later attempt may go on with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handle: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub turns: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens_in: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens_out: Option<u64>,
-    /// In millionths of a US dollar.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cost: Option<u64>,
+    /// What it used.
+    #[serde(flatten)]
+    pub used: Used,
+    /// What the agent had counted in its own session by then, over all attempts that were in it.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub counted: Used,
+}
+
+fn is_nothing(used: &Used) -> bool {
+    *used == Used::default()
 }
 
 /// An attempt that is under way. Written before anything is begun for it, and gone when nothing of
@@ -146,8 +149,11 @@ pub struct Flight {
     pub runner: String,
     pub branch: Option<String>,
     pub worktree: PathBuf,
-    /// The commit it began at.
+    /// The commit of the milestone's branch that it began at.
     pub start: Option<String>,
+    /// What its worktree was made of, where that is the work of an attempt before it.
+    #[serde(default)]
+    pub goes_on_from: Option<String>,
     pub log: PathBuf,
 }
 
@@ -171,6 +177,16 @@ impl Sessions {
 
     pub fn log(&self, attempt: AttemptId) -> PathBuf {
         self.root.join(LOGS).join(format!("{}.log", attempt.0))
+    }
+
+    /// What an attempt was told.
+    pub fn prompt(&self, attempt: AttemptId) -> PathBuf {
+        self.root.join(LOGS).join(format!("{}.prompt.md", attempt.0))
+    }
+
+    pub fn keep_prompt(&self, attempt: AttemptId, text: &str) -> Result<()> {
+        self.private(LOGS)?;
+        replace(&self.prompt(attempt), text.as_bytes())
     }
 
     /// Takes the right to run a milestone here. An error that says who has it.

@@ -1,5 +1,6 @@
 //! Settings, each with where it comes from: environment, project, user or default.
 
+mod execution;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::pointer::StoreKind;
 use crate::scale::{Thresholds, Wish};
 use crate::yaml;
 
+pub use execution::{Execution, Spending, dollars};
 pub use secret::{masked, masked_in};
 
 /// The tracked settings of a project, below its folder.
@@ -113,6 +115,72 @@ pub const KEYS: &[Key] = &[
         check: |value| lease(value).map(drop),
     },
     Key {
+        name: "execute.runner",
+        about: "what does tasks that name no runner and have no command",
+        default: "none",
+        check: |value| execution::word(value).map(drop),
+    },
+    Key {
+        name: "execute.prompt",
+        about: "file with the template of what agents are told, below the project",
+        default: "none",
+        check: |value| execution::word(value).map(drop),
+    },
+    Key {
+        name: "execute.environment",
+        about: "names of variables that runners are given beside the usual ones",
+        default: "[]",
+        check: |value| execution::names(value).map(drop),
+    },
+    Key {
+        name: "execute.attempts",
+        about: "how often a task is tried before a person has to look at it",
+        default: "3",
+        check: |value| execution::attempts(value).map(drop),
+    },
+    Key {
+        name: "execute.attempt_time",
+        about: "how long a runner or a verification may take, or `none`",
+        default: "2h",
+        check: |value| execution::time(value).map(drop),
+    },
+    Key {
+        name: "execute.silence",
+        about: "how long it may say nothing, or `none`",
+        default: "30m",
+        check: |value| execution::time(value).map(drop),
+    },
+    Key {
+        name: "execute.task_cost",
+        about: "dollars that all attempts at one task may cost, or `none`",
+        default: "none",
+        check: |value| execution::dollars(value).map(drop),
+    },
+    Key {
+        name: "execute.task_tokens",
+        about: "tokens that all attempts at one task may use, or `none`",
+        default: "none",
+        check: |value| execution::tokens(value).map(drop),
+    },
+    Key {
+        name: "execute.session_cost",
+        about: "dollars that a session may cost, or `none`",
+        default: "none",
+        check: |value| execution::dollars(value).map(drop),
+    },
+    Key {
+        name: "execute.session_tokens",
+        about: "tokens that a session may use, or `none`",
+        default: "none",
+        check: |value| execution::tokens(value).map(drop),
+    },
+    Key {
+        name: "execute.session_time",
+        about: "how long a session begins new tasks, or `none`",
+        default: "none",
+        check: |value| execution::time(value).map(drop),
+    },
+    Key {
         name: "storage.lock_wait",
         about: "how long a command waits while another one writes",
         default: "10s",
@@ -183,6 +251,9 @@ pub const KEYS: &[Key] = &[
 pub(crate) const POSTGRES_URL: &str = "storage.postgres_url";
 const POSTGRES_LISTEN_URL: &str = "storage.postgres_listen_url";
 
+/// What comes before the name of a runner.
+const RUNNERS: &str = "runners.";
+
 /// Far above any project.
 const NUMBER_MAX: u32 = 1_000_000;
 
@@ -210,6 +281,8 @@ pub struct Config {
     /// As they may be shown: what is secret in them stands in `secrets`.
     values: BTreeMap<&'static str, (Value, Source)>,
     secrets: BTreeMap<&'static str, DatabaseUrl>,
+    /// What stands under `runners`, by name, as it was written.
+    runners: Map<String, Value>,
     /// What a person should know about the settings, though they hold.
     pub warnings: Vec<String>,
 }
@@ -225,8 +298,12 @@ pub struct Layers {
 
 impl Config {
     pub fn load(layers: &Layers) -> Result<Self, StoreError> {
-        let mut config =
-            Self { values: BTreeMap::new(), secrets: BTreeMap::new(), warnings: Vec::new() };
+        let mut config = Self {
+            values: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            runners: Map::new(),
+            warnings: Vec::new(),
+        };
         for key in KEYS {
             config.values.insert(key.name, (plain(key.default), Source::Default));
         }
@@ -275,6 +352,9 @@ impl Config {
                     self.warnings.push(misplaced(key, &name));
                 }
                 Some(key) => self.set(key, value, source, &name)?,
+                None if path.starts_with(RUNNERS) => {
+                    self.runners.insert(path[RUNNERS.len()..].to_owned(), value);
+                }
                 None => {
                     self.warnings.push(format!("{name}: `{path}` is no setting; it is ignored"));
                 }
@@ -341,6 +421,11 @@ impl Config {
             document_progress: boolean(self.raw("documents.progress")).unwrap_or(true),
             lease_seconds: lease(self.raw("claims.lease")).unwrap_or(limits::LEASE_SECONDS_MIN),
         }
+    }
+
+    /// What somebody has said about runners, by name; what it means is theirs to read.
+    pub fn runners(&self) -> &Map<String, Value> {
+        &self.runners
     }
 
     /// The project of a PostgreSQL database that everybody shares who has this repository.

@@ -11,14 +11,15 @@ use jiff::Timestamp;
 use milestone_domain::document::Milestone;
 use milestone_domain::ids::{MilestoneId, Node};
 use milestone_domain::snapshot::Scope;
-use milestone_engine::core::{Ending, Input, Rules, State};
+use milestone_engine::core::{Budget, Ending, Input, Limits, Rules, State};
 use milestone_engine::git::{Caller, Identity, Repository};
+use milestone_engine::prompt::{self, Template, TemplateError};
 use milestone_engine::real::{Real, Setup};
-use milestone_engine::runners;
+use milestone_engine::runners::{self, Configured};
 use milestone_engine::session::{Alive, Session, SessionState, Sessions};
 use milestone_engine::world;
 use milestone_store::Project;
-use milestone_store::config::Config;
+use milestone_store::config::{self, Config, Spending};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -69,6 +70,10 @@ pub struct ExecuteArgs {
     /// Go on with this session
     #[arg(long, value_name = "SESSION", conflicts_with = "resume")]
     resume_session: Option<String>,
+    /// Dollars that the session may cost; then nothing more is begun [default:
+    /// `execute.session_cost`]
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    budget: Option<u64>,
     /// Agree to all commands that are there now
     #[arg(long)]
     yes: bool,
@@ -111,7 +116,7 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     });
     let repository =
         Repository::find(&root.project, &caller).map_err(|error| Failure::git(&error))?;
-    let runner = chosen_runner(args, document);
+    let runner = chosen_runner(app, args, document);
     agree(app, args, document, runner.as_deref())?;
     let agents = match (&repository, args.coordination) {
         (None, _) | (_, Coordination::Sequential) => 1,
@@ -119,7 +124,9 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     };
     let session = session(app, args, &sessions, agents)?;
     let setup = setup(app, args, repository, runner)?;
-    execute(app, setup, session, agents, &alive)
+    let (tries_max, limits) = limits(app, args)?;
+    let rules = Rules { slots: agents, tries_max, limits, ..Rules::default() };
+    execute(app, setup, session, rules, &alive)
 }
 
 fn agents(app: &App, args: &ExecuteArgs) -> Result<usize, Failure> {
@@ -128,11 +135,12 @@ fn agents(app: &App, args: &ExecuteArgs) -> Result<usize, Failure> {
 }
 
 /// What does the tasks that say nothing: what was chosen, or the first agent that is installed.
-fn chosen_runner(args: &ExecuteArgs, document: &Milestone) -> Option<String> {
+fn chosen_runner(app: &App, args: &ExecuteArgs, document: &Milestone) -> Option<String> {
     let silent = |task: &&milestone_domain::document::Task| {
         !task.status.is_closed() && task.runner.is_none() && task.run.is_none()
     };
-    args.runner.clone().or_else(|| {
+    let configured = || app.opened().ok()?.config.execution().runner;
+    args.runner.clone().or_else(configured).or_else(|| {
         document.tasks.iter().find(silent)?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         runners::installed(&path).first().map(|name| (*name).to_owned())
@@ -144,6 +152,7 @@ fn untrusted(
     trust: Option<&Trust>,
     document: &Milestone,
     runner: Option<&str>,
+    configured: &Configured,
 ) -> Vec<(&'static str, String)> {
     let mut asked = Vec::new();
     for task in document.tasks.iter().filter(|task| !task.status.is_closed()) {
@@ -153,7 +162,7 @@ fn untrusted(
         asked.extend(task.verify.iter().map(|verify| ("verify", verify.clone())));
         let agent = if task.run.is_some() && own.is_none() { None } else { own.or(runner) };
         let agent = agent.filter(|name| !matches!(*name, "shell" | "manual"));
-        asked.extend(agent.map(|name| ("runner", name.to_owned())));
+        asked.extend(agent.map(|name| ("runner", configured.trusted_as(name))));
     }
     asked.sort();
     asked.dedup();
@@ -169,8 +178,9 @@ fn agree(
     runner: Option<&str>,
 ) -> Result<(), Failure> {
     let trust = Trust::of(&app.opened()?.root.project);
-    let mut asked = untrusted(trust.as_ref(), document, runner);
-    // Typed here by a person.
+    let configured = configured(app)?;
+    let mut asked = untrusted(trust.as_ref(), document, runner, &configured);
+    // Typed here by a person; what a configuration makes of a name was not.
     if let Some(typed) = &args.runner {
         asked.retain(|(kind, text)| {
             let typed = *kind == "runner" && text == typed;
@@ -320,8 +330,73 @@ fn setup(
         runner,
         lease: LEASE,
         sequential: args.coordination == Coordination::Sequential,
-        environment: Vec::new(),
+        environment: app.opened()?.config.execution().environment,
+        runners: configured(app)?,
+        template: template(app)?,
     })
+}
+
+fn configured(app: &App) -> Result<Configured, Failure> {
+    let runners = app.opened()?.config.runners();
+    Configured::read(runners).map_err(|error| {
+        Failure::usage(
+            format!("`runners` in the settings: {error}"),
+            "put that right in the settings file, then run this again",
+        )
+    })
+}
+
+/// What agents are told: the project's own words, or ours.
+fn template(app: &App) -> Result<Template, Failure> {
+    let opened = app.opened()?;
+    let Some(file) = opened.config.execution().prompt else {
+        return Template::parse(prompt::DEFAULT).map_err(|error| wrong_template("ours", &error));
+    };
+    let path = opened.root.project.join(&file);
+    let inside = path.canonicalize().is_ok_and(|path| path.starts_with(&opened.root.project));
+    if !inside {
+        return Err(Failure::usage(
+            format!("`execute.prompt` names {file}, which is not in the project"),
+            "name a file in the project, or set it to `none`",
+        ));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|source| Failure::Io {
+        doing: "read",
+        path: path.clone(),
+        source,
+    })?;
+    Template::parse(&text).map_err(|error| wrong_template(&file, &error))
+}
+
+fn wrong_template(file: &str, error: &TemplateError) -> Failure {
+    Failure::usage(
+        format!("{file}: {error}"),
+        "see which placeholders there are: docs/execute.md, What an agent is told",
+    )
+}
+
+/// What may be used, from the settings and what was typed.
+fn limits(app: &App, args: &ExecuteArgs) -> Result<(u32, Limits), Failure> {
+    let execution = app.opened()?.config.execution();
+    let millis = |time: Option<Duration>| {
+        time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    };
+    let budget = |spending: Spending| Budget { tokens: spending.tokens, cost: spending.cost };
+    let mut session = budget(execution.session);
+    session.cost = args.budget.or(session.cost);
+    let limits = Limits {
+        attempt_time: millis(execution.attempt_time),
+        silence: millis(execution.silence),
+        session_time: millis(execution.session_time),
+        task: budget(execution.task),
+        session,
+    };
+    Ok((execution.attempts, limits))
+}
+
+/// Dollars as they are typed, in millionths.
+fn dollars(text: &str) -> Result<u64, String> {
+    config::dollars(&text.into())?.ok_or_else(|| "write a sum of dollars such as 5 or 2.50".into())
 }
 
 /// Outside the repository, where no build tool takes a copy of it for a part of it.
@@ -337,16 +412,18 @@ fn execute(
     app: &App,
     setup: Setup,
     session: Session,
-    agents: usize,
+    rules: Rules,
     _alive: &Alive,
 ) -> Result<(), Failure> {
     let milestone = setup.milestone;
     let mut shown = execution::Shown::new(app.out);
     shown.begin(&session, setup.repository.is_some());
+    let spent: Vec<_> = session.attempts.iter().map(|tried| (tried.task, tried.used)).collect();
     let mut real = Real::new(setup, session);
     listen(real.inputs())?;
     let window = real.window();
-    let mut state = State::new(Rules { slots: agents, ..Rules::default() }, 0);
+    let mut state = State::new(rules, 0);
+    spent.into_iter().for_each(|(task, used)| state.has_spent(task, used.into()));
     let ending = world::run(&mut state, &mut real, &mut |state, told| {
         shown.tell(state, told, &window);
     });
@@ -358,6 +435,7 @@ fn execute(
             (SessionState::Waiting, said.collect())
         }
         Ending::Interrupted => (SessionState::Interrupted, Vec::new()),
+        Ending::Spent(what) => (SessionState::Waiting, vec![what.clone()]),
         Ending::Failed(failure) => (SessionState::Failed, vec![failure.reason.clone()]),
     };
     real.note(|session| {
@@ -376,6 +454,7 @@ fn execute(
             Err(Failure::Executing(Executing::Stuck { milestone, waiting: because }))
         }
         Ending::Interrupted => Err(Failure::Executing(Executing::Interrupted { milestone })),
+        Ending::Spent(what) => Err(Failure::Executing(Executing::Spent { milestone, what })),
         Ending::Failed(failure) => Err(Failure::Executing(Executing::Failed(failure.reason))),
     }
 }

@@ -22,6 +22,11 @@ pub enum Executing {
     Interrupted {
         milestone: MilestoneId,
     },
+    /// It has used what it may use.
+    Spent {
+        milestone: MilestoneId,
+        what: String,
+    },
     Running {
         milestone: MilestoneId,
         by: String,
@@ -48,6 +53,14 @@ impl Executing {
                 let next = format!("go on: `milestone execute {milestone} --resume`");
                 ("interrupted", Exit::Interrupted, next)
             }
+            Self::Spent { milestone, .. } => {
+                let next = format!(
+                    "see what it did: `milestone session show`; go on with more: `milestone \
+                     execute {milestone} --resume --budget USD`, or raise `execute.session_*` in \
+                     the settings"
+                );
+                ("spent", Exit::Rule, next)
+            }
             Self::Running { .. } => {
                 ("running", Exit::Conflict, "see how far it is: `milestone session show`".into())
             }
@@ -66,6 +79,9 @@ impl Executing {
             }
             Self::Stuck { milestone, waiting } => stuck(*milestone, waiting),
             Self::Interrupted { milestone } => format!("the execution of {milestone} was stopped"),
+            Self::Spent { milestone, what } => {
+                format!("nothing more of {milestone} is begun in this session: {what}")
+            }
             Self::Running { milestone, by } => {
                 format!("{milestone} is being executed already, by {by}")
             }

@@ -129,15 +129,19 @@ impl State {
         let limits = &self.rules.limits;
         let since = work.running_since()?;
         if let Some(most) = limits.attempt_time.filter(|most| now >= since + most) {
-            let reason = format!("it took longer than {}", words(most));
+            let reason = format!("it took longer than {} (`execute.attempt_time`)", words(most));
             return Some((FailureKind::TimedOut, reason));
         }
         let silent = work.silent_since()?;
         if let Some(most) = limits.silence.filter(|most| now >= silent + most) {
-            return Some((FailureKind::Silent, format!("it said nothing for {}", words(most))));
+            let reason = format!("it said nothing for {} (`execute.silence`)", words(most));
+            return Some((FailureKind::Silent, reason));
         }
         let used_up = limits.task.used_up(self.spent_on(work.attempt.task))?;
-        Some((FailureKind::Budget, format!("the task's budget: {used_up}")))
+        Some((
+            FailureKind::Budget,
+            format!("{used_up} (`execute.task_cost`, `execute.task_tokens`)"),
+        ))
     }
 }
 

@@ -139,8 +139,8 @@ impl Repository {
     }
 
     /// A commit of what is only kept, which nobody signs.
-    pub(super) fn commit_kept(&self, tree: &Oid, parent: &Oid, message: &str) -> Result<Oid> {
-        let call = self.commit_tree(tree, &[parent], false, message)?;
+    pub(super) fn commit_kept(&self, tree: &Oid, parents: &[&Oid], message: &str) -> Result<Oid> {
+        let call = self.commit_tree(tree, parents, false, message)?;
         Oid::said("commit-tree", &call.run()?.text())
     }
 

@@ -6,7 +6,7 @@ use milestone_domain::ids::TaskId;
 
 use super::Repository;
 use super::error::{GitError, Result};
-use super::message::{attempt_of, message};
+use super::message::{attempt_of, body_of, message};
 use super::names::{self, Attempt, Oid};
 use super::refs::{Step, TRIES_MAX};
 
@@ -111,6 +111,13 @@ impl Repository {
         let by = attempt_of(&said.text());
         let there = self.contains(tip.as_str(), &commit)?;
         Ok(by.filter(|_| there).map(|by| (by, commit)))
+    }
+
+    /// What was said of a task's work when it came into its milestone's branch.
+    pub fn account(&self, task: TaskId) -> Result<Option<String>> {
+        let Some((_, commit)) = self.brought(task)? else { return Ok(None) };
+        let said = self.git(&["cat-file", "commit", commit.as_str()]).run()?;
+        Ok(body_of(&said.text()))
     }
 
     /// What two commits come to together, or what they disagree about.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Repository;
 use super::error::{GitError, Result};
+use super::integrate::Merged;
 use super::names::{Attempt, Oid};
 use super::refs::{Step, TRIES_MAX};
 use super::run::{Call, Tree};
@@ -79,6 +80,22 @@ impl Repository {
         Ok(Kept { commit, changed, state_touched, missed })
     }
 
+    /// What work that was kept comes to on top of what the branch has become since; nothing where
+    /// there is none, or the two do not go together.
+    pub fn carried_on(&self, start: &Oid, kept: &Oid) -> Result<Option<Oid>> {
+        if self.contains(kept.as_str(), start)? {
+            return Ok(Some(kept.clone()).filter(|kept| kept != start));
+        }
+        match self.merged(start, kept)? {
+            Merged::Conflict(_) => Ok(None),
+            Merged::Tree(tree) if Some(&tree) == self.tree_of(start)?.as_ref() => Ok(None),
+            Merged::Tree(tree) => {
+                let message = "Kept: what an earlier attempt left, with what others did since\n";
+                self.commit_kept(&tree, &[start, kept], message).map(Some)
+            }
+        }
+    }
+
     fn kept_commit(&self, content: &Content, attempt: &Attempt, start: &Oid) -> Result<Oid> {
         let head = content.head.as_ref().unwrap_or(start);
         if self.tree_of(head)?.as_ref() == Some(&content.tree) {
@@ -86,7 +103,7 @@ impl Repository {
         }
         let Attempt { task, id, .. } = attempt;
         let message = format!("Kept: what an attempt at {task} left\n\nAttempt: {}\n", id.0);
-        self.commit_kept(&content.tree, head, &message)
+        self.commit_kept(&content.tree, &[head], &message)
     }
 
     fn store(&self, attempt: &Attempt, commit: &Oid) -> Result<()> {

@@ -34,6 +34,14 @@ pub(super) fn attempt_of(commit: &str) -> Option<AttemptId> {
     id.trim().parse().ok().map(AttemptId)
 }
 
+/// What was done, without subject and trailers, from a commit's object's text.
+pub(super) fn body_of(commit: &str) -> Option<String> {
+    let (_, message) = commit.split_once("\n\n")?;
+    let (above, _) = message.trim_end().rsplit_once("\n\n")?;
+    let (_, body) = above.split_once("\n\n")?;
+    Some(body.trim().to_owned()).filter(|body| !body.is_empty())
+}
+
 fn one_line(subject: &str) -> String {
     let spaced: String = subject
         .chars()
@@ -92,7 +100,11 @@ mod tests {
              milestone-001\nAttempt: {id}\n"
         );
         assert_eq!(text, wanted);
-        assert_eq!(attempt_of(&format!("tree 0\nauthor a\n\n{text}")), Some(attempt().id));
+        let object = format!("tree 0\nauthor a\n\n{text}");
+        assert_eq!(attempt_of(&object), Some(attempt().id));
+        assert_eq!(body_of(&object).as_deref(), Some("It does."));
+        let silent = message("feat: a thing", "", &attempt());
+        assert_eq!(body_of(&format!("tree 0\n\n{silent}")), None);
     }
 
     #[test]

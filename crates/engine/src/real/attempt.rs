@@ -18,8 +18,8 @@ use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
 use crate::keeper;
 use crate::process::{self, Lifeline, Start};
-use crate::prompt::{self, Briefing, Delivered, Template};
-use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
+use crate::prompt::{Briefing, Delivered};
+use crate::runners::{Ended, Heard, Job, Kind, Limited, Runner, Said, Used, Wait, said};
 use crate::session::{Flight, GitState, Tried};
 
 type Done = Result<Answer, Failure>;
@@ -71,6 +71,7 @@ impl Shared {
             branch: self.setup.repository.as_ref().map(|_| attempt.branch_name()),
             worktree,
             start: None,
+            goes_on_from: None,
             log: self.sessions.log(attempt.id),
         }
     }
@@ -96,10 +97,8 @@ impl Shared {
             last: None,
             heard: None,
             handle: None,
-            turns: None,
-            tokens_in: None,
-            tokens_out: None,
-            cost: None,
+            used: Used::default(),
+            counted: Used::default(),
         });
     }
 
@@ -140,12 +139,50 @@ impl Shared {
         let start =
             repository.milestone_branch(document.id, &required).map_err(|error| of_git(&error))?;
         flight.start = Some(start.to_string());
+        let goes_on_from = self.goes_on_from(repository, &flight, &start)?;
+        flight.goes_on_from = goes_on_from.as_ref().map(Oid::to_string);
         self.sessions.keep_flight(&flight).map_err(trouble)?;
+        let begin = goes_on_from.as_ref().unwrap_or(&start);
         repository
-            .add_worktree(&flight.worktree, &attempt, &start)
+            .add_worktree(&flight.worktree, &attempt, begin)
             .map_err(|error| of_git(&error))?;
         self.with(attempt, |flying| flying.flight = flight);
         Ok(Answer::Done)
+    }
+
+    /// The attempt before this one, if it was at the same task and by the same agent, which can go
+    /// on with what is there: a command is begun anew.
+    fn earlier(&self, flight: &Flight) -> Option<Tried> {
+        let runner = self.process_of(flight)?;
+        let session = self.session();
+        let of_task = session.attempts.iter().rev();
+        let mut earlier = of_task
+            .filter(|tried| tried.task == flight.attempt.task && tried.id != flight.attempt.id);
+        let last = earlier.next().filter(|tried| tried.runner == flight.runner)?;
+        runner.is_told().then(|| last.clone())
+    }
+
+    fn process_of(&self, flight: &Flight) -> Option<Box<dyn Runner>> {
+        match self.setup.runners.runner(&flight.runner)? {
+            Kind::Process(runner) => Some(runner),
+            Kind::Person => None,
+        }
+    }
+
+    /// What an agent that was stopped, or whose work did not do yet, had done so far.
+    fn goes_on_from(
+        &self,
+        repository: &Repository,
+        flight: &Flight,
+        start: &Oid,
+    ) -> Result<Option<Oid>, Failure> {
+        let earlier = self.earlier(flight).filter(|tried| {
+            // What it changed there was not its to change.
+            tried.failure.as_ref().is_some_and(|failure| failure.kind != FailureKind::Trespass)
+        });
+        let kept = earlier.and_then(|tried| Oid::parse(&tried.commit?));
+        let Some(kept) = kept else { return Ok(None) };
+        repository.carried_on(start, &kept).map_err(|error| of_git(&error))
     }
 
     /// The commit that an earlier attempt brought into the branch and did not live to record.
@@ -179,24 +216,32 @@ impl Shared {
         self.stage(attempt, "running");
         let flight = self.flown(attempt)?;
         let (document, task) = self.task(attempt)?;
-        let Some(Kind::Process(runner)) = runners::of(&flight.runner, &BTreeMap::new()) else {
+        let Some(runner) = self.process_of(&flight) else {
             return Err(trouble(format!("there is no runner called {}", flight.runner)));
         };
         // It may have changed since it was seen to be ready.
         if let Some(run) = task.run.as_ref().filter(|_| flight.runner == "shell") {
             self.check_trust("run", run)?;
         }
-        let text = briefed(&document, &task, attempt, before)?;
+        let text = self.briefed(&document, &task, &flight, before);
+        self.sessions.keep_prompt(attempt.id, &text).map_err(trouble)?;
+        let earlier = self.earlier(&flight).filter(|tried| {
+            let failure = tried.failure.as_ref();
+            runner.continues()
+                && failure.is_some_and(|failure| failure.kind.leaves_its_session_whole())
+        });
+        let preset = self.setup.runners.preset(&flight.runner);
         let root = self.setup.root.to_string_lossy();
+        let prompt_file = self.sessions.prompt(attempt.id);
         let job = Job {
             prompt: &text,
-            prompt_file: "",
+            prompt_file: &prompt_file.to_string_lossy(),
             worktree: &flight.worktree.to_string_lossy(),
             writable: &[&root],
             run: task.run.as_deref(),
-            resume: None,
-            model: None,
-            extra: &[],
+            resume: earlier.as_ref().and_then(|tried| tried.handle.as_deref()),
+            model: preset.model.as_deref(),
+            extra: &preset.arguments,
         };
         let launch = runner
             .launch(&job)
@@ -212,7 +257,9 @@ impl Shared {
             folder: &flight.worktree,
             stdin: launch.stdin.as_deref().unwrap_or_default(),
         };
-        let (code, heard) = self.hear(attempt, runner.as_ref(), &start)?;
+        let before = earlier.filter(|tried| tried.handle.is_some());
+        let before = before.map(|tried| tried.counted).unwrap_or_default();
+        let (code, heard) = self.hear(attempt, runner.as_ref(), &start, before)?;
         self.with(attempt, |flying| {
             flying.answer.clone_from(&heard.answer);
         });
@@ -221,6 +268,62 @@ impl Shared {
             self.with(attempt, |flying| flying.reason = Some(reason.clone()));
         }
         Ok(Answer::Ran(ran))
+    }
+
+    /// The tasks of the same milestone that it builds on, and what was said of each at its end.
+    fn delivered(
+        &self,
+        document: &Milestone,
+        task: &Task,
+    ) -> Vec<(String, String, Option<String>)> {
+        let named =
+            task.requires.iter().filter_map(|reference| match reference.node(document.id) {
+                Node::Task(id) if id.milestone == document.id => Some(id),
+                _ => None,
+            });
+        let told = |id: TaskId| {
+            let title = document.task(id.number)?.title.clone();
+            // It helps to know; the work itself is in the folder.
+            let repository = self.setup.repository.as_ref();
+            let account = repository.and_then(|repository| repository.account(id).ok().flatten());
+            Some((id.to_string(), title, account))
+        };
+        named.filter_map(told).collect()
+    }
+
+    /// What an agent is told about its task.
+    fn briefed(
+        &self,
+        document: &Milestone,
+        task: &Task,
+        flight: &Flight,
+        before: Option<&Failure>,
+    ) -> String {
+        let before_it = self.delivered(document, task);
+        let delivered = before_it.iter().map(|(task, title, what)| {
+            let what = what.as_deref();
+            Delivered { task, title, what }
+        });
+        let delivered: Vec<Delivered<'_>> = delivered.collect();
+        let criteria: Vec<&str> =
+            document.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
+        let failed = before.filter(|before| before.kind != FailureKind::Stopped);
+        let start = flight.start.as_deref().filter(|_| flight.goes_on_from.is_some());
+        self.setup.template.filled(&Briefing {
+            milestone: &document.id.to_string(),
+            milestone_title: &document.title,
+            milestone_description: document.description.as_deref(),
+            task: &flight.attempt.task.to_string(),
+            title: &task.title,
+            description: task.description.as_deref(),
+            criteria: &criteria,
+            resources: &texts(&task.resources),
+            prerequisites: &delivered,
+            verify: &texts(&task.verify),
+            attempt: flight.attempt.fence,
+            failed: failed.map(|failure| failure.reason.as_str()),
+            begun_at: start,
+        })
     }
 
     fn check_trust(&self, kind: &str, command: &str) -> Result<(), Failure> {
@@ -237,6 +340,7 @@ impl Shared {
         attempt: Attempt,
         runner: &dyn Runner,
         start: &Start<'_>,
+        before: Used,
     ) -> Result<(i32, Heard), Failure> {
         let mut heard = Heard::default();
         let mut told: Option<Instant> = None;
@@ -245,23 +349,20 @@ impl Shared {
             // Some print thousands of lines a second.
             if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
                 told = Some(Instant::now());
-                self.tell_heard(attempt, &heard);
-                let _ = self.inputs.send(Input::Heard(attempt, heard.used));
+                self.tell_heard(attempt, &heard, runner.used(heard.used, before));
             }
         })?;
-        self.tell_heard(attempt, &heard);
+        self.tell_heard(attempt, &heard, runner.used(heard.used, before));
         Ok((code, heard))
     }
 
-    fn tell_heard(&self, attempt: Attempt, heard: &Heard) {
+    fn tell_heard(&self, attempt: Attempt, heard: &Heard, used: Used) {
+        let _ = self.inputs.send(Input::Heard(attempt, used));
         self.tell(attempt.id, |tried| {
             tried.heard = Some(Timestamp::now());
             tried.last.clone_from(&heard.last);
             tried.handle.clone_from(&heard.handle);
-            tried.turns = heard.used.turns;
-            tried.tokens_in = heard.used.tokens_in;
-            tried.tokens_out = heard.used.tokens_out;
-            tried.cost = heard.used.cost;
+            (tried.used, tried.counted) = (used, heard.used);
         });
     }
 
@@ -439,7 +540,8 @@ impl Shared {
             self.keep(attempt)?;
         }
         // Without anything kept it never got to work, and is as it was to begin.
-        let begin = || flight.start.as_deref().and_then(Oid::parse);
+        let begin = || flight.goes_on_from.as_ref().or(flight.start.as_ref());
+        let begin = || begin().and_then(|commit| Oid::parse(commit));
         let kept = self.kept_of(attempt).ok().or_else(begin);
         if let (Some(repository), Some(kept)) = (&self.setup.repository, kept) {
             let removed = repository.remove_worktree(&flight.worktree, &attempt, &kept);
@@ -474,48 +576,6 @@ impl Shared {
 
 fn texts(of: &[String]) -> Vec<&str> {
     of.iter().map(String::as_str).collect()
-}
-
-/// The tasks of the same milestone that it builds on.
-fn required(document: &Milestone, task: &Task) -> Vec<(String, String)> {
-    let named = task.requires.iter().filter_map(|reference| match reference.node(document.id) {
-        Node::Task(id) if id.milestone == document.id => Some(id),
-        _ => None,
-    });
-    let titled = |id: TaskId| Some((id.to_string(), document.task(id.number)?.title.clone()));
-    named.filter_map(titled).collect()
-}
-
-/// What an agent is told about its task.
-fn briefed(
-    document: &Milestone,
-    task: &Task,
-    attempt: Attempt,
-    before: Option<&Failure>,
-) -> Result<String, Failure> {
-    let before_it: Vec<(String, String)> = required(document, task);
-    let delivered: Vec<Delivered<'_>> =
-        before_it.iter().map(|(task, title)| Delivered { task, title, what: None }).collect();
-    let criteria: Vec<&str> =
-        document.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
-    let failed = before.filter(|before| before.kind != FailureKind::Stopped);
-    let briefing = Briefing {
-        milestone: &document.id.to_string(),
-        milestone_title: &document.title,
-        milestone_description: document.description.as_deref(),
-        task: &attempt.task.to_string(),
-        title: &task.title,
-        description: task.description.as_deref(),
-        criteria: &criteria,
-        resources: &texts(&task.resources),
-        prerequisites: &delivered,
-        verify: &texts(&task.verify),
-        attempt: attempt.fence,
-        failed: failed.map(|failure| failure.reason.as_str()),
-        conflicts: &[],
-    };
-    let template = Template::parse(prompt::DEFAULT).map_err(trouble)?;
-    Ok(template.filled(&briefing))
 }
 
 /// What a runner's end means for the task.

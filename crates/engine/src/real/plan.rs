@@ -1,6 +1,6 @@
 //! What a session asks of the store: by itself it has no way to change anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -20,7 +20,6 @@ use crate::core::{
     Action, ActionId, Answer, Attempt, Failure, FailureKind, GiveTo, Input, Leftover, Outlook,
 };
 use crate::process::Lifeline;
-use crate::runners;
 use crate::session::Flight;
 
 /// A reason is read by people; the log has all of it.
@@ -165,13 +164,14 @@ impl Shared {
         if self.setup.runner.is_none() && runner.is_empty() {
             return Some("no runner is chosen for it: `--runner NAME`".to_owned());
         }
-        if runners::of(&runner, &BTreeMap::new()).is_none() {
+        if self.setup.runners.runner(&runner).is_none() {
             return Some(format!("there is no runner called {runner}: give the task another one"));
         }
         if runner == "shell" && task.run.is_none() {
             return Some("has no command for the shell: give it `run`".to_owned());
         }
-        if runner != "shell" && !(self.setup.trusts)("runner", &runner) {
+        let known_as = self.setup.runners.trusted_as(&runner);
+        if runner != "shell" && !(self.setup.trusts)("runner", &known_as) {
             return Some(format!("needs trust: nobody has agreed to run {runner} here"));
         }
         let run = task.run.iter().filter(|_| runner == "shell").map(|run| ("run", run));

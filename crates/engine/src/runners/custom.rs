@@ -83,6 +83,8 @@ pub struct Json {
 pub enum CustomError {
     #[error("`{name}` is a runner that is built in; give yours another name")]
     BuiltIn { name: String },
+    #[error("the runner `{name}` is not described as a runner is: {message}")]
+    Form { name: String, message: String },
     #[error("the name of the runner `{name}` is not made of letters, digits, `-` and `_`")]
     Name { name: String },
     #[error("`{key}` of the runner `{name}` has no program in it")]

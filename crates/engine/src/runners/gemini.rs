@@ -45,7 +45,7 @@ impl Runner for Gemini {
 
     fn launch(&self, job: &Job<'_>) -> Result<Launch, LaunchError> {
         let mut arguments = named(&ARGUMENTS);
-        arguments.extend(flagged(&[("--model", job.model), ("--resume", job.resume)]));
+        arguments.extend(flagged(&[("--model", job.model)]));
         arguments.extend(job.extra.iter().cloned());
         Ok(Launch {
             program: NAME.to_owned(),
@@ -74,8 +74,9 @@ impl Runner for Gemini {
         }
     }
 
+    /// It finds a session only in the folder in which that was begun.
     fn continues(&self) -> bool {
-        true
+        false
     }
 }
 
@@ -125,11 +126,11 @@ mod tests {
 
     #[test]
     fn it_is_started_without_a_terminal_and_told_by_its_input() {
-        let job = Job { resume: Some("s-1"), model: Some("pro"), ..job("do it") };
+        let job = Job { model: Some("pro"), ..job("do it") };
         let launch = Gemini.launch(&job).unwrap();
         assert_eq!(
             launch.arguments.join(" "),
-            "--output-format stream-json --approval-mode yolo --skip-trust --model pro --resume s-1"
+            "--output-format stream-json --approval-mode yolo --skip-trust --model pro"
         );
         assert_eq!(launch.stdin.as_deref(), Some("do it"));
     }

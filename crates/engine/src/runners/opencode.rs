@@ -44,7 +44,7 @@ impl Runner for Opencode {
 
     fn launch(&self, job: &Job<'_>) -> Result<Launch, LaunchError> {
         let mut arguments = named(&ARGUMENTS);
-        arguments.extend(flagged(&[("--model", job.model), ("--session", job.resume)]));
+        arguments.extend(flagged(&[("--model", job.model)]));
         arguments.extend(job.extra.iter().cloned());
         Ok(Launch {
             program: NAME.to_owned(),
@@ -81,8 +81,9 @@ impl Runner for Opencode {
         }
     }
 
+    /// It finds a session only in the folder in which that was begun.
     fn continues(&self) -> bool {
-        true
+        false
     }
 }
 
@@ -130,11 +131,11 @@ mod tests {
 
     #[test]
     fn it_is_started_without_a_terminal_and_told_by_its_input() {
-        let job = Job { resume: Some("ses_1"), model: Some("x/m"), ..job("do it") };
+        let job = Job { model: Some("x/m"), ..job("do it") };
         let launch = Opencode.launch(&job).unwrap();
         assert_eq!(
             launch.arguments.join(" "),
-            "run --format json --auto --print-logs --log-level ERROR --model x/m --session ses_1"
+            "run --format json --auto --print-logs --log-level ERROR --model x/m"
         );
         assert_eq!(launch.stdin.as_deref(), Some("do it"));
     }

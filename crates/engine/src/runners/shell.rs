@@ -36,6 +36,10 @@ impl Runner for Shell {
         }
     }
 
+    fn is_told(&self) -> bool {
+        false
+    }
+
     fn continues(&self) -> bool {
         false
     }

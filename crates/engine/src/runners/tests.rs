@@ -28,7 +28,7 @@ pub fn recorded(runner: &dyn Runner, name: &str) -> Heard {
 }
 
 fn process(name: &str) -> Box<dyn Runner> {
-    match of(name, &BTreeMap::new()) {
+    match Configured::default().runner(name) {
         Some(Kind::Process(runner)) => runner,
         _ => panic!("{name} is no process"),
     }
@@ -39,13 +39,6 @@ fn every_name_leads_to_its_runner() {
     for name in ["shell", "claude", "codex", "gemini", "opencode"] {
         assert_eq!(process(name).name(), name);
     }
-    assert!(matches!(of("manual", &BTreeMap::new()), Some(Kind::Person)));
-    assert!(of("unknown", &BTreeMap::new()).is_none());
-    let settings = serde_json::json!({ "command": ["agent", "{prompt}"] });
-    let mine = Custom::new("mine", serde_json::from_value(settings).unwrap()).unwrap();
-    let configured = BTreeMap::from([("mine".to_owned(), mine)]);
-    let Some(Kind::Process(mine)) = of("mine", &configured) else { panic!("it is configured") };
-    assert_eq!((mine.name(), mine.program()), ("mine", "agent"));
 }
 
 #[test]

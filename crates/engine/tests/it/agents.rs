@@ -3,7 +3,6 @@
 //! They are looked for in the folder that `MILESTONE_TEST_CLIS` names; where it is not set, or
 //! one of them is not there, its test says so and is over.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -14,7 +13,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use milestone_engine::runners::{self, Ended, Heard, Job, Kind, Limit, Runner};
+use milestone_engine::runners::{self, Configured, Ended, Heard, Job, Kind, Limit, Runner};
 use serde_json::json;
 
 use crate::endpoint::{ANSWER, Endpoint, Script};
@@ -27,6 +26,8 @@ struct Place {
     _folder: tempfile::TempDir,
     home: PathBuf,
     tree: PathBuf,
+    /// Where another attempt works.
+    next: PathBuf,
 }
 
 impl Place {
@@ -34,13 +35,15 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let (home, main, tree) = (root.join("home"), root.join("main"), root.join("tree"));
+        let next = root.join("next");
         for made in [&home, &main] {
             fs::create_dir(made).unwrap();
         }
         git(&main, &["init", "--quiet"]);
         git(&main, &["commit", "--quiet", "--allow-empty", "--message", "begin"]);
         git(&main, &["worktree", "add", "--quiet", tree.to_str().unwrap()]);
-        Self { _folder: folder, home, tree }
+        git(&main, &["worktree", "add", "--quiet", next.to_str().unwrap()]);
+        Self { _folder: folder, home, tree, next }
     }
 }
 
@@ -61,7 +64,7 @@ fn clis(program: &str) -> Option<OsString> {
 }
 
 fn runner(name: &str) -> Box<dyn Runner> {
-    match runners::of(name, &BTreeMap::new()) {
+    match Configured::default().runner(name) {
         Some(Kind::Process(runner)) => runner,
         _ => panic!("{name} is no process"),
     }
@@ -81,7 +84,7 @@ fn run(
     path.push(env::var_os("PATH").unwrap());
     let mut child = Command::new(&launch.program)
         .args(&launch.arguments)
-        .current_dir(&place.tree)
+        .current_dir(job.worktree)
         .env_clear()
         .env("PATH", path)
         .env("HOME", &place.home)
@@ -129,11 +132,11 @@ fn read(stream: impl Read + Send + 'static, lines: Sender<String>) {
     });
 }
 
-fn job<'a>(place: &'a Place, resume: Option<&'a str>, model: Option<&'a str>) -> Job<'a> {
+fn job<'a>(tree: &'a Path, resume: Option<&'a str>, model: Option<&'a str>) -> Job<'a> {
     Job {
         prompt: "Write hello.txt.",
         prompt_file: "",
-        worktree: place.tree.to_str().unwrap(),
+        worktree: tree.to_str().unwrap(),
         writable: &[],
         run: None,
         resume,
@@ -187,16 +190,21 @@ fn works_and_goes_on(agent: &str, model: Option<&str>) {
     let endpoint = Endpoint::start(Script::Works, &place.tree);
     let variables = variables(agent, &endpoint.url(), &place.home);
     let runner = runner(agent);
-    let begin = |resume| run(&*runner, &job(&place, resume, model), &place, &variables, |_| false);
-    let (first, ended) = begin(None);
+    let begin =
+        |tree, resume| run(&*runner, &job(tree, resume, model), &place, &variables, |_| false);
+    let (first, ended) = begin(&place.tree, None);
     assert_eq!(ended, Ended::Succeeded, "{first:?}");
     assert_eq!(fs::read_to_string(place.tree.join("hello.txt")).unwrap(), "hello\n");
     assert_eq!(first.answer.as_deref(), Some(ANSWER));
     let used = runner.used(first.used, runners::Used::default());
     assert_eq!((used.tokens_in, used.tokens_out), (Some(200), Some(40)));
 
-    assert!(runner.continues() && first.handle.is_some());
-    let (second, ended) = begin(first.handle.as_deref());
+    if !runner.continues() {
+        return;
+    }
+    assert!(first.handle.is_some());
+    // Every attempt has a worktree of its own, and the session goes on in that.
+    let (second, ended) = begin(&place.next, first.handle.as_deref());
     assert_eq!((ended, &second.handle), (Ended::Succeeded, &first.handle));
     let used = runner.used(second.used, first.used);
     assert_eq!((used.tokens_in, used.tokens_out), (Some(100), Some(20)));
@@ -209,7 +217,7 @@ fn says_that_it_is_limited(agent: &str, model: Option<&str>) {
     let place = Place::new();
     let endpoint = Endpoint::start(Script::IsAskedTooMuch, &place.tree);
     let variables = variables(agent, &endpoint.url(), &place.home);
-    let job = job(&place, None, model);
+    let job = job(&place.tree, None, model);
     let limited = |heard: &Heard| heard.limited.is_some();
     let (heard, _) = run(&*runner(agent), &job, &place, &variables, limited);
     assert_eq!(heard.limited.map(|limited| limited.by), Some(Limit::Rate), "{heard:?}");
