@@ -16,7 +16,7 @@ fn configure(project: &Environment, settings: &str) {
 fn agent(project: &Environment, script: &str) {
     fs::write(project.home().join("agent.sh"), script).unwrap();
     let path = project.home().join("agent.sh");
-    let json = r#"json: {handle: /id, cost: /usd, tokens_out: /out, result: /answer}"#;
+    let json = r"json: {handle: /id, cost: /usd, tokens_out: /out, result: /answer}";
     configure(
         project,
         &format!(
@@ -95,7 +95,7 @@ fn a_session_that_has_used_its_budget_begins_nothing_more() {
     assert!(ran.stderr.contains("$2.00 of $1.50"), "{}", ran.stderr);
     assert_eq!(
         (status(&project, "1.1"), status(&project, "1.2")),
-        ("completed".into(), "planned".into())
+        ("completed".into(), "pending".into())
     );
     let again = execute(&project, &["--resume", "--budget", "1.50"]);
     assert_eq!(again.code, 5, "what was used before counts: {again:?}");
