@@ -17,6 +17,7 @@ use super::{Shared, trouble};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
 use crate::keeper;
+use crate::needs;
 use crate::process::{self, Lifeline, Start};
 use crate::prompt::{self, Briefing, Delivered, Template};
 use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
@@ -50,9 +51,7 @@ const TAIL_LINES: usize = 20;
 impl Shared {
     /// What does a task: what it says itself, a shell where it has a command, or what was chosen.
     pub(super) fn runner_of(&self, task: &Task) -> String {
-        let own = task.runner.clone();
-        let run = || task.run.as_ref().map(|_| "shell".to_owned());
-        own.or_else(run).or_else(|| self.setup.runner.clone()).unwrap_or_default()
+        needs::runner(task, self.setup.runner.as_deref())
     }
 
     /// Where an attempt will work, before anything of that is there.

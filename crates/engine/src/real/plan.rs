@@ -1,6 +1,6 @@
 //! What a session asks of the store: by itself it has no way to change anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -19,8 +19,8 @@ use super::{Flying, Shared, trouble};
 use crate::core::{
     Action, ActionId, Answer, Attempt, Failure, FailureKind, GiveTo, Input, Leftover, Outlook,
 };
+use crate::needs;
 use crate::process::Lifeline;
-use crate::runners;
 use crate::session::Flight;
 
 /// A reason is read by people; the log has all of it.
@@ -158,27 +158,18 @@ impl Shared {
     /// What keeps this session from a task that is ready.
     fn obstacle(&self, snapshot: &Snapshot, id: TaskId) -> Option<String> {
         let task = snapshot.documents.get(&id.milestone)?.task(id.number)?;
-        let runner = self.runner_of(task);
-        if runner == "manual" {
-            return Some(format!("is for a person: do it, then `milestone task done {id}`"));
+        let chosen = self.setup.runner.as_deref();
+        if let Some(obstacle) = needs::obstacle(id, task, chosen) {
+            return Some(obstacle);
         }
-        if self.setup.runner.is_none() && runner.is_empty() {
-            return Some("no runner is chosen for it: `--runner NAME`".to_owned());
-        }
-        if runners::of(&runner, &BTreeMap::new()).is_none() {
-            return Some(format!("there is no runner called {runner}: give the task another one"));
-        }
-        if runner == "shell" && task.run.is_none() {
-            return Some("has no command for the shell: give it `run`".to_owned());
-        }
-        if runner != "shell" && !(self.setup.trusts)("runner", &runner) {
-            return Some(format!("needs trust: nobody has agreed to run {runner} here"));
-        }
-        let run = task.run.iter().filter(|_| runner == "shell").map(|run| ("run", run));
-        let verify = task.verify.iter().map(|verify| ("verify", verify));
-        let untrusted = run.chain(verify).find(|(kind, text)| !(self.setup.trusts)(kind, text));
-        let (kind, text) = untrusted?;
-        Some(format!("needs trust: its `{kind}` command has not been agreed to here: {text}"))
+        let commands = needs::commands(id, task, chosen);
+        let untrusted = commands.iter().find(|(kind, text)| !(self.setup.trusts)(kind, text));
+        Some(match untrusted? {
+            ("runner", name) => format!("needs trust: nobody has agreed to run {name} here"),
+            (kind, text) => {
+                format!("needs trust: its `{kind}` command has not been agreed to here: {text}")
+            }
+        })
     }
 
     fn claim(&self, project: &Project, task: TaskId) -> Result<Answer, Error> {
