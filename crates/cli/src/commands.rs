@@ -7,6 +7,7 @@ pub mod condition;
 pub mod config;
 pub mod criterion;
 pub mod doctor;
+pub mod dry_run;
 pub mod edit;
 pub mod execute;
 pub mod gate;

@@ -30,6 +30,7 @@ use crate::commands::condition::ConditionSet;
 use crate::commands::config::Validated;
 use crate::commands::criterion::CriterionOf;
 use crate::commands::doctor::Examined;
+use crate::commands::dry_run::DryRun;
 use crate::commands::edit::Edited;
 use crate::commands::health::{Diagnostics, Health, System};
 use crate::commands::init::Made;
@@ -68,6 +69,8 @@ pub enum Kind {
     Search,
     /// What can be worked on, from `next`
     Next,
+    /// What an execution would do, from `execute --dry-run`
+    DryRun,
     /// A session, from `session show`
     Session,
     /// Sessions, from `session list`
@@ -164,6 +167,7 @@ impl Kind {
             Self::List => schema::<List>(),
             Self::Search => schema::<Found>(),
             Self::Next => schema::<Next>(),
+            Self::DryRun => schema::<DryRun>(),
             Self::Session => schema::<Session>(),
             Self::Sessions => schema::<SessionList>(),
             Self::Status => schema::<Dashboard>(),

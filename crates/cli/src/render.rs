@@ -15,6 +15,7 @@ pub mod milestone;
 pub mod next;
 pub mod page;
 pub mod plan;
+pub mod rehearsal;
 pub mod release;
 pub mod reports;
 pub mod retrospective;

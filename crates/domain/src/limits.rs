@@ -21,6 +21,9 @@ pub const LEASE_SECONDS_MAX: u64 = 24 * 60 * 60;
 /// The shortest lease: below this, ordinary scheduling delays would end it.
 pub const LEASE_SECONDS_MIN: u64 = 1;
 
+/// Tasks that one session works on at once.
+pub const AGENTS_MAX: u16 = 64;
+
 /// What a task that nobody estimated is assumed to take: half a working day.
 pub const ASSUMED_EFFORT: crate::effort::Effort = crate::effort::Effort::from_minutes(4 * 60);
 

@@ -13,6 +13,7 @@ pub mod milestone;
 pub mod next;
 mod pairs;
 pub mod plan;
+pub mod rehearsal;
 pub mod release;
 pub mod retrospective;
 pub mod scale;

@@ -8,6 +8,7 @@ pub mod core;
 pub mod error;
 pub mod git;
 pub mod keeper;
+pub mod needs;
 mod process;
 pub mod prompt;
 pub mod real;

@@ -22,6 +22,7 @@ use milestone_store::{Project, StoreError};
 use crate::core::{Action, ActionId, Answer, Attempt, Failure, FailureKind, Input, Millis};
 use crate::error::EngineError;
 use crate::git::Repository;
+use crate::needs::Needs;
 use crate::process::Lifeline;
 use crate::prompt::Template;
 use crate::runners::Configured;
@@ -59,6 +60,12 @@ pub struct Setup {
     pub runners: Configured,
     /// What agents are told.
     pub template: Template,
+}
+
+impl Setup {
+    pub(crate) fn needs(&self) -> Needs<'_> {
+        Needs { chosen: self.runner.as_deref(), runners: &self.runners }
+    }
 }
 
 /// One attempt under way.

@@ -33,12 +33,15 @@ pub use limits::{Limit, Limited, Wait};
 pub use opencode::Opencode;
 pub use shell::Shell;
 
+/// Runs the command of a task that is one.
+pub const SHELL: &str = shell::NAME;
+
 /// Waits for a person; no process is started.
 pub const MANUAL: &str = "manual";
 
 /// The names of the runners that are built in; nobody may give one of them another meaning.
 pub const BUILT_IN: [&str; 7] =
-    [shell::NAME, claude::NAME, codex::NAME, gemini::NAME, opencode::NAME, "acp", MANUAL];
+    [SHELL, claude::NAME, codex::NAME, gemini::NAME, opencode::NAME, "acp", MANUAL];
 
 /// The agents that are taken without being asked for, in this order.
 const PREFERRED: [&str; 4] = [claude::NAME, codex::NAME, gemini::NAME, opencode::NAME];
@@ -180,7 +183,7 @@ pub enum Kind {
 /// A runner that needs no configuration.
 fn built_in(name: &str) -> Option<Box<dyn Runner>> {
     Some(match name {
-        shell::NAME => Box::new(Shell),
+        SHELL => Box::new(Shell),
         claude::NAME => Box::new(Claude),
         codex::NAME => Box::new(Codex),
         gemini::NAME => Box::new(Gemini),

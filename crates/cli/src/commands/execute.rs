@@ -6,13 +6,15 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use jiff::Timestamp;
-use milestone_domain::document::Milestone;
-use milestone_domain::ids::{MilestoneId, Node};
+use milestone_domain::document::{Milestone, Task};
+use milestone_domain::ids::{MilestoneId, Node, TaskId};
+use milestone_domain::limits;
 use milestone_domain::snapshot::Scope;
 use milestone_engine::core::{Budget, Ending, Input, Limits, Rules, State};
 use milestone_engine::git::{Caller, Identity, Repository};
+use milestone_engine::needs::Needs;
 use milestone_engine::prompt::{self, Template, TemplateError};
 use milestone_engine::real::{Real, Setup};
 use milestone_engine::runners::{self, Configured};
@@ -23,6 +25,7 @@ use milestone_store::config::{self, Config, Spending};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::dry_run::{self, How};
 use crate::app::{self, App};
 use crate::errors::{Executing, Failure};
 use crate::render::execution;
@@ -49,6 +52,7 @@ const LEASE: Duration = Duration::from_mins(1);
 Examples:
   milestone execute 1 --agents 5
   milestone execute 1 --runner claude --agents 3
+  milestone execute 1 --dry-run --agents 3
   milestone execute 1 --resume
   milestone execute current --yes")]
 pub struct ExecuteArgs {
@@ -56,7 +60,7 @@ pub struct ExecuteArgs {
     #[arg(value_name = "ID")]
     id: Target,
     /// How many tasks are worked on at once [default: planning.workers, else 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=i64::from(limits::AGENTS_MAX)))]
     agents: Option<u16>,
     /// How they go about it
     #[arg(long, value_enum, default_value = "parallel")]
@@ -74,6 +78,9 @@ pub struct ExecuteArgs {
     /// `execute.session_cost`]
     #[arg(long, value_name = "USD", value_parser = dollars)]
     budget: Option<u64>,
+    /// Show what would be done, when and by whom, and start nothing
+    #[arg(long, conflicts_with_all = ["resume", "resume_session", "yes"])]
+    dry_run: bool,
     /// Agree to all commands that are there now
     #[arg(long)]
     yes: bool,
@@ -108,25 +115,46 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let document = snapshot.documents.get(&id);
     let document = document.ok_or_else(|| super::show::missing(&snapshot, Node::Milestone(id)))?;
     let root = &app.opened()?.root;
-    let sessions = Sessions::of(&root.folder());
-    let alive = sessions.begin(id)?;
     let caller = Caller::new(Identity {
         name: app.actor().to_owned(),
         email: format!("milestone@{}", host()),
     });
     let repository =
         Repository::find(&root.project, &caller).map_err(|error| Failure::git(&error))?;
+    let configured = configured(app)?;
     let runner = chosen_runner(app, args, document);
-    agree(app, args, document, runner.as_deref())?;
-    let agents = match (&repository, args.coordination) {
-        (None, _) | (_, Coordination::Sequential) => 1,
-        _ => agents(app, args)?,
-    };
-    let session = session(app, args, &sessions, agents)?;
+    let how = how(app, args, repository.is_some(), runner.as_deref(), &configured)?;
+    if args.dry_run {
+        let trust = Trust::of(&root.project);
+        let mut asked = untrusted(trust.as_ref(), document, &how.needs);
+        asked.retain(|asked| !is_typed(args, asked));
+        return dry_run::run(app, id, &how, asked);
+    }
+    let sessions = Sessions::of(&root.folder());
+    let alive = sessions.begin(id)?;
+    agree(app, args, document, &how.needs)?;
+    if args.agents.is_none() && !app.out.json {
+        dry_run::hint(app, id, &how)?;
+    }
+    let session = session(app, args, &sessions, how.agents)?;
+    let agents = how.agents;
     let setup = setup(app, args, repository, runner)?;
     let (tries_max, limits) = limits(app, args)?;
     let rules = Rules { slots: agents, tries_max, limits, ..Rules::default() };
     execute(app, setup, session, rules, &alive)
+}
+
+fn how<'a>(
+    app: &App,
+    args: &ExecuteArgs,
+    git: bool,
+    chosen: Option<&'a str>,
+    runners: &'a Configured,
+) -> Result<How<'a>, Failure> {
+    let sequential = args.coordination == Coordination::Sequential;
+    let agents = if sequential || !git { 1 } else { agents(app, args)? };
+    let needs = Needs { chosen, runners };
+    Ok(How { agents, coordination: args.coordination.word(), sequential, git, needs })
 }
 
 fn agents(app: &App, args: &ExecuteArgs) -> Result<usize, Failure> {
@@ -134,11 +162,14 @@ fn agents(app: &App, args: &ExecuteArgs) -> Result<usize, Failure> {
     Ok(args.agents.map_or_else(|| workers.map_or(1, |workers| workers as usize), usize::from))
 }
 
+/// Whether a person has typed it just now; what a configuration makes of a name was not.
+fn is_typed(args: &ExecuteArgs, (kind, text): &(&'static str, String)) -> bool {
+    *kind == "runner" && args.runner.as_ref() == Some(text)
+}
+
 /// What does the tasks that say nothing: what was chosen, or the first agent that is installed.
 fn chosen_runner(app: &App, args: &ExecuteArgs, document: &Milestone) -> Option<String> {
-    let silent = |task: &&milestone_domain::document::Task| {
-        !task.status.is_closed() && task.runner.is_none() && task.run.is_none()
-    };
+    let silent = |task: &&Task| !task.status.is_closed() && Needs::has_no_runner(task);
     let configured = || app.opened().ok()?.config.execution().runner;
     args.runner.clone().or_else(configured).or_else(|| {
         document.tasks.iter().find(silent)?;
@@ -151,19 +182,11 @@ fn chosen_runner(app: &App, args: &ExecuteArgs, document: &Milestone) -> Option<
 fn untrusted(
     trust: Option<&Trust>,
     document: &Milestone,
-    runner: Option<&str>,
-    configured: &Configured,
+    needs: &Needs<'_>,
 ) -> Vec<(&'static str, String)> {
-    let mut asked = Vec::new();
-    for task in document.tasks.iter().filter(|task| !task.status.is_closed()) {
-        let own = task.runner.as_deref();
-        let by_shell = own.is_none_or(|own| own == "shell");
-        asked.extend(task.run.iter().filter(|_| by_shell).map(|run| ("run", run.clone())));
-        asked.extend(task.verify.iter().map(|verify| ("verify", verify.clone())));
-        let agent = if task.run.is_some() && own.is_none() { None } else { own.or(runner) };
-        let agent = agent.filter(|name| !matches!(*name, "shell" | "manual"));
-        asked.extend(agent.map(|name| ("runner", configured.trusted_as(name))));
-    }
+    let open = document.tasks.iter().filter(|task| !task.status.is_closed());
+    let id = |task: &Task| TaskId::new(document.id, task.id.number);
+    let mut asked: Vec<_> = open.flat_map(|task| needs.commands(id(task), task)).collect();
     asked.sort();
     asked.dedup();
     asked.retain(|(kind, text)| !trust.is_some_and(|trust| trust.has(kind, text)));
@@ -175,21 +198,17 @@ fn agree(
     app: &App,
     args: &ExecuteArgs,
     document: &Milestone,
-    runner: Option<&str>,
+    needs: &Needs<'_>,
 ) -> Result<(), Failure> {
     let trust = Trust::of(&app.opened()?.root.project);
-    let configured = configured(app)?;
-    let mut asked = untrusted(trust.as_ref(), document, runner, &configured);
-    // Typed here by a person; what a configuration makes of a name was not.
-    if let Some(typed) = &args.runner {
-        asked.retain(|(kind, text)| {
-            let typed = *kind == "runner" && text == typed;
-            if let Some(trust) = trust.as_ref().filter(|_| typed) {
-                let _ = trust.add(kind, text);
-            }
-            !typed
-        });
-    }
+    let mut asked = untrusted(trust.as_ref(), document, needs);
+    asked.retain(|asked| {
+        let typed = is_typed(args, asked);
+        if let Some(trust) = trust.as_ref().filter(|_| typed) {
+            let _ = trust.add(asked.0, &asked.1);
+        }
+        !typed
+    });
     if asked.is_empty() {
         return Ok(());
     }

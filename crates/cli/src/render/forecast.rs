@@ -64,7 +64,7 @@ pub fn workers(view: &Forecast) -> String {
 }
 
 /// Why nothing can be said.
-fn none(reason: &NoForecast) -> String {
+pub fn none(reason: &NoForecast) -> String {
     match reason {
         NoForecast::Cycle { path } => {
             let path: Vec<_> = path.iter().map(ToString::to_string).collect();

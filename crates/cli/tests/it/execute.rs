@@ -130,6 +130,55 @@ fn agents_work_side_by_side_and_leave_one_commit_for_each_task() {
 }
 
 #[test]
+fn a_dry_run_shows_the_schedule_and_starts_nothing() {
+    let project = project(&[
+        "run: 'echo a > a.txt', estimate: 2h, resources: [src]",
+        "run: 'echo b > b.txt', estimate: 1h, resources: [src/b], verify: ['test -f b.txt']",
+        "run: 'echo c > c.txt', estimate: 4h",
+        "runner: manual, estimate: 1h, requires: [task-001]",
+        "run: 'echo e > e.txt', requires: [task-004]",
+    ]);
+    project.ok(&["list"]);
+    let refs = git(&project, &["for-each-ref"]);
+    let text = fs::read_to_string(project.document(1)).unwrap();
+    let shown = project.ok(&["execute", "1", "--dry-run", "--agents", "2"]);
+    for said in [
+        "at once   task-001-001  shell   2h",
+        "task-001-003  shell   4h     critical",
+        "after 2h  task-001-002",
+        "2 agents: more would wait for task-001-003",
+        "is for a person",
+        "waits for task-001-004",
+        "verify  test -f b.txt",
+        "Nothing was started.",
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    assert_eq!(git(&project, &["for-each-ref"]), refs);
+    assert_eq!(fs::read_to_string(project.document(1)).unwrap(), text);
+    assert_eq!(status(&project, "1.1"), "pending");
+    let sessions = project.json(&["session", "list"]);
+    assert_eq!(sessions["data"]["sessions"].as_array().unwrap().len(), 0, "{sessions}");
+    assert!(!project.home().join(".local/state/milestone").exists());
+
+    let one = project.json(&["execute", "1", "--dry-run", "--coordination", "sequential"]);
+    let waves = one["data"]["waves"].as_array().unwrap();
+    let order: Vec<&str> =
+        waves.iter().map(|wave| wave["tasks"][0]["id"].as_str().unwrap()).collect();
+    assert_eq!(order, ["task-001-001", "task-001-002", "task-001-003"]);
+    assert_eq!(
+        (&one["data"]["agents"], &one["data"]["to_agree"][0]["kind"]),
+        (&1.into(), &"run".into())
+    );
+    assert!(one["data"]["finish"]["p80"].is_string(), "{one}");
+
+    let ran = project.run(&["execute", "1", "--yes"]);
+    assert!(ran.stdout.starts_with("more at once would be sooner done: `--agents 2`"), "{ran:?}");
+    let ran = project.run(&["execute", "1", "--resume", "--agents", "1"]);
+    assert!(!ran.stdout.contains("more at once"), "{ran:?}");
+}
+
+#[test]
 fn nothing_is_run_that_nobody_has_agreed_to() {
     let project = project(&["run: 'echo a > \"$HOME/ran\"; echo a > a.txt'"]);
     let ran = project.run(&["execute", "1"]);

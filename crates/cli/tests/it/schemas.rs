@@ -385,6 +385,7 @@ fn work_that_is_executed() -> Judged {
         "id: milestone-001\ntitle: Work\ntasks:\n  - {id: task-001, title: T, run: 'true', effect: none}\n",
     );
     all.ok("init");
+    all.ok("execute 1 --dry-run");
     all.refused("execute 1");
     all.ok("execute 1 --yes");
     all.ok("session list");

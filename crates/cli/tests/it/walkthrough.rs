@@ -174,6 +174,11 @@ fn the_guide_goes_as_it_says() {
 }
 
 #[test]
+fn executing_goes_as_the_page_says() {
+    check("docs/execute.md");
+}
+
+#[test]
 fn migrating_goes_as_the_page_says() {
     check("docs/migration.md");
 }

@@ -50,9 +50,7 @@ const TAIL_LINES: usize = 20;
 impl Shared {
     /// What does a task: what it says itself, a shell where it has a command, or what was chosen.
     pub(super) fn runner_of(&self, task: &Task) -> String {
-        let own = task.runner.clone();
-        let run = || task.run.as_ref().map(|_| "shell".to_owned());
-        own.or_else(run).or_else(|| self.setup.runner.clone()).unwrap_or_default()
+        self.setup.needs().runner(task)
     }
 
     /// Where an attempt will work, before anything of that is there.

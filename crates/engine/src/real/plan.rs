@@ -157,28 +157,18 @@ impl Shared {
     /// What keeps this session from a task that is ready.
     fn obstacle(&self, snapshot: &Snapshot, id: TaskId) -> Option<String> {
         let task = snapshot.documents.get(&id.milestone)?.task(id.number)?;
-        let runner = self.runner_of(task);
-        if runner == "manual" {
-            return Some(format!("is for a person: do it, then `milestone task done {id}`"));
+        let needs = self.setup.needs();
+        if let Some(obstacle) = needs.obstacle(id, task) {
+            return Some(obstacle);
         }
-        if self.setup.runner.is_none() && runner.is_empty() {
-            return Some("no runner is chosen for it: `--runner NAME`".to_owned());
-        }
-        if self.setup.runners.runner(&runner).is_none() {
-            return Some(format!("there is no runner called {runner}: give the task another one"));
-        }
-        if runner == "shell" && task.run.is_none() {
-            return Some("has no command for the shell: give it `run`".to_owned());
-        }
-        let known_as = self.setup.runners.trusted_as(&runner);
-        if runner != "shell" && !(self.setup.trusts)("runner", &known_as) {
-            return Some(format!("needs trust: nobody has agreed to run {runner} here"));
-        }
-        let run = task.run.iter().filter(|_| runner == "shell").map(|run| ("run", run));
-        let verify = task.verify.iter().map(|verify| ("verify", verify));
-        let untrusted = run.chain(verify).find(|(kind, text)| !(self.setup.trusts)(kind, text));
-        let (kind, text) = untrusted?;
-        Some(format!("needs trust: its `{kind}` command has not been agreed to here: {text}"))
+        let commands = needs.commands(id, task);
+        let untrusted = commands.iter().find(|(kind, text)| !(self.setup.trusts)(kind, text));
+        Some(match untrusted? {
+            ("runner", name) => format!("needs trust: nobody has agreed to run {name} here"),
+            (kind, text) => {
+                format!("needs trust: its `{kind}` command has not been agreed to here: {text}")
+            }
+        })
     }
 
     fn claim(&self, project: &Project, task: TaskId) -> Result<Answer, Error> {
