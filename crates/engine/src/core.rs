@@ -144,6 +144,12 @@ pub enum FailureKind {
     Lost,
 }
 
+impl Failure {
+    pub fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into() }
+    }
+}
+
 impl FailureKind {
     /// Whether another try of the same may come out better.
     fn is_worth_another_try(self) -> bool {

@@ -6,6 +6,7 @@
 //! written without a working tree, and never while a person has it checked out.
 
 mod branches;
+pub mod documents;
 mod error;
 mod integrate;
 mod keep;

@@ -256,5 +256,5 @@ impl Shared {
 
 /// What the world could not do.
 fn trouble(error: impl std::fmt::Display) -> Failure {
-    Failure { kind: FailureKind::World, reason: error.to_string() }
+    Failure::new(FailureKind::World, error.to_string())
 }

@@ -109,8 +109,7 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
         name: app.actor().to_owned(),
         email: format!("milestone@{}", host()),
     });
-    let repository =
-        Repository::find(&root.project, &caller).map_err(|error| Failure::git(&error))?;
+    let repository = Repository::find(&root.project, &caller)?;
     let runner = chosen_runner(args, document);
     agree(app, args, document, runner.as_deref())?;
     let agents = match (&repository, args.coordination) {

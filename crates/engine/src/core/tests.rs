@@ -181,7 +181,7 @@ impl Lasting {
         let task = self.tasks.get_mut(&attempt.task.number).unwrap();
         if task.stubborn > 0 {
             task.stubborn -= 1;
-            let failure = Failure { kind: FailureKind::Run, reason: "failed".into() };
+            let failure = Failure::new(FailureKind::Run, "failed");
             return Answer::Ran(Ran::Badly(failure));
         }
         match dice.roll(40) {
@@ -260,7 +260,7 @@ fn lost() -> Answer {
 }
 
 fn failed(kind: FailureKind) -> Answer {
-    Answer::Failed(Failure { kind, reason: "as the dice fell".into() })
+    Answer::Failed(Failure::new(kind, "as the dice fell"))
 }
 
 /// One session's hold on what lasts.

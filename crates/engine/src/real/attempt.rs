@@ -127,7 +127,7 @@ impl Shared {
         self.stage(attempt, "preparing");
         let mut flight = self.flown(attempt)?;
         let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
-        repository.take_fence(&attempt).map_err(|error| of_git(&error))?;
+        repository.take_fence(&attempt)?;
         // From here on nobody else brings anything of this task into the branch.
         if let Some(commit) = self.unrecorded(repository, attempt)? {
             self.with(attempt, |flying| flying.integrated = Some(commit));
@@ -137,13 +137,10 @@ impl Shared {
         let (document, _) = self.task(attempt)?;
         let required = document.dependencies.requires.iter();
         let required: Vec<_> = required.map(|on| on.node(document.id).milestone()).collect();
-        let start =
-            repository.milestone_branch(document.id, &required).map_err(|error| of_git(&error))?;
+        let start = repository.milestone_branch(document.id, &required)?;
         flight.start = Some(start.to_string());
         self.sessions.keep_flight(&flight).map_err(trouble)?;
-        repository
-            .add_worktree(&flight.worktree, &attempt, &start)
-            .map_err(|error| of_git(&error))?;
+        repository.add_worktree(&flight.worktree, &attempt, &start)?;
         self.with(attempt, |flying| flying.flight = flight);
         Ok(Answer::Done)
     }
@@ -154,7 +151,7 @@ impl Shared {
         repository: &Repository,
         attempt: Attempt,
     ) -> Result<Option<String>, Failure> {
-        let brought = repository.brought(attempt.task).map_err(|error| of_git(&error))?;
+        let brought = repository.brought(attempt.task)?;
         let Some((by, commit)) = brought.filter(|(by, _)| *by != attempt.id) else {
             return Ok(None);
         };
@@ -200,7 +197,7 @@ impl Shared {
         };
         let launch = runner
             .launch(&job)
-            .map_err(|error| Failure { kind: FailureKind::Blocked, reason: error.to_string() })?;
+            .map_err(|error| Failure::new(FailureKind::Blocked, error.to_string()))?;
         let mut environment = self.environment(attempt, &launch.passes_on);
         let given = launch.environment.iter();
         environment.extend(given.map(|(name, value)| (name.into(), value.into())));
@@ -228,7 +225,7 @@ impl Shared {
             return Ok(());
         }
         let reason = format!("needs trust: nobody has agreed to its `{kind}` here: {command}");
-        Err(Failure { kind: FailureKind::Blocked, reason })
+        Err(Failure::new(FailureKind::Blocked, reason))
     }
 
     /// Runs it and listens.
@@ -278,18 +275,18 @@ impl Shared {
             flying.stopped
         });
         if stopped.unwrap_or(true) {
-            return Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() });
+            return Err(Failure::new(FailureKind::Stopped, "stopped"));
         }
         let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
         let ended = process::run(start, &lifeline, &mut log, hear);
         let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
         match ended {
-            _ if stopped => Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() }),
+            _ if stopped => Err(Failure::new(FailureKind::Stopped, "stopped")),
             Ok(Some(code)) => Ok(code),
             Ok(None) => {
                 keeper::end_all_of(attempt.id);
-                let reason = "the process that keeps the runner was killed".to_owned();
-                Err(Failure { kind: FailureKind::Run, reason })
+                let reason = "the process that keeps the runner was killed";
+                Err(Failure::new(FailureKind::Run, reason))
             }
             Err(error) => Err(trouble(error)),
         }
@@ -320,10 +317,8 @@ impl Shared {
             let task = document.task(attempt.task.number)?.clone();
             Some((document, task))
         });
-        found.ok_or_else(|| Failure {
-            kind: FailureKind::Lost,
-            reason: format!("{} is not there any more", attempt.task),
-        })
+        let gone = || format!("{} is not there any more", attempt.task);
+        found.ok_or_else(|| Failure::new(FailureKind::Lost, gone()))
     }
 
     /// Puts into git whatever the attempt left, so that nothing of it can be lost.
@@ -337,14 +332,13 @@ impl Shared {
         let Some(start) = start.filter(|_| flight.worktree.exists()) else {
             return Ok(Answer::Kept { changed: false });
         };
-        let kept =
-            repository.keep(&flight.worktree, &attempt, &start).map_err(|error| of_git(&error))?;
+        let kept = repository.keep(&flight.worktree, &attempt, &start)?;
         self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
         self.tell(attempt.id, |tried| tried.commit = Some(kept.commit.to_string()));
         if kept.state_touched {
             let reason = "it changed the project's own files in .milestones, which only commands \
                  may do";
-            return Err(Failure { kind: FailureKind::Trespass, reason: reason.to_owned() });
+            return Err(Failure::new(FailureKind::Trespass, reason));
         }
         Ok(Answer::Kept { changed: !kept.changed.is_empty() })
     }
@@ -381,7 +375,7 @@ impl Shared {
             return Ok(());
         }
         let reason = format!("`{command}` ended with {code}:\n{}", tail.join("\n"));
-        Err(Failure { kind: FailureKind::Verify, reason })
+        Err(Failure::new(FailureKind::Verify, reason))
     }
 
     /// One commit on the milestone's branch, and on the disk.
@@ -397,7 +391,7 @@ impl Shared {
             body: &self.said_of(attempt),
             strategy: Strategy::Squash,
         };
-        match repository.integrate(&work).map_err(|error| of_git(&error))? {
+        match repository.integrate(&work)? {
             Integrated::Done(commit) => {
                 self.with(attempt, |flying| flying.integrated = Some(commit.to_string()));
             }
@@ -408,10 +402,10 @@ impl Shared {
                     files.join(", "),
                     attempt.kept()
                 );
-                return Err(Failure { kind: FailureKind::Conflict, reason });
+                return Err(Failure::new(FailureKind::Conflict, reason));
             }
         }
-        repository.make_durable().map_err(|error| of_git(&error))?;
+        repository.make_durable()?;
         Ok(Answer::Done)
     }
 
@@ -443,7 +437,7 @@ impl Shared {
         let kept = self.kept_of(attempt).ok().or_else(begin);
         if let (Some(repository), Some(kept)) = (&self.setup.repository, kept) {
             let removed = repository.remove_worktree(&flight.worktree, &attempt, &kept);
-            if let Removed::Kept(why) = removed.map_err(|error| of_git(&error))? {
+            if let Removed::Kept(why) = removed? {
                 let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
                 let _ = writeln!(log, "the worktree stays: {why}");
             }
@@ -524,7 +518,7 @@ fn ended(runner: &dyn Runner, task: &Task, code: i32, heard: &Heard) -> Ran {
     if let (Ended::Failed(reason), Some(limited)) = (&ended, heard.limited) {
         return Ran::Limited(wait(limited), reason.clone());
     }
-    let badly = |kind, reason| Ran::Badly(Failure { kind, reason });
+    let badly = |kind, reason| Ran::Badly(Failure::new(kind, reason));
     match (heard.answer.as_deref().and_then(said), ended) {
         (Some(Said::Blocked(reason)), _) => badly(FailureKind::Blocked, reason),
         (_, Ended::Failed(reason)) => badly(FailureKind::Run, reason),
@@ -566,10 +560,12 @@ fn subject(task: &Task, attempt: Attempt) -> String {
     format!("{kind}({}): {}", attempt.task.milestone, task.title)
 }
 
-fn of_git(error: &GitError) -> Failure {
-    let kind = match error {
-        GitError::FenceMoved { .. } => FailureKind::Lost,
-        _ => FailureKind::World,
-    };
-    Failure { kind, reason: error.to_string() }
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        let kind = match error {
+            GitError::FenceMoved { .. } => FailureKind::Lost,
+            _ => FailureKind::World,
+        };
+        Self::new(kind, error.to_string())
+    }
 }

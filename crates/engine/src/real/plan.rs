@@ -289,7 +289,7 @@ fn refused(refusal: &Refusal) -> Failure {
         Refusal::StaleFence { .. } | Refusal::Held { .. } => FailureKind::Lost,
         _ => FailureKind::World,
     };
-    Failure { kind, reason: refusal.to_string() }
+    Failure::new(kind, refusal.to_string())
 }
 
 /// No longer than a reason may be.
