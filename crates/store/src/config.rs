@@ -1,5 +1,6 @@
 //! Settings, each with where it comes from: environment, project, user or default.
 
+mod executing;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::pointer::StoreKind;
 use crate::scale::{Thresholds, Wish};
 use crate::yaml;
 
+pub use executing::{Execution, Names, Pushing, Strategy};
 pub use secret::{masked, masked_in};
 
 /// The tracked settings of a project, below its folder.
@@ -177,6 +179,36 @@ pub const KEYS: &[Key] = &[
         about: "waiting for other writers longer than this, often, does so too",
         default: "200ms",
         check: |value| duration(value).map(drop),
+    },
+    Key {
+        name: "execute.setup",
+        about: "commands that are run in a new worktree before a task is begun, such as `npm ci`",
+        default: "[]",
+        check: |value| executing::commands(value).map(drop),
+    },
+    Key {
+        name: "execute.copy",
+        about: "what git ignores and a new worktree needs, such as .env: copied from the project",
+        default: "[]",
+        check: |value| executing::copies(value).map(drop),
+    },
+    Key {
+        name: "git.strategy",
+        about: "what a milestone's branch gets of a task: squash (one commit) or merge (all of them)",
+        default: "squash",
+        check: |value| executing::strategy(value).map(drop),
+    },
+    Key {
+        name: "git.push",
+        about: "whether the branch of a completed milestone is pushed: never, ask or always",
+        default: "never",
+        check: |value| executing::pushing(value).map(drop),
+    },
+    Key {
+        name: "git.remote",
+        about: "the remote to which it is pushed",
+        default: "origin",
+        check: |value| executing::remote(value).map(drop),
     },
 ];
 
@@ -368,6 +400,17 @@ impl Config {
     /// Whether the documents are kept as files beside a database, where somebody says so.
     pub fn mirror(&self) -> Option<bool> {
         mirror(self.raw("storage.mirror")).unwrap_or_default()
+    }
+
+    pub fn execution(&self) -> Execution {
+        // Each was checked when it was read.
+        Execution {
+            strategy: executing::strategy(self.raw("git.strategy")).unwrap_or_default(),
+            setup: executing::commands(self.raw("execute.setup")).unwrap_or_default(),
+            copies: executing::copies(self.raw("execute.copy")).unwrap_or_default(),
+            pushing: executing::pushing(self.raw("git.push")).unwrap_or_default(),
+            remote: executing::remote(self.raw("git.remote")).unwrap_or_default(),
+        }
     }
 
     /// Which store somebody asks for.
@@ -723,6 +766,32 @@ mod tests {
             assert!(error.contains("scale.sqlite_above_milestones"), "{error}");
         }
         assert!(load("scale: {writers: 21}\n", &[]).is_err());
+    }
+
+    #[test]
+    fn an_execution_is_told_what_is_set() {
+        let standard = load("", &[]).unwrap().execution();
+        assert_eq!(standard, Execution { remote: "origin".into(), ..Execution::default() });
+        let text = "execute: {setup: [npm ci], copy: [.env]}\n\
+                    git: {strategy: merge, push: ask, remote: mine}\n";
+        let told = load(text, &[]).unwrap().execution();
+        let copies = vec![Names::parse(".env").unwrap()];
+        let wanted = Execution {
+            strategy: Strategy::Merge,
+            setup: vec!["npm ci".into()],
+            copies,
+            pushing: Pushing::Ask,
+            remote: "mine".into(),
+        };
+        assert_eq!(told, wanted);
+        for (wrong, names) in [
+            ("execute: {copy: [../x]}\n", "execute.copy"),
+            ("git: {push: perhaps}\n", "git.push"),
+            ("git: {strategy: rebase}\n", "git.strategy"),
+        ] {
+            let error = load(wrong, &[]).unwrap_err().to_string();
+            assert!(error.contains(names), "{error}");
+        }
     }
 
     #[test]
