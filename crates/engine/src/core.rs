@@ -130,6 +130,8 @@ pub enum FailureKind {
     /// What it changed is not the attempt's to change.
     Trespass,
     Verify,
+    /// Its worktree could not be made ready for it.
+    Setup,
     /// It does not go together with what others did.
     Conflict,
     /// The agent says that it cannot go on without somebody.

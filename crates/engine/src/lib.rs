@@ -5,6 +5,7 @@
 //! simulated one.
 
 mod attended;
+mod copying;
 pub mod core;
 pub mod error;
 pub mod git;

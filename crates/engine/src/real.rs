@@ -5,6 +5,7 @@
 
 mod attempt;
 mod plan;
+mod ready;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::MilestoneId;
+use milestone_store::config::Execution;
 use milestone_store::{Project, StoreError};
 
 use crate::core::{Action, ActionId, Answer, Attempt, Failure, FailureKind, Input, Millis};
@@ -52,6 +54,8 @@ pub struct Setup {
     pub lease: Duration,
     /// One after the other, in the order of their dependencies.
     pub sequential: bool,
+    /// What the settings say about how work is set up, brought together and handed on.
+    pub execution: Execution,
     /// Names of environment variables that runners are given beside the usual ones.
     pub environment: Vec<String>,
 }
@@ -72,6 +76,8 @@ struct Flying {
     /// What the runner said at its end.
     answer: Option<String>,
     verified: Vec<String>,
+    /// What was copied into its worktree, and is nobody's work.
+    copied: BTreeSet<String>,
 }
 
 pub(crate) struct Shared {

@@ -111,7 +111,9 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     });
     let repository = Repository::find(&root.project, &caller)?;
     let runner = chosen_runner(args, document);
-    agree(app, args, document, runner.as_deref())?;
+    let execution = app.opened()?.config.execution();
+    let commands = if repository.is_some() { execution.setup.as_slice() } else { &[] };
+    agree(app, args, document, runner.as_deref(), commands)?;
     let agents = match (&repository, args.coordination) {
         (None, _) | (_, Coordination::Sequential) => 1,
         _ => agents(app, args)?,
@@ -143,8 +145,10 @@ fn untrusted(
     trust: Option<&Trust>,
     document: &Milestone,
     runner: Option<&str>,
+    setup: &[String],
 ) -> Vec<(&'static str, String)> {
-    let mut asked = Vec::new();
+    let mut asked: Vec<_> = setup.iter().map(|command| ("setup", command.clone())).collect();
+    asked.extend(document.verify.iter().map(|verify| ("verify", verify.clone())));
     for task in document.tasks.iter().filter(|task| !task.status.is_closed()) {
         let own = task.runner.as_deref();
         let by_shell = own.is_none_or(|own| own == "shell");
@@ -166,9 +170,10 @@ fn agree(
     args: &ExecuteArgs,
     document: &Milestone,
     runner: Option<&str>,
+    setup: &[String],
 ) -> Result<(), Failure> {
     let trust = Trust::of(&app.opened()?.root.project);
-    let mut asked = untrusted(trust.as_ref(), document, runner);
+    let mut asked = untrusted(trust.as_ref(), document, runner, setup);
     // Typed here by a person.
     if let Some(typed) = &args.runner {
         asked.retain(|(kind, text)| {
@@ -318,6 +323,7 @@ fn setup(
         keeper: vec![keeper.into(), KEEPER.into()],
         runner,
         lease: LEASE,
+        execution: app.opened()?.config.execution(),
         sequential: args.coordination == Coordination::Sequential,
         environment: Vec::new(),
     })

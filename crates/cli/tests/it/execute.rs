@@ -13,7 +13,7 @@ use crate::environment::{Environment, Ran};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A repository with one commit, and a milestone with these tasks.
-fn project(tasks: &[&str]) -> Environment {
+pub fn project(tasks: &[&str]) -> Environment {
     let project = Environment::new();
     fs::remove_dir(project.project().join(".git")).unwrap();
     git(&project, &["init", "-q", "-b", "main"]);
@@ -33,7 +33,7 @@ fn project(tasks: &[&str]) -> Environment {
     project
 }
 
-fn git(project: &Environment, args: &[&str]) -> String {
+pub fn git(project: &Environment, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(args)
         .current_dir(project.project())
@@ -47,7 +47,7 @@ fn git(project: &Environment, args: &[&str]) -> String {
 }
 
 /// The subjects on the milestone's branch, without the first commit.
-fn subjects(project: &Environment) -> Vec<String> {
+pub fn subjects(project: &Environment) -> Vec<String> {
     let log = git(project, &["log", "--format=%s", "milestone/milestone-001"]);
     let mut subjects: Vec<String> = log.lines().map(str::to_owned).collect();
     assert_eq!(subjects.pop().as_deref(), Some("Begin"));
@@ -55,26 +55,26 @@ fn subjects(project: &Environment) -> Vec<String> {
     subjects
 }
 
-fn in_branch(project: &Environment, file: &str) -> String {
+pub fn in_branch(project: &Environment, file: &str) -> String {
     git(project, &["show", &format!("milestone/milestone-001:{file}")])
 }
 
-fn status(project: &Environment, task: &str) -> String {
+pub fn status(project: &Environment, task: &str) -> String {
     let task = project.json(&["show", task]);
     task["data"]["document"]["status"].as_str().unwrap().to_owned()
 }
 
-fn begun(project: &Environment, args: &[&str]) -> Child {
+pub fn begun(project: &Environment, args: &[&str]) -> Child {
     let mut command = project.command(args);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
 }
 
-fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
         assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
@@ -90,7 +90,7 @@ fn runs(said: &str) -> bool {
 }
 
 /// Nothing of an attempt is left: no worktree, no record, no process.
-fn is_clear(project: &Environment) {
+pub fn is_clear(project: &Environment) {
     let worktrees = git(project, &["worktree", "list", "--porcelain"]);
     assert_eq!(worktrees.matches("worktree ").count(), 1, "{worktrees}");
     let attempts = fs::read_dir(project.project().join(".milestones/data/attempts")).unwrap();

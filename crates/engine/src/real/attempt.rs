@@ -15,7 +15,7 @@ use milestone_store::EventFilter;
 
 use super::{Shared, trouble};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
-use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
+use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository};
 use crate::keeper;
 use crate::process::{self, Lifeline, Start};
 use crate::prompt::{self, Briefing, Delivered, Template};
@@ -113,7 +113,7 @@ impl Shared {
         });
     }
 
-    fn stage(&self, attempt: Attempt, state: &str) {
+    pub(super) fn stage(&self, attempt: Attempt, state: &str) {
         self.tell(attempt.id, |tried| state.clone_into(&mut tried.state));
     }
 
@@ -173,8 +173,9 @@ impl Shared {
     }
 
     pub(super) fn run(&self, attempt: Attempt, before: Option<&Failure>) -> Done {
-        self.stage(attempt, "running");
         let flight = self.flown(attempt)?;
+        self.make_ready(attempt, &flight)?;
+        self.stage(attempt, "running");
         let (document, task) = self.task(attempt)?;
         let Some(Kind::Process(runner)) = runners::of(&flight.runner, &BTreeMap::new()) else {
             return Err(trouble(format!("there is no runner called {}", flight.runner)));
@@ -220,7 +221,7 @@ impl Shared {
         Ok(Answer::Ran(ran))
     }
 
-    fn check_trust(&self, kind: &str, command: &str) -> Result<(), Failure> {
+    pub(super) fn check_trust(&self, kind: &str, command: &str) -> Result<(), Failure> {
         if (self.setup.trusts)(kind, command) {
             return Ok(());
         }
@@ -340,6 +341,7 @@ impl Shared {
                  may do";
             return Err(Failure::new(FailureKind::Trespass, reason));
         }
+        self.check_copies(attempt, &kept.changed)?;
         Ok(Answer::Kept { changed: !kept.changed.is_empty() })
     }
 
@@ -352,13 +354,20 @@ impl Shared {
         let flight = self.flown(attempt)?;
         for command in &task.verify {
             self.check_trust("verify", command)?;
-            self.verify_by(attempt, &flight, command)?;
+            self.shell(attempt, &flight, command, FailureKind::Verify)?;
             self.with(attempt, |flying| flying.verified.push(command.clone()));
         }
         Ok(Answer::Done)
     }
 
-    fn verify_by(&self, attempt: Attempt, flight: &Flight, command: &str) -> Result<(), Failure> {
+    /// Runs a command that must succeed, in what the attempt works in.
+    pub(super) fn shell(
+        &self,
+        attempt: Attempt,
+        flight: &Flight,
+        command: &str,
+        kind: FailureKind,
+    ) -> Result<(), Failure> {
         let arguments = ["-c".to_owned(), command.to_owned()];
         let environment = self.environment(attempt, &[]);
         let start = Start {
@@ -375,7 +384,7 @@ impl Shared {
             return Ok(());
         }
         let reason = format!("`{command}` ended with {code}:\n{}", tail.join("\n"));
-        Err(Failure::new(FailureKind::Verify, reason))
+        Err(Failure::new(kind, reason))
     }
 
     /// One commit on the milestone's branch, and on the disk.
@@ -389,7 +398,7 @@ impl Shared {
             kept: &kept,
             subject: &subject(&task, attempt),
             body: &self.said_of(attempt),
-            strategy: Strategy::Squash,
+            strategy: self.setup.execution.strategy,
         };
         match repository.integrate(&work)? {
             Integrated::Done(commit) => {
@@ -492,7 +501,9 @@ fn briefed(
         before_it.iter().map(|(task, title)| Delivered { task, title, what: None }).collect();
     let criteria: Vec<&str> =
         document.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
-    let failed = before.filter(|before| before.kind != FailureKind::Stopped);
+    // What an agent can do nothing about is none of its business.
+    let is_its_own = |kind| !matches!(kind, FailureKind::Stopped | FailureKind::Setup);
+    let failed = before.filter(|before| is_its_own(before.kind));
     let briefing = Briefing {
         milestone: &document.id.to_string(),
         milestone_title: &document.title,

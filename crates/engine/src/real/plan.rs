@@ -116,6 +116,7 @@ impl Shared {
             reason: None,
             answer: None,
             verified: Vec::new(),
+            copied: BTreeSet::new(),
         };
         self.flying().insert(id, flying);
     }
@@ -176,7 +177,10 @@ impl Shared {
         }
         let run = task.run.iter().filter(|_| runner == "shell").map(|run| ("run", run));
         let verify = task.verify.iter().map(|verify| ("verify", verify));
-        let untrusted = run.chain(verify).find(|(kind, text)| !(self.setup.trusts)(kind, text));
+        let setup = self.setup.execution.setup.iter().map(|setup| ("setup", setup));
+        let setup = setup.filter(|_| self.setup.repository.is_some());
+        let untrusted =
+            run.chain(verify).chain(setup).find(|(kind, text)| !(self.setup.trusts)(kind, text));
         let (kind, text) = untrusted?;
         Some(format!("needs trust: its `{kind}` command has not been agreed to here: {text}"))
     }
