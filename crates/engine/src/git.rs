@@ -6,6 +6,7 @@
 //! written without a working tree, and never while a person has it checked out.
 
 mod branches;
+mod checkout;
 pub mod documents;
 mod error;
 mod ignored;

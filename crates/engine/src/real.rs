@@ -4,12 +4,14 @@
 //! is on the disk before anything is begun for it.
 
 mod attempt;
+mod finish;
 mod plan;
 mod ready;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -86,6 +88,8 @@ pub(crate) struct Shared {
     flying: Mutex<BTreeMap<AttemptId, Flying>>,
     session: Mutex<Session>,
     inputs: Sender<Input>,
+    /// The verification of everything is not wanted any more.
+    stopping: AtomicBool,
 }
 
 /// What can be seen of a session while it runs.
@@ -130,6 +134,7 @@ impl Real {
             flying: Mutex::default(),
             session: Mutex::new(session),
             inputs: sender,
+            stopping: AtomicBool::new(false),
         });
         // Claims must not wait for anything else that is asked of the store.
         let (plan, heartbeat) = (plan::serve(&shared), plan::serve(&shared));
@@ -180,6 +185,11 @@ impl World for Real {
         }
         if let Action::Stop(attempt) = &action {
             self.shared.stop(attempt.id);
+            let _ = self.shared.inputs.send(Input::Answer(id, Answer::Done));
+            return;
+        }
+        if action == Action::StopFinish {
+            self.shared.stop_finishing();
             let _ = self.shared.inputs.send(Input::Answer(id, Answer::Done));
             return;
         }

@@ -240,6 +240,7 @@ fn session(
             agents,
             tasks_done: 0,
             tasks_open: 0,
+            verified: Vec::new(),
             attempts: Vec::new(),
         },
     };

@@ -27,5 +27,6 @@ mod search;
 mod seed;
 mod shells;
 mod storage;
+mod verifying;
 mod views;
 mod walkthrough;

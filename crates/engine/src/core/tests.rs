@@ -150,7 +150,7 @@ impl Lasting {
                 self.completed = true;
                 Answer::Done
             }
-            Action::Verify(_) | Action::Stop(_) | Action::Save => Answer::Done,
+            Action::Verify(_) | Action::Stop(_) | Action::Save | Action::StopFinish => Answer::Done,
         }
     }
 

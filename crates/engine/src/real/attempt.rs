@@ -117,7 +117,7 @@ impl Shared {
         self.tell(attempt.id, |tried| state.clone_into(&mut tried.state));
     }
 
-    fn flown(&self, attempt: Attempt) -> Result<Flight, Failure> {
+    pub(super) fn flown(&self, attempt: Attempt) -> Result<Flight, Failure> {
         let flight = self.with(attempt, |flying| flying.flight.clone());
         flight.ok_or_else(|| trouble("nothing is known of this attempt"))
     }
@@ -347,17 +347,32 @@ impl Shared {
 
     /// Runs the commands that show that the task is done, in what the attempt left.
     pub(super) fn verify(&self, attempt: Attempt) -> Done {
-        let (_, task) = self.task(attempt)?;
+        let (document, task) = self.task(attempt)?;
         if !task.verify.is_empty() {
             self.stage(attempt, "verifying");
         }
         let flight = self.flown(attempt)?;
+        self.check_left_behind(attempt, &document)?;
         for command in &task.verify {
             self.check_trust("verify", command)?;
             self.shell(attempt, &flight, command, FailureKind::Verify)?;
             self.with(attempt, |flying| flying.verified.push(command.clone()));
         }
         Ok(Answer::Done)
+    }
+
+    /// The last task of a phase is done once that leaves behind what it is to.
+    fn check_left_behind(&self, attempt: Attempt, document: &Milestone) -> Result<(), Failure> {
+        let promised = document.promised_with(attempt.task.number);
+        if promised.is_empty() {
+            return Ok(());
+        }
+        let mut commits = Vec::new();
+        if let Some(repository) = &self.setup.repository {
+            commits.push(self.kept_of(attempt)?);
+            commits.extend(repository.milestone_tip(document.id)?);
+        }
+        self.check_promised(&promised, commits.iter().collect())
     }
 
     /// Runs a command that must succeed, in what the attempt works in.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Shared, trouble};
 use crate::copying::{self, CopyError};
@@ -46,9 +46,8 @@ impl Shared {
     ) -> Result<(), Failure> {
         let project = &self.setup.project;
         let found = copying::found(project, &self.setup.execution.copies).map_err(failed)?;
-        let below = project.strip_prefix(repository.top()).unwrap_or(Path::new(""));
-        let target = flight.worktree.join(below);
-        let seen_from_top = |path: &String| below.join(path).to_string_lossy().into_owned();
+        let target = flight.worktree.join(self.seen_from_top(repository, ""));
+        let seen_from_top = |path: &String| self.seen_from_top(repository, path);
         let places: Vec<String> = found.files.iter().map(seen_from_top).collect();
         let taken: BTreeSet<String> =
             repository.not_ignored(&flight.worktree, &places)?.into_iter().collect();
