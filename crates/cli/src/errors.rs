@@ -81,6 +81,8 @@ pub enum Failure {
     },
     /// An execution that did not end with everything done.
     Executing(Executing),
+    /// Git could not do what was needed of it, and says why.
+    Git(GitError),
     /// A release that is asked about is not complete; what is missing has been said.
     NotReady,
     Io {
@@ -131,11 +133,6 @@ pub struct Entry {
 impl Failure {
     pub fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), next: next.into() }
-    }
-
-    /// Something about git that has to be put right before anything is executed.
-    pub fn git(error: &GitError) -> Self {
-        Self::Executing(Executing::Failed(error.to_string()))
     }
 
     /// Nobody can agree to anything where that cannot be remembered.
@@ -248,6 +245,7 @@ impl Failure {
             Self::Unhealthy { .. } => {
                 ("unhealthy", Exit::Failed, "each problem above says what to do about it".into())
             }
+            Self::Git(_) => ("git", Exit::Failed, "see how git stands there: `git status`".into()),
             Self::NotReady => {
                 ("not_ready", Exit::Failed, "finish what is listed, and ask again".into())
             }
@@ -306,6 +304,7 @@ impl Failure {
             Self::LeftToPerson { path } => format!("{path} is left to a person"),
             Self::Unhealthy { problems: 1 } => "1 problem was found".into(),
             Self::Unhealthy { problems } => format!("{problems} problems were found"),
+            Self::Git(error) => error.to_string(),
             Self::NotReady => "not everything for the release is done".into(),
             Self::Io { doing, path, source } => {
                 format!("cannot {doing} {}: {source}", path.display())
@@ -364,6 +363,12 @@ impl From<EngineError> for Failure {
                 Self::Executing(Executing::Failed(error.to_string()))
             }
         }
+    }
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
     }
 }
 

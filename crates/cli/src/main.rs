@@ -6,7 +6,6 @@ mod commands;
 mod completing;
 mod editing;
 mod errors;
-mod git;
 mod growing;
 mod identity;
 mod integration;

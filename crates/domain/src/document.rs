@@ -5,6 +5,7 @@
 
 mod check;
 mod dates;
+mod deliverables;
 mod sections;
 mod text_or_mapping;
 mod tree;
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::DocumentError;
+pub use deliverables::PromisedFile;
 pub use sections::{
     CheckItem, Communication, Deliverable, Dependencies, Documentation, External, Feature,
     GateDecision, Lessons, Phase, PostCompletion, RequiredResources, ReviewProcess, Reviews, Risk,
@@ -131,6 +133,9 @@ pub struct Milestone {
     /// What must be true at the end.
     #[serde(default)]
     pub criteria: Vec<Criterion>,
+    /// Commands that show that it is reached, run on all of its work together.
+    #[serde(default)]
+    pub verify: Vec<String>,
     /// What must be left behind.
     #[serde(default)]
     pub deliverables: Vec<Deliverable>,

@@ -107,8 +107,10 @@ pub enum Action {
     Stop(Attempt),
     Renew(Vec<Attempt>),
     Save,
-    /// Say in the store that the milestone is completed.
+    /// Verify all of the work together, and say in the store that the milestone is completed.
     Finish,
+    /// Stop that verification.
+    StopFinish,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +139,8 @@ pub enum FailureKind {
     /// What it changed is not the attempt's to change.
     Trespass,
     Verify,
+    /// Its worktree could not be made ready for it.
+    Setup,
     /// It does not go together with what others did.
     Conflict,
     /// The agent says that it cannot go on without somebody.
@@ -157,6 +161,12 @@ pub enum FailureKind {
     Budget,
     /// Stopped by somebody who wants to look at it.
     Halted,
+}
+
+impl Failure {
+    pub fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into() }
+    }
 }
 
 impl FailureKind {
@@ -310,6 +320,7 @@ pub struct State {
     unsaved: bool,
     renewed_at: Millis,
     finished: Option<Result<(), Failure>>,
+    finish_stopped: bool,
     ending: Option<Ending>,
     next: u64,
     in_flight: BTreeMap<ActionId, Action>,
@@ -337,6 +348,7 @@ impl State {
             unsaved: true,
             renewed_at: now,
             finished: None,
+            finish_stopped: false,
             ending: None,
             next: 0,
             in_flight: BTreeMap::new(),
@@ -681,6 +693,11 @@ impl State {
 
     /// Ends the session when nothing is left that it could do.
     fn wind_up(&mut self, now: Millis, begun: &mut Vec<(ActionId, Action)>) {
+        let finishing = self.phase == Phase::Stopping && !self.is_idle("finish");
+        if finishing && !self.finish_stopped {
+            self.finish_stopped = true;
+            self.begin(Action::StopFinish, begun);
+        }
         let quiet = self.leftovers.is_empty()
             && self.slots.iter().all(|slot| *slot == Slot::Free)
             && self.in_flight.values().all(|action| matches!(action, Action::Save));
@@ -753,7 +770,8 @@ fn of(action: &Action) -> Option<Attempt> {
         | Action::Claim(_)
         | Action::Renew(_)
         | Action::Save
-        | Action::Finish => None,
+        | Action::Finish
+        | Action::StopFinish => None,
     }
 }
 
@@ -774,5 +792,6 @@ fn name(action: &Action) -> &'static str {
         Action::Renew(_) => "renew",
         Action::Save => "save",
         Action::Finish => "finish",
+        Action::StopFinish => "stop finish",
     }
 }

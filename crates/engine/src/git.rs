@@ -6,7 +6,10 @@
 //! written without a working tree, and never while a person has it checked out.
 
 mod branches;
+mod checkout;
+pub mod documents;
 mod error;
+mod ignored;
 mod integrate;
 mod keep;
 mod message;
@@ -23,9 +26,10 @@ use std::path::{Path, PathBuf};
 
 pub use branches::Start;
 pub use error::{GitError, Result};
-pub use integrate::{Integrated, Integration, Strategy};
+pub use integrate::{Integrated, Integration};
 pub use keep::Kept;
 pub use message::message;
+pub use milestone_store::config::Strategy;
 pub use names::{Attempt, Oid, milestone_branch};
 pub use remove::Removed;
 pub use run::{Caller, Identity};

@@ -4,6 +4,8 @@
 //! decides is done by a world ([`world`]): the real one ([`real`]), with processes and git, or a
 //! simulated one.
 
+mod attended;
+mod copying;
 pub mod core;
 pub mod error;
 pub mod git;

@@ -13,6 +13,8 @@ pub struct Needs<'a> {
     /// What does the tasks that say nothing.
     pub chosen: Option<&'a str>,
     pub runners: &'a Configured,
+    /// What is run in a new worktree before anything else.
+    pub set_up: &'a [String],
 }
 
 impl Needs<'_> {
@@ -57,7 +59,8 @@ impl Needs<'_> {
             _ => ("runner", self.runners.trusted_as(&runner)),
         };
         let verify = task.verify.iter().map(|verify| ("verify", verify.clone()));
-        std::iter::once(first).chain(verify).collect()
+        let set_up = self.set_up.iter().map(|command| ("setup", command.clone()));
+        std::iter::once(first).chain(verify).chain(set_up).collect()
     }
 }
 
@@ -89,7 +92,7 @@ mod tests {
             (json!({"runner": "nobody", "run": "make"}), "nobody", vec![]),
         ];
         let runners = Configured::default();
-        let needs = Needs { chosen: Some("claude"), runners: &runners };
+        let needs = Needs { chosen: Some("claude"), runners: &runners, set_up: &[] };
         for (more, by, needed) in cases {
             let task = task(&more);
             assert_eq!(needs.runner(&task), by, "{more}");

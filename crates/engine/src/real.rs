@@ -4,11 +4,14 @@
 //! is on the disk before anything is begun for it.
 
 mod attempt;
+mod finish;
 mod plan;
+mod ready;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,6 +20,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::MilestoneId;
+use milestone_store::config::Execution;
 use milestone_store::{Project, StoreError};
 
 use crate::core::{Action, ActionId, Answer, Attempt, Failure, FailureKind, Input, Millis};
@@ -55,8 +59,8 @@ pub struct Setup {
     pub lease: Duration,
     /// One after the other, in the order of their dependencies.
     pub sequential: bool,
-    /// Names of environment variables that runners are given beside the usual ones.
-    pub environment: Vec<String>,
+    /// What the settings say about how work is set up, brought together and handed on.
+    pub execution: Execution,
     pub runners: Configured,
     /// What agents are told.
     pub template: Template,
@@ -64,7 +68,9 @@ pub struct Setup {
 
 impl Setup {
     pub(crate) fn needs(&self) -> Needs<'_> {
-        Needs { chosen: self.runner.as_deref(), runners: &self.runners }
+        // Without git there is no new worktree to be made ready.
+        let set_up: &[String] = if self.repository.is_some() { &self.execution.setup } else { &[] };
+        Needs { chosen: self.runner.as_deref(), runners: &self.runners, set_up }
     }
 }
 
@@ -84,6 +90,8 @@ struct Flying {
     /// What the runner said at its end.
     answer: Option<String>,
     verified: Vec<String>,
+    /// What was copied into its worktree, and is nobody's work.
+    copied: BTreeSet<String>,
 }
 
 pub(crate) struct Shared {
@@ -92,6 +100,8 @@ pub(crate) struct Shared {
     flying: Mutex<BTreeMap<AttemptId, Flying>>,
     session: Mutex<Session>,
     inputs: Sender<Input>,
+    /// The verification of everything is not wanted any more.
+    stopping: AtomicBool,
 }
 
 /// What can be seen of a session while it runs.
@@ -136,6 +146,7 @@ impl Real {
             flying: Mutex::default(),
             session: Mutex::new(session),
             inputs: sender,
+            stopping: AtomicBool::new(false),
         });
         // Claims must not wait for anything else that is asked of the store.
         let (plan, heartbeat) = (plan::serve(&shared), plan::serve(&shared));
@@ -186,6 +197,11 @@ impl World for Real {
         }
         if let Action::Stop(attempt) = &action {
             self.shared.stop(attempt.id);
+            let _ = self.shared.inputs.send(Input::Answer(id, Answer::Done));
+            return;
+        }
+        if action == Action::StopFinish {
+            self.shared.stop_finishing();
             let _ = self.shared.inputs.send(Input::Answer(id, Answer::Done));
             return;
         }
@@ -268,5 +284,5 @@ impl Shared {
 
 /// What the world could not do.
 fn trouble(error: impl std::fmt::Display) -> Failure {
-    Failure { kind: FailureKind::World, reason: error.to_string() }
+    Failure::new(FailureKind::World, error.to_string())
 }

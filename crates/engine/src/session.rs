@@ -82,6 +82,9 @@ pub struct Session {
     pub agents: usize,
     pub tasks_done: usize,
     pub tasks_open: usize,
+    /// The milestone's own commands that succeeded on all of its work together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<String>,
     #[serde(default)]
     pub attempts: Vec<Tried>,
 }

@@ -1,7 +1,8 @@
 //! Settings, each with where it comes from: environment, project, user or default.
 
-mod execution;
+mod executing;
 mod secret;
+mod spending;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,8 +26,9 @@ use crate::pointer::StoreKind;
 use crate::scale::{Thresholds, Wish};
 use crate::yaml;
 
-pub use execution::{Execution, Spending, dollars};
+pub use executing::{Execution, Names, Pushing, Strategy};
 pub use secret::{masked, masked_in};
+pub use spending::{Spending, dollars};
 
 /// The tracked settings of a project, below its folder.
 pub const PROJECT_FILE: &str = "config/milestone-config.yaml";
@@ -118,67 +120,67 @@ pub const KEYS: &[Key] = &[
         name: "execute.runner",
         about: "what does tasks that name no runner and have no command",
         default: "none",
-        check: |value| execution::word(value).map(drop),
+        check: |value| executing::word(value).map(drop),
     },
     Key {
         name: "execute.prompt",
         about: "file with the template of what agents are told, below the project",
         default: "none",
-        check: |value| execution::word(value).map(drop),
+        check: |value| executing::word(value).map(drop),
     },
     Key {
         name: "execute.environment",
         about: "names of variables that runners are given beside the usual ones",
         default: "[]",
-        check: |value| execution::names(value).map(drop),
+        check: |value| executing::variables(value).map(drop),
     },
     Key {
         name: "execute.attempts",
         about: "how often a task is tried before a person has to look at it",
         default: "3",
-        check: |value| execution::attempts(value).map(drop),
+        check: |value| spending::attempts(value).map(drop),
     },
     Key {
         name: "execute.attempt_time",
         about: "how long a runner or a verification may take, or `none`",
         default: "2h",
-        check: |value| execution::time(value).map(drop),
+        check: |value| spending::time(value).map(drop),
     },
     Key {
         name: "execute.silence",
         about: "how long it may say nothing, or `none`",
         default: "30m",
-        check: |value| execution::time(value).map(drop),
+        check: |value| spending::time(value).map(drop),
     },
     Key {
         name: "execute.task_cost",
         about: "dollars that all attempts at one task may cost, or `none`",
         default: "none",
-        check: |value| execution::dollars(value).map(drop),
+        check: |value| spending::dollars(value).map(drop),
     },
     Key {
         name: "execute.task_tokens",
         about: "tokens that all attempts at one task may use, or `none`",
         default: "none",
-        check: |value| execution::tokens(value).map(drop),
+        check: |value| spending::tokens(value).map(drop),
     },
     Key {
         name: "execute.session_cost",
         about: "dollars that a session may cost, or `none`",
         default: "none",
-        check: |value| execution::dollars(value).map(drop),
+        check: |value| spending::dollars(value).map(drop),
     },
     Key {
         name: "execute.session_tokens",
         about: "tokens that a session may use, or `none`",
         default: "none",
-        check: |value| execution::tokens(value).map(drop),
+        check: |value| spending::tokens(value).map(drop),
     },
     Key {
         name: "execute.session_time",
         about: "how long a session begins new tasks, or `none`",
         default: "none",
-        check: |value| execution::time(value).map(drop),
+        check: |value| spending::time(value).map(drop),
     },
     Key {
         name: "storage.lock_wait",
@@ -245,6 +247,36 @@ pub const KEYS: &[Key] = &[
         about: "waiting for other writers longer than this, often, does so too",
         default: "200ms",
         check: |value| duration(value).map(drop),
+    },
+    Key {
+        name: "execute.setup",
+        about: "commands that are run in a new worktree before a task is begun, such as `npm ci`",
+        default: "[]",
+        check: |value| executing::commands(value).map(drop),
+    },
+    Key {
+        name: "execute.copy",
+        about: "what git ignores and a new worktree needs, such as .env: copied from the project",
+        default: "[]",
+        check: |value| executing::copies(value).map(drop),
+    },
+    Key {
+        name: "git.strategy",
+        about: "what a milestone's branch gets of a task: squash (one commit) or merge (all of them)",
+        default: "squash",
+        check: |value| executing::strategy(value).map(drop),
+    },
+    Key {
+        name: "git.push",
+        about: "whether the branch of a completed milestone is pushed: never, ask or always",
+        default: "never",
+        check: |value| executing::pushing(value).map(drop),
+    },
+    Key {
+        name: "git.remote",
+        about: "the remote to which it is pushed",
+        default: "origin",
+        check: |value| executing::remote(value).map(drop),
     },
 ];
 
@@ -808,6 +840,41 @@ mod tests {
             assert!(error.contains("scale.sqlite_above_milestones"), "{error}");
         }
         assert!(load("scale: {writers: 21}\n", &[]).is_err());
+    }
+
+    #[test]
+    fn an_execution_is_told_what_is_set() {
+        let standard = load("", &[]).unwrap().execution();
+        let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
+        let usual = Execution {
+            attempts: 3,
+            attempt_time: hours(2),
+            silence: Some(Duration::from_mins(30)),
+            remote: "origin".into(),
+            ..Execution::default()
+        };
+        assert_eq!(standard, usual);
+        let text = "execute: {setup: [npm ci], copy: [.env]}\n\
+                    git: {strategy: merge, push: ask, remote: mine}\n";
+        let told = load(text, &[]).unwrap().execution();
+        let copies = vec![Names::parse(".env").unwrap()];
+        let wanted = Execution {
+            strategy: Strategy::Merge,
+            setup: vec!["npm ci".into()],
+            copies,
+            pushing: Pushing::Ask,
+            remote: "mine".into(),
+            ..usual
+        };
+        assert_eq!(told, wanted);
+        for (wrong, names) in [
+            ("execute: {copy: [../x]}\n", "execute.copy"),
+            ("git: {push: perhaps}\n", "git.push"),
+            ("git: {strategy: rebase}\n", "git.strategy"),
+        ] {
+            let error = load(wrong, &[]).unwrap_err().to_string();
+            assert!(error.contains(names), "{error}");
+        }
     }
 
     #[test]

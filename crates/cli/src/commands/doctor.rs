@@ -2,6 +2,7 @@
 
 use clap::Args;
 use milestone_domain::snapshot::{Problem, ProblemKind};
+use milestone_engine::git::documents;
 use milestone_store::pointer::StoreKind;
 use milestone_store::{Mending, StoreError};
 use schemars::JsonSchema;
@@ -9,7 +10,6 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::errors::Failure;
-use crate::git;
 use crate::render;
 use crate::render::style;
 
@@ -52,7 +52,7 @@ fn examine(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     let project = &app.opened()?.project;
     let folder = app.opened()?.root.folder();
     let Mending { done: mended, left } = match args.fix {
-        true => project.mend(&|place| git::merge_base(&folder.join(place)), app.actor())?,
+        true => project.mend(&|place| documents::merge_base(&folder.join(place)), app.actor())?,
         false => Mending::default(),
     };
     let problems = app.check()?;
@@ -60,7 +60,7 @@ fn examine(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     let wrong = |problem: &&Problem| problem.kind != ProblemKind::UnknownKey;
     let wrong = problems.iter().filter(wrong).count();
     let examined = Examined { healthy: wrong == 0, mended, left, problems };
-    show(app, &examined, git::is_merging(&folder), wrong)
+    show(app, &examined, documents::is_merging(&folder), wrong)
 }
 
 /// Whether the database of this clone cannot be read at all. Anything else is named as it is.

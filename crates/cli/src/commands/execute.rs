@@ -119,11 +119,11 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
         name: app.actor().to_owned(),
         email: format!("milestone@{}", host()),
     });
-    let repository =
-        Repository::find(&root.project, &caller).map_err(|error| Failure::git(&error))?;
+    let repository = Repository::find(&root.project, &caller)?;
     let configured = configured(app)?;
     let runner = chosen_runner(app, args, document);
-    let how = how(app, args, repository.is_some(), runner.as_deref(), &configured)?;
+    let set_up = app.opened()?.config.execution().setup;
+    let how = how(app, args, repository.is_some(), runner.as_deref(), &configured, &set_up)?;
     if args.dry_run {
         let trust = Trust::of(&root.project);
         let mut asked = untrusted(trust.as_ref(), document, &how.needs);
@@ -150,10 +150,12 @@ fn how<'a>(
     git: bool,
     chosen: Option<&'a str>,
     runners: &'a Configured,
+    set_up: &'a [String],
 ) -> Result<How<'a>, Failure> {
     let sequential = args.coordination == Coordination::Sequential;
     let agents = if sequential || !git { 1 } else { agents(app, args)? };
-    let needs = Needs { chosen, runners };
+    // Without git there is no new worktree to be made ready.
+    let needs = Needs { chosen, runners, set_up: if git { set_up } else { &[] } };
     Ok(How { agents, coordination: args.coordination.word(), sequential, git, needs })
 }
 
@@ -187,6 +189,7 @@ fn untrusted(
     let open = document.tasks.iter().filter(|task| !task.status.is_closed());
     let id = |task: &Task| TaskId::new(document.id, task.id.number);
     let mut asked: Vec<_> = open.flat_map(|task| needs.commands(id(task), task)).collect();
+    asked.extend(document.verify.iter().map(|verify| ("verify", verify.clone())));
     asked.sort();
     asked.dedup();
     asked.retain(|(kind, text)| !trust.is_some_and(|trust| trust.has(kind, text)));
@@ -265,6 +268,7 @@ fn session(
             agents,
             tasks_done: 0,
             tasks_open: 0,
+            verified: Vec::new(),
             attempts: Vec::new(),
         },
     };
@@ -348,8 +352,8 @@ fn setup(
         keeper: vec![keeper.into(), KEEPER.into()],
         runner,
         lease: LEASE,
+        execution: app.opened()?.config.execution(),
         sequential: args.coordination == Coordination::Sequential,
-        environment: app.opened()?.config.execution().environment,
         runners: configured(app)?,
         template: template(app)?,
     })

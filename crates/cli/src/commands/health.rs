@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use milestone_domain::snapshot::{Problem, ProblemKind, Scope, Snapshot};
+use milestone_engine::git::documents;
 use milestone_store::config::{Config, KEYS, Setting, Source};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::errors::Failure;
-use crate::git;
 use crate::render;
 
 /// Below this much free space a change may fail for the lack of it.
@@ -152,7 +152,7 @@ fn system(app: &App, snapshot: &Snapshot) -> Result<System, Failure> {
         memory_total: kilobytes(&memory, "MemTotal:"),
         load: said("/proc/loadavg").and_then(|load| load.split(' ').next()?.parse().ok()),
         processors: std::thread::available_parallelism().map_or(1, usize::from),
-        git: git::version(),
+        git: documents::version(),
         claims_live: live,
         claims_ended: snapshot.claims.len() - live,
     })

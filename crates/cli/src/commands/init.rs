@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::errors::Failure;
-use crate::git;
 use crate::render::style;
+use milestone_engine::git::documents;
 
 /// Make a project at the root of the repository, or here
 ///
@@ -38,7 +38,7 @@ pub fn run(app: &App, args: &InitArgs) -> Result<(), Failure> {
     // What cannot be opened was not made.
     app.opened()?;
     if args.merge_driver {
-        git::set_merge_driver(&root.project)?;
+        documents::set_merge_driver(&root.project)?;
     }
     let in_git = root.project.join(".git").exists();
     let folder = root.folder().display().to_string();

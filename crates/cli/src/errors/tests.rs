@@ -145,6 +145,7 @@ fn own() -> Vec<Failure> {
             again: "milestone edit milestone-001".into(),
         },
         Failure::Unhealthy { problems: 2 },
+        Failure::Git(milestone_engine::git::GitError::Missing),
         Failure::NotReady,
         Failure::Io { doing: "read", path: path(), source: io::Error::other("it is gone") },
         Failure::Closed,

@@ -18,6 +18,7 @@ pub fn milestone(page: &mut Page, view: &MilestoneView) {
     super::gates::phases(page, &view.phases);
     tasks(page, &view.tasks);
     criteria(page, &view.document.criteria);
+    task::list(page, "Verified by", &view.document.verify);
     risks(page, &view.document.risks);
     words::related(page, "Requires", &view.requires);
     task::conditions(page, &view.conditions);
@@ -185,6 +186,7 @@ fn rest(page: &mut Page, document: &Milestone) {
         "dependencies",
         "phases",
         "gates",
+        "verify",
         "tasks",
         "criteria",
         "risks",

@@ -47,7 +47,7 @@ pub fn git(project: &Environment, args: &[&str]) -> String {
 }
 
 /// The subjects on the milestone's branch, without the first commit.
-fn subjects(project: &Environment) -> Vec<String> {
+pub fn subjects(project: &Environment) -> Vec<String> {
     let log = git(project, &["log", "--format=%s", "milestone/milestone-001"]);
     let mut subjects: Vec<String> = log.lines().map(str::to_owned).collect();
     assert_eq!(subjects.pop().as_deref(), Some("Begin"));
@@ -64,17 +64,17 @@ pub fn status(project: &Environment, task: &str) -> String {
     task["data"]["document"]["status"].as_str().unwrap().to_owned()
 }
 
-fn begun(project: &Environment, args: &[&str]) -> Child {
+pub fn begun(project: &Environment, args: &[&str]) -> Child {
     let mut command = project.command(args);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
 }
 
-fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
         assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
@@ -90,7 +90,7 @@ fn runs(said: &str) -> bool {
 }
 
 /// Nothing of an attempt is left: no worktree, no record, no process.
-fn is_clear(project: &Environment) {
+pub fn is_clear(project: &Environment) {
     let worktrees = git(project, &["worktree", "list", "--porcelain"]);
     assert_eq!(worktrees.matches("worktree ").count(), 1, "{worktrees}");
     let attempts = fs::read_dir(project.project().join(".milestones/data/attempts")).unwrap();

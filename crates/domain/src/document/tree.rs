@@ -61,6 +61,7 @@ pub const CANONICAL_ORDER: &[&str] = &[
     "gates",
     "tasks",
     "criteria",
+    "verify",
     "deliverables",
     "risks",
     "success_metrics",

@@ -340,7 +340,8 @@ fn milestone_field(key: &str) -> Option<Field> {
         | "review"
         | "documentation"
         | "post_completion"
-        | "next_steps" => Field::Details,
+        | "next_steps"
+        | "verify" => Field::Details,
         _ => return None,
     })
 }

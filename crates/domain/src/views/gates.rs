@@ -133,20 +133,11 @@ pub(super) fn phases(outline: &Outline, document: &Milestone) -> Vec<PhaseLine> 
             name: phase.name.clone(),
             tasks_completed: counted.iter().filter(|s| **s == TaskStatus::Completed).count(),
             tasks_total: counted.len(),
-            deliverables: deliverables(document, &phase.name),
+            deliverables: document.deliverables_of(&phase.name),
             gate: phase.approval.then(|| state(outline, at)),
         }
     };
     outline.phases.iter().enumerate().map(line).collect()
-}
-
-fn deliverables(document: &Milestone, phase: &str) -> Vec<String> {
-    let named = document.phase(phase).into_iter().flat_map(|phase| &phase.deliverables);
-    let own = document.deliverables.iter().filter(|item| item.phase.as_deref() == Some(phase));
-    let paths: Vec<&String> = own.map(|item| item.path.as_ref().unwrap_or(&item.name)).collect();
-    // Said twice: by its name in the phase, and with its path.
-    let again = |name: &&String| paths.iter().any(|path| path.ends_with(name.as_str()));
-    named.filter(|name| !again(name)).chain(paths.iter().copied()).cloned().collect()
 }
 
 /// What a decision about a phase came to; `None` when the snapshot does not hold it.

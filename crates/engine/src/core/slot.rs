@@ -244,7 +244,7 @@ impl Work {
             // Its record stays, and the next session takes it up.
             true if self.leaving => self.stage = Stage::Over,
             false if self.leaving || self.laters >= LATERS_MAX => {
-                self.came_to_nothing(Failure { kind: FailureKind::World, reason });
+                self.came_to_nothing(Failure::new(FailureKind::World, reason));
             }
             _ => self.again_at = again_at,
         }
@@ -261,7 +261,7 @@ impl Work {
             Ran::NothingToChange(_) => self.nothing_to_change = true,
             Ran::Badly(failure) => self.fail(failure),
             Ran::Limited(_, said) => {
-                self.fail(Failure { kind: FailureKind::Limited, reason: said });
+                self.fail(Failure::new(FailureKind::Limited, said));
             }
         }
     }
@@ -271,8 +271,8 @@ impl Work {
             (Some(failure), _) => self.giving_back(failure),
             (None, true) => Stage::Verify,
             (None, false) => {
-                let reason = "the runner ended well and had changed nothing".to_owned();
-                self.giving_back(Failure { kind: FailureKind::NoChange, reason })
+                let reason = "the runner ended well and had changed nothing";
+                self.giving_back(Failure::new(FailureKind::NoChange, reason))
             }
         };
     }
@@ -321,5 +321,5 @@ impl Work {
 }
 
 fn stopped(reason: &str) -> Failure {
-    Failure { kind: FailureKind::Stopped, reason: reason.to_owned() }
+    Failure::new(FailureKind::Stopped, reason)
 }

@@ -172,7 +172,7 @@ impl Lasting {
                 self.completed = true;
                 Answer::Done
             }
-            Action::Verify(_) | Action::Stop(_) | Action::Save => Answer::Done,
+            Action::Verify(_) | Action::Stop(_) | Action::Save | Action::StopFinish => Answer::Done,
         }
     }
 
@@ -203,7 +203,7 @@ impl Lasting {
         let task = self.tasks.get_mut(&attempt.task.number).unwrap();
         if task.stubborn > 0 {
             task.stubborn -= 1;
-            let failure = Failure { kind: FailureKind::Run, reason: "failed".into() };
+            let failure = Failure::new(FailureKind::Run, "failed");
             return Answer::Ran(Ran::Badly(failure));
         }
         match dice.roll(40) {
@@ -282,7 +282,7 @@ fn lost() -> Answer {
 }
 
 fn failed(kind: FailureKind) -> Answer {
-    Answer::Failed(Failure { kind, reason: "as the dice fell".into() })
+    Answer::Failed(Failure::new(kind, "as the dice fell"))
 }
 
 /// One session's hold on what lasts.

@@ -3,21 +3,13 @@
 
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::TaskId;
+use milestone_store::config::Strategy;
 
 use super::Repository;
 use super::error::{GitError, Result};
 use super::message::{attempt_of, body_of, message};
 use super::names::{self, Attempt, Oid};
 use super::refs::{Step, TRIES_MAX};
-
-/// What the branch gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// One commit with all of the work.
-    Squash,
-    /// The attempt's own commits, and one that merges them.
-    Merge,
-}
 
 /// Work that is to come into its milestone's branch.
 #[derive(Debug, Clone)]

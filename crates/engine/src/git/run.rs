@@ -5,16 +5,18 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::{GitError, Result};
 use super::worktrees;
 use super::writers::{self, Writer};
+pub use crate::attended::Said;
+use crate::attended::attend;
 
 /// What git may see of our environment: enough to find itself and the person's own settings.
 const PASSED_ON: [&str; 4] = ["PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR"];
@@ -55,6 +57,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Somebody who only asks, and commits nothing.
+    pub fn asking() -> Self {
+        Self::new(Identity { name: String::new(), email: String::new() })
+    }
+
     pub fn new(fallback: Identity) -> Self {
         let names = PASSED_ON.iter().chain(&PASSED_ON_TO_SIGN);
         let environment = names.filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
@@ -76,26 +83,6 @@ impl Caller {
         };
         let pairs = self.environment.iter().filter(move |(name, _)| is_passed(name));
         pairs.map(|(name, value)| (name, value))
-    }
-}
-
-/// What a git that ended said.
-#[derive(Debug)]
-pub struct Said {
-    pub exit: Option<i32>,
-    pub out: Vec<u8>,
-    pub err: String,
-}
-
-impl Said {
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.out).trim_end().to_owned()
-    }
-
-    /// The parts between zeros.
-    pub fn parts(&self) -> Vec<String> {
-        let parts = self.out.split(|byte| *byte == 0).filter(|part| !part.is_empty());
-        parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
     }
 }
 
@@ -274,48 +261,6 @@ impl<'a> Call<'a> {
             _ => GitError::io("run git in", &self.folder)(error),
         })
     }
-}
-
-/// Feeds and listens to git until it ends.
-fn attend(mut child: Child, input: Option<&[u8]>, limit: Option<Duration>) -> io::Result<Said> {
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    thread::scope(|scope| {
-        let out = scope.spawn(|| heard(stdout));
-        let err = scope.spawn(|| heard(stderr));
-        scope.spawn(move || {
-            // A git that ends without having read all of it says itself why.
-            let _ = stdin.zip(input).map(|(mut stdin, input)| stdin.write_all(input));
-        });
-        let status = ended(&mut child, limit)?;
-        let unread = |_| io::Error::other("what it said could not be read");
-        let out = out.join().map_err(unread)??;
-        let err = err.join().map_err(unread)??;
-        Ok(Said { exit: status.code(), out, err: String::from_utf8_lossy(&err).into_owned() })
-    })
-}
-
-fn heard(from: Option<impl Read>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(mut from) = from {
-        from.read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
-}
-
-fn ended(child: &mut Child, limit: Option<Duration>) -> io::Result<ExitStatus> {
-    let Some(limit) = limit else { return child.wait() };
-    let end = Instant::now() + limit;
-    while Instant::now() < end {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    if let Some(group) = group {
-        rustix::process::kill_process_group(group, rustix::process::Signal::KILL)?;
-    }
-    child.wait()
 }
 
 fn first_lines(said: &str) -> String {

@@ -15,7 +15,7 @@ use milestone_store::EventFilter;
 
 use super::{Shared, trouble};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
-use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
+use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository};
 use crate::keeper;
 use crate::process::{self, Lifeline, Start};
 use crate::prompt::{Briefing, Delivered};
@@ -110,11 +110,11 @@ impl Shared {
         });
     }
 
-    fn stage(&self, attempt: Attempt, state: &str) {
+    pub(super) fn stage(&self, attempt: Attempt, state: &str) {
         self.tell(attempt.id, |tried| state.clone_into(&mut tried.state));
     }
 
-    fn flown(&self, attempt: Attempt) -> Result<Flight, Failure> {
+    pub(super) fn flown(&self, attempt: Attempt) -> Result<Flight, Failure> {
         let flight = self.with(attempt, |flying| flying.flight.clone());
         flight.ok_or_else(|| trouble("nothing is known of this attempt"))
     }
@@ -124,7 +124,7 @@ impl Shared {
         self.stage(attempt, "preparing");
         let mut flight = self.flown(attempt)?;
         let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
-        repository.take_fence(&attempt).map_err(|error| of_git(&error))?;
+        repository.take_fence(&attempt)?;
         // From here on nobody else brings anything of this task into the branch.
         if let Some(commit) = self.unrecorded(repository, attempt)? {
             self.with(attempt, |flying| flying.integrated = Some(commit));
@@ -134,16 +134,13 @@ impl Shared {
         let (document, _) = self.task(attempt)?;
         let required = document.dependencies.requires.iter();
         let required: Vec<_> = required.map(|on| on.node(document.id).milestone()).collect();
-        let start =
-            repository.milestone_branch(document.id, &required).map_err(|error| of_git(&error))?;
+        let start = repository.milestone_branch(document.id, &required)?;
         flight.start = Some(start.to_string());
         let goes_on_from = self.goes_on_from(repository, &flight, &start)?;
         flight.goes_on_from = goes_on_from.as_ref().map(Oid::to_string);
         self.sessions.keep_flight(&flight).map_err(trouble)?;
         let begin = goes_on_from.as_ref().unwrap_or(&start);
-        repository
-            .add_worktree(&flight.worktree, &attempt, begin)
-            .map_err(|error| of_git(&error))?;
+        repository.add_worktree(&flight.worktree, &attempt, begin)?;
         self.with(attempt, |flying| flying.flight = flight);
         Ok(Answer::Done)
     }
@@ -180,7 +177,7 @@ impl Shared {
         });
         let kept = earlier.and_then(|tried| Oid::parse(&tried.commit?));
         let Some(kept) = kept else { return Ok(None) };
-        repository.carried_on(start, &kept).map_err(|error| of_git(&error))
+        Ok(repository.carried_on(start, &kept)?)
     }
 
     /// The commit that an earlier attempt brought into the branch and did not live to record.
@@ -189,7 +186,7 @@ impl Shared {
         repository: &Repository,
         attempt: Attempt,
     ) -> Result<Option<String>, Failure> {
-        let brought = repository.brought(attempt.task).map_err(|error| of_git(&error))?;
+        let brought = repository.brought(attempt.task)?;
         let Some((by, commit)) = brought.filter(|(by, _)| *by != attempt.id) else {
             return Ok(None);
         };
@@ -211,8 +208,9 @@ impl Shared {
     }
 
     pub(super) fn run(&self, attempt: Attempt, before: Option<&Failure>) -> Done {
-        self.stage(attempt, "running");
         let flight = self.flown(attempt)?;
+        self.make_ready(attempt, &flight)?;
+        self.stage(attempt, "running");
         let (document, task) = self.task(attempt)?;
         let Some(runner) = self.process_of(&flight) else {
             return Err(trouble(format!("there is no runner called {}", flight.runner)));
@@ -243,7 +241,7 @@ impl Shared {
         };
         let launch = runner
             .launch(&job)
-            .map_err(|error| Failure { kind: FailureKind::Blocked, reason: error.to_string() })?;
+            .map_err(|error| Failure::new(FailureKind::Blocked, error.to_string()))?;
         let mut environment = self.environment(attempt, &launch.passes_on);
         let given = launch.environment.iter();
         environment.extend(given.map(|(name, value)| (name.into(), value.into())));
@@ -305,7 +303,9 @@ impl Shared {
         let delivered: Vec<Delivered<'_>> = delivered.collect();
         let criteria: Vec<&str> =
             document.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
-        let failed = before.filter(|before| before.kind != FailureKind::Stopped);
+        // What an agent can do nothing about is none of its business.
+        let is_its_own = |kind| !matches!(kind, FailureKind::Stopped | FailureKind::Setup);
+        let failed = before.filter(|before| is_its_own(before.kind));
         let start = flight.start.as_deref().filter(|_| flight.goes_on_from.is_some());
         self.setup.template.filled(&Briefing {
             milestone: &document.id.to_string(),
@@ -324,12 +324,12 @@ impl Shared {
         })
     }
 
-    fn check_trust(&self, kind: &str, command: &str) -> Result<(), Failure> {
+    pub(super) fn check_trust(&self, kind: &str, command: &str) -> Result<(), Failure> {
         if (self.setup.trusts)(kind, command) {
             return Ok(());
         }
         let reason = format!("needs trust: nobody has agreed to its `{kind}` here: {command}");
-        Err(Failure { kind: FailureKind::Blocked, reason })
+        Err(Failure::new(FailureKind::Blocked, reason))
     }
 
     /// Runs it and listens.
@@ -377,18 +377,18 @@ impl Shared {
             flying.stopped
         });
         if stopped.unwrap_or(true) {
-            return Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() });
+            return Err(Failure::new(FailureKind::Stopped, "stopped"));
         }
         let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
         let ended = process::run(start, &lifeline, &mut log, hear);
         let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
         match ended {
-            _ if stopped => Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() }),
+            _ if stopped => Err(Failure::new(FailureKind::Stopped, "stopped")),
             Ok(Some(code)) => Ok(code),
             Ok(None) => {
                 keeper::end_all_of(attempt.id);
-                let reason = "the process that keeps the runner was killed".to_owned();
-                Err(Failure { kind: FailureKind::Run, reason })
+                let reason = "the process that keeps the runner was killed";
+                Err(Failure::new(FailureKind::Run, reason))
             }
             Err(error) => Err(trouble(error)),
         }
@@ -396,7 +396,7 @@ impl Shared {
 
     fn environment(&self, attempt: Attempt, more: &[String]) -> BTreeMap<OsString, OsString> {
         let names = PASSED_ON.iter().copied().chain(more.iter().map(String::as_str));
-        let names = names.chain(self.setup.environment.iter().map(String::as_str));
+        let names = names.chain(self.setup.execution.environment.iter().map(String::as_str));
         let mut environment: BTreeMap<OsString, OsString> =
             names.filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
         let own = [
@@ -419,10 +419,8 @@ impl Shared {
             let task = document.task(attempt.task.number)?.clone();
             Some((document, task))
         });
-        found.ok_or_else(|| Failure {
-            kind: FailureKind::Lost,
-            reason: format!("{} is not there any more", attempt.task),
-        })
+        let gone = || format!("{} is not there any more", attempt.task);
+        found.ok_or_else(|| Failure::new(FailureKind::Lost, gone()))
     }
 
     /// Puts into git whatever the attempt left, so that nothing of it can be lost.
@@ -436,34 +434,56 @@ impl Shared {
         let Some(start) = start.filter(|_| flight.worktree.exists()) else {
             return Ok(Answer::Kept { changed: false });
         };
-        let kept =
-            repository.keep(&flight.worktree, &attempt, &start).map_err(|error| of_git(&error))?;
+        let kept = repository.keep(&flight.worktree, &attempt, &start)?;
         self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
         self.tell(attempt.id, |tried| tried.commit = Some(kept.commit.to_string()));
         if kept.state_touched {
             let reason = "it changed the project's own files in .milestones, which only commands \
                  may do";
-            return Err(Failure { kind: FailureKind::Trespass, reason: reason.to_owned() });
+            return Err(Failure::new(FailureKind::Trespass, reason));
         }
+        self.check_copies(attempt, &kept.changed)?;
         Ok(Answer::Kept { changed: !kept.changed.is_empty() })
     }
 
     /// Runs the commands that show that the task is done, in what the attempt left.
     pub(super) fn verify(&self, attempt: Attempt) -> Done {
-        let (_, task) = self.task(attempt)?;
+        let (document, task) = self.task(attempt)?;
         if !task.verify.is_empty() {
             self.stage(attempt, "verifying");
         }
         let flight = self.flown(attempt)?;
+        self.check_left_behind(attempt, &document)?;
         for command in &task.verify {
             self.check_trust("verify", command)?;
-            self.verify_by(attempt, &flight, command)?;
+            self.shell(attempt, &flight, command, FailureKind::Verify)?;
             self.with(attempt, |flying| flying.verified.push(command.clone()));
         }
         Ok(Answer::Done)
     }
 
-    fn verify_by(&self, attempt: Attempt, flight: &Flight, command: &str) -> Result<(), Failure> {
+    /// The last task of a phase is done once that leaves behind what it is to.
+    fn check_left_behind(&self, attempt: Attempt, document: &Milestone) -> Result<(), Failure> {
+        let promised = document.promised_with(attempt.task.number);
+        if promised.is_empty() {
+            return Ok(());
+        }
+        let mut commits = Vec::new();
+        if let Some(repository) = &self.setup.repository {
+            commits.push(self.kept_of(attempt)?);
+            commits.extend(repository.milestone_tip(document.id)?);
+        }
+        self.check_promised(&promised, commits.iter().collect())
+    }
+
+    /// Runs a command that must succeed, in what the attempt works in.
+    pub(super) fn shell(
+        &self,
+        attempt: Attempt,
+        flight: &Flight,
+        command: &str,
+        kind: FailureKind,
+    ) -> Result<(), Failure> {
         let arguments = ["-c".to_owned(), command.to_owned()];
         let environment = self.environment(attempt, &[]);
         let start = Start {
@@ -480,7 +500,7 @@ impl Shared {
             return Ok(());
         }
         let reason = format!("`{command}` ended with {code}:\n{}", tail.join("\n"));
-        Err(Failure { kind: FailureKind::Verify, reason })
+        Err(Failure::new(kind, reason))
     }
 
     /// One commit on the milestone's branch, and on the disk.
@@ -494,9 +514,9 @@ impl Shared {
             kept: &kept,
             subject: &subject(&task, attempt),
             body: &self.said_of(attempt),
-            strategy: Strategy::Squash,
+            strategy: self.setup.execution.strategy,
         };
-        match repository.integrate(&work).map_err(|error| of_git(&error))? {
+        match repository.integrate(&work)? {
             Integrated::Done(commit) => {
                 self.with(attempt, |flying| flying.integrated = Some(commit.to_string()));
             }
@@ -507,10 +527,10 @@ impl Shared {
                     files.join(", "),
                     attempt.kept()
                 );
-                return Err(Failure { kind: FailureKind::Conflict, reason });
+                return Err(Failure::new(FailureKind::Conflict, reason));
             }
         }
-        repository.make_durable().map_err(|error| of_git(&error))?;
+        repository.make_durable()?;
         Ok(Answer::Done)
     }
 
@@ -543,7 +563,7 @@ impl Shared {
         let kept = self.kept_of(attempt).ok().or_else(begin);
         if let (Some(repository), Some(kept)) = (&self.setup.repository, kept) {
             let removed = repository.remove_worktree(&flight.worktree, &attempt, &kept);
-            if let Removed::Kept(why) = removed.map_err(|error| of_git(&error))? {
+            if let Removed::Kept(why) = removed? {
                 let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
                 let _ = writeln!(log, "the worktree stays: {why}");
             }
@@ -582,7 +602,7 @@ fn ended(runner: &dyn Runner, task: &Task, code: i32, heard: &Heard) -> Ran {
     if let (Ended::Failed(reason), Some(limited)) = (&ended, heard.limited) {
         return Ran::Limited(wait(limited), reason.clone());
     }
-    let badly = |kind, reason| Ran::Badly(Failure { kind, reason });
+    let badly = |kind, reason| Ran::Badly(Failure::new(kind, reason));
     match (heard.answer.as_deref().and_then(said), ended) {
         (Some(Said::Blocked(reason)), _) => badly(FailureKind::Blocked, reason),
         (_, Ended::Failed(reason)) => badly(FailureKind::Run, reason),
@@ -624,10 +644,12 @@ fn subject(task: &Task, attempt: Attempt) -> String {
     format!("{kind}({}): {}", attempt.task.milestone, task.title)
 }
 
-fn of_git(error: &GitError) -> Failure {
-    let kind = match error {
-        GitError::FenceMoved { .. } => FailureKind::Lost,
-        _ => FailureKind::World,
-    };
-    Failure { kind, reason: error.to_string() }
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        let kind = match error {
+            GitError::FenceMoved { .. } => FailureKind::Lost,
+            _ => FailureKind::World,
+        };
+        Self::new(kind, error.to_string())
+    }
 }

@@ -10,7 +10,7 @@ use milestone_domain::event::{AttemptId, Event};
 use milestone_domain::ids::TaskId;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
-use milestone_domain::status::{MilestoneStatus, TaskStatus};
+use milestone_domain::status::TaskStatus;
 use milestone_domain::views::next::{Asked, next};
 use milestone_store::{Error, Project, Renewed};
 use uuid::Uuid;
@@ -73,11 +73,11 @@ impl Shared {
         }
     }
 
-    fn execute(&self, project: &Project, command: &Command) -> Result<Snapshot, Error> {
+    pub(super) fn execute(&self, project: &Project, command: &Command) -> Result<Snapshot, Error> {
         Ok(project.execute(command, &self.setup.actor)?.snapshot)
     }
 
-    fn read(&self, project: &Project) -> Result<Snapshot, Error> {
+    pub(super) fn read(&self, project: &Project) -> Result<Snapshot, Error> {
         let scope = Scope::Graph(BTreeSet::from([self.setup.milestone]));
         Ok(project.read(&scope, &self.setup.actor)?)
     }
@@ -105,16 +105,23 @@ impl Shared {
     pub(super) fn take_off(&self, flight: Flight, title: String, integrated: Option<String>) {
         self.begin_tried(&flight, &title);
         let id = flight.attempt.id;
+        self.fly(flight, title);
+        self.flying().entry(id).and_modify(|flying| flying.integrated = integrated);
+    }
+
+    pub(super) fn fly(&self, flight: Flight, title: String) {
+        let id = flight.attempt.id;
         let flying = Flying {
             flight,
             title,
             lifeline: Lifeline::default(),
             stopped: false,
             kept: None,
-            integrated,
+            integrated: None,
             reason: None,
             answer: None,
             verified: Vec::new(),
+            copied: BTreeSet::new(),
         };
         self.flying().insert(id, flying);
     }
@@ -256,12 +263,6 @@ impl Shared {
         }
         Ok(Answer::Renewed { lost })
     }
-
-    fn finish(&self, project: &Project) -> Result<Answer, Error> {
-        let (milestone, to) = (self.setup.milestone, MilestoneStatus::Completed);
-        self.execute(project, &Command::ChangeMilestone { milestone, to, reason: None })?;
-        Ok(Answer::Done)
-    }
 }
 
 pub(super) fn credential(attempt: Attempt) -> Credential {
@@ -279,7 +280,7 @@ fn refused(refusal: &Refusal) -> Failure {
         Refusal::StaleFence { .. } | Refusal::Held { .. } => FailureKind::Lost,
         _ => FailureKind::World,
     };
-    Failure { kind, reason: refusal.to_string() }
+    Failure::new(kind, refusal.to_string())
 }
 
 /// No longer than a reason may be.

@@ -1,28 +1,13 @@
-//! The settings of executions.
+//! What executions may use, as people write it: time, tokens and money.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Config, duration, text};
+use super::{duration, text};
 
 /// More tries of the same come to the same.
 const ATTEMPTS_MAX: u32 = 100;
-
-/// How tasks are executed, and what that may use.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Execution {
-    pub runner: Option<String>,
-    /// The file with the template of what agents are told.
-    pub prompt: Option<String>,
-    pub environment: Vec<String>,
-    pub attempts: u32,
-    pub attempt_time: Option<Duration>,
-    pub silence: Option<Duration>,
-    pub session_time: Option<Duration>,
-    pub task: Spending,
-    pub session: Spending,
-}
 
 /// What may be used of what agents report; nothing means as much as it takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,50 +17,9 @@ pub struct Spending {
     pub cost: Option<u64>,
 }
 
-impl Config {
-    /// Each value was checked when it was read.
-    pub fn execution(&self) -> Execution {
-        let time = |name: &str| time(self.raw(name)).unwrap_or_default();
-        let spending = |whose: &str| Spending {
-            tokens: tokens(self.raw(&format!("execute.{whose}_tokens"))).unwrap_or_default(),
-            cost: dollars(self.raw(&format!("execute.{whose}_cost"))).unwrap_or_default(),
-        };
-        Execution {
-            runner: word(self.raw("execute.runner")).unwrap_or_default(),
-            prompt: word(self.raw("execute.prompt")).unwrap_or_default(),
-            environment: names(self.raw("execute.environment")).unwrap_or_default(),
-            attempts: attempts(self.raw("execute.attempts")).unwrap_or(1),
-            attempt_time: time("execute.attempt_time"),
-            silence: time("execute.silence"),
-            session_time: time("execute.session_time"),
-            task: spending("task"),
-            session: spending("session"),
-        }
-    }
-}
-
-fn is_none(text: &str) -> bool {
+/// Whether somebody says that there is none.
+pub(super) fn is_none(text: &str) -> bool {
     matches!(text.trim(), "none" | "null" | "")
-}
-
-pub fn word(value: &Value) -> Result<Option<String>, String> {
-    match value {
-        Value::String(text) => Ok(Some(text.trim().to_owned()).filter(|text| !is_none(text))),
-        Value::Null => Ok(None),
-        other => Err(format!("`{other}` is no text")),
-    }
-}
-
-pub fn names(value: &Value) -> Result<Vec<String>, String> {
-    let name = |value: &Value| {
-        let fits = |name: &&str| {
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        };
-        let name = value.as_str().filter(fits).map(str::to_owned);
-        name.ok_or_else(|| format!("`{value}` is no name of a variable"))
-    };
-    let list = value.as_array().ok_or_else(|| "it is a list of names".to_owned())?;
-    list.iter().map(name).collect()
 }
 
 pub fn attempts(value: &Value) -> Result<u32, String> {
@@ -165,13 +109,5 @@ mod tests {
             assert!(dollars(&wrong).is_err() && tokens(&wrong).is_err(), "{wrong}");
         }
         assert!(time(&json!("0s")).is_err());
-    }
-
-    #[test]
-    fn only_names_of_variables_are_passed_on() {
-        assert_eq!(names(&json!(["NPM_TOKEN"])), Ok(vec!["NPM_TOKEN".to_owned()]));
-        for wrong in [json!(["A=B"]), json!([""]), json!("A"), json!([1])] {
-            assert!(names(&wrong).is_err(), "{wrong}");
-        }
     }
 }

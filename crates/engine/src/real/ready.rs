@@ -1,0 +1,110 @@
+//! A new worktree is made ready for its runner: what is copied into it, and what is run in it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use super::{Shared, trouble};
+use crate::copying::{self, CopyError};
+use crate::core::{Attempt, Failure, FailureKind};
+use crate::git::Repository;
+use crate::session::Flight;
+
+/// How many files are named of those that are in the way.
+const NAMED_MAX: usize = 5;
+
+impl Shared {
+    /// Does what the settings say is to be done before a task is begun. May be repeated.
+    pub(super) fn make_ready(&self, attempt: Attempt, flight: &Flight) -> Result<(), Failure> {
+        let told = &self.setup.execution;
+        let Some(repository) = &self.setup.repository else { return Ok(()) };
+        if told.copies.is_empty() && told.setup.is_empty() {
+            return Ok(());
+        }
+        self.stage(attempt, "being set up");
+        let before = repository.describe(&flight.worktree)?.uncommitted;
+        self.copy_in(repository, attempt, flight)?;
+        for command in &told.setup {
+            self.check_trust("setup", command)?;
+            self.shell(attempt, flight, command, FailureKind::Setup)?;
+        }
+        // Nobody could tell it from what the task is about.
+        let after = repository.describe(&flight.worktree)?.uncommitted;
+        let left: Vec<String> = after.into_iter().filter(|line| !before.contains(line)).collect();
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::new(FailureKind::Setup, left_behind(&left))),
+        }
+    }
+
+    fn copy_in(
+        &self,
+        repository: &Repository,
+        attempt: Attempt,
+        flight: &Flight,
+    ) -> Result<(), Failure> {
+        let project = &self.setup.project;
+        let found = copying::found(project, &self.setup.execution.copies).map_err(failed)?;
+        let target = flight.worktree.join(self.seen_from_top(repository, ""));
+        let seen_from_top = |path: &String| self.seen_from_top(repository, path);
+        let places: Vec<String> = found.files.iter().map(seen_from_top).collect();
+        let taken: BTreeSet<String> =
+            repository.not_ignored(&flight.worktree, &places)?.into_iter().collect();
+        let mut said: String = found.missing.iter().fold(String::new(), |mut said, missing| {
+            let _ = writeln!(said, "not copied: {missing} is not there");
+            said
+        });
+        let mut copied = BTreeSet::new();
+        for (path, place) in found.files.iter().zip(places) {
+            if !taken.contains(&place) {
+                copying::copy(path, project, &target).map_err(failed)?;
+                let _ = writeln!(said, "copied: {path}");
+                copied.insert(place);
+            } else if is_there(&target.join(path)) {
+                let _ = writeln!(said, "not copied: git has its own {path}, which stays");
+            } else {
+                return Err(Failure::new(FailureKind::Setup, would_be_committed(path)));
+            }
+        }
+        self.with(attempt, |flying| flying.copied.extend(copied));
+        let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+        log.write_all(said.as_bytes()).map_err(trouble)
+    }
+
+    /// Says no to work in which something would be committed that was only lent.
+    pub(super) fn check_copies(&self, attempt: Attempt, changed: &[String]) -> Result<(), Failure> {
+        let is_copied = |path: &&String| {
+            self.with(attempt, |flying| flying.copied.contains(*path)).unwrap_or_default()
+        };
+        let Some(path) = changed.iter().find(is_copied) else { return Ok(()) };
+        let reason = format!(
+            "it would commit {path}, which was copied into its worktree because git ignores it; \
+             what it did is kept here, and goes nowhere"
+        );
+        Err(Failure::new(FailureKind::Trespass, reason))
+    }
+}
+
+fn is_there(path: &PathBuf) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+fn failed(error: CopyError) -> Failure {
+    Failure::new(FailureKind::Setup, format!("execute.copy: {error}"))
+}
+
+fn would_be_committed(path: &str) -> String {
+    format!(
+        "execute.copy: {path} is not ignored by git, so it would be committed with the task; add \
+         it to .gitignore and commit that, or take it out of the setting"
+    )
+}
+
+fn left_behind(left: &[String]) -> String {
+    let named = left.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!(
+        "what was set up leaves changes that git does not ignore and that would be committed with \
+         the task: {named}; add them to .gitignore and commit that, or set up without them"
+    )
+}
