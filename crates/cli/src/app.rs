@@ -87,16 +87,9 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
 
 /// What the guide of this program shows and this version cannot do: people look for it.
 fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
-    const VERBS: [&str; 8] = ["agent", "worker", "serve", "mcp", "sync", "release", "ci", "doc"];
-    const FLAGS: [&str; 7] = [
-        "--agents",
-        "--deployment-status",
-        "--planner",
-        "--save-session",
-        "--restart-agents",
-        "--ci-integration",
-        "hierarchical",
-    ];
+    const VERBS: [&str; 7] = ["worker", "serve", "mcp", "sync", "release", "ci", "doc"];
+    const FLAGS: [&str; 4] =
+        ["--deployment-status", "--planner", "--ci-integration", "hierarchical"];
     let word = word.to_str()?;
     let name = word.split('=').next().unwrap_or_default();
     let later = if place == 0 { &VERBS[..] } else { &FLAGS[..] };
@@ -109,9 +102,8 @@ fn refuse_arguments(line: &[OsString], error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return Exit::Done.into();
     }
-    let executes = env::args_os().nth(1).is_some_and(|verb| verb == "execute");
     let words = (0..).zip(env::args_os().skip(1));
-    let mut later = words.filter_map(not_built_yet).filter(|name| !executes || *name != "--agents");
+    let mut later = words.filter_map(not_built_yet);
     if let Some(name) = later.next() {
         let instead = match name {
             "--planner" => {

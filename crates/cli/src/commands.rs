@@ -1,5 +1,6 @@
 //! One file a command: what it takes, and what it asks of the project.
 
+pub mod agent;
 pub mod archive;
 pub mod chart;
 pub mod completions;
@@ -56,6 +57,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::RequestChanges(args) => gate::request_changes(app, args),
         Verb::Execute(args) => execute::run(app, &args),
         Verb::Session(args) => session::run(app, args),
+        Verb::Agent(args) => agent::run(app, args),
         Verb::Update(args) => update::run(app, &args),
         Verb::Status(args) => update::status(app, &args),
         Verb::Template(args) => template::run(app, args),

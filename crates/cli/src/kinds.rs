@@ -25,6 +25,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::commands::agent::Agents;
 use crate::commands::archive::Archived;
 use crate::commands::condition::ConditionSet;
 use crate::commands::config::Validated;
@@ -75,6 +76,8 @@ pub enum Kind {
     Session,
     /// Sessions, from `session list`
     Sessions,
+    /// Who works, from `agent list` and `update --agents`
+    Agents,
     /// The dashboard, from `status` and `update`
     Status,
     /// The views that were asked for, from `status` and `update`
@@ -170,6 +173,7 @@ impl Kind {
             Self::DryRun => schema::<DryRun>(),
             Self::Session => schema::<Session>(),
             Self::Sessions => schema::<SessionList>(),
+            Self::Agents => schema::<Agents>(),
             Self::Status => schema::<Dashboard>(),
             Self::Report => schema::<Report>(),
             Self::BurnDown => schema::<BurnDown>(),

@@ -1,5 +1,6 @@
 //! What people see. Front ends compute nothing: everything here comes from a view.
 
+pub mod agents;
 pub mod chart;
 pub mod dashboard;
 pub mod events;

@@ -7,6 +7,7 @@ pub mod chart;
 pub mod dashboard;
 pub mod flow;
 pub mod gates;
+pub mod impact;
 pub mod list;
 pub mod load;
 pub mod milestone;

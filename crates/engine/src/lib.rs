@@ -5,6 +5,7 @@
 //! simulated one.
 
 mod attended;
+pub mod blockers;
 mod copying;
 pub mod core;
 pub mod error;
@@ -14,6 +15,8 @@ pub mod needs;
 mod process;
 pub mod prompt;
 pub mod real;
+pub mod requests;
+pub mod roles;
 pub mod runners;
 pub mod session;
 pub mod world;

@@ -25,6 +25,10 @@ impl Needs<'_> {
         task.runner.as_deref().or(run).or(self.chosen).unwrap_or_default().to_owned()
     }
 
+    pub fn is_for_a_person(&self, task: &Task) -> bool {
+        self.runner(task) == MANUAL
+    }
+
     /// Whether a runner has to be chosen for a task.
     pub fn has_no_runner(task: &Task) -> bool {
         task.runner.is_none() && task.run.is_none()
@@ -33,7 +37,7 @@ impl Needs<'_> {
     /// Why no session can do a task, whatever is agreed to.
     pub fn obstacle(&self, id: TaskId, task: &Task) -> Option<String> {
         let runner = self.runner(task);
-        if runner == MANUAL {
+        if self.is_for_a_person(task) {
             return Some(format!("is for a person: do it, then `milestone task done {id}`"));
         }
         if runner.is_empty() {

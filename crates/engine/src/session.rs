@@ -1,19 +1,20 @@
 //! What is kept of an execution: enough to go on after anything, and to see what it did.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::{MilestoneId, TaskId};
-use rustix::fs::FlockOperation;
+use milestone_store::files::disk::Disk;
+use rustix::fs::{FlockOperation, OFlags};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::blockers::Blocker;
 use crate::core::{Attempt, Failure};
 use crate::error::EngineError;
 use crate::runners::Used;
@@ -24,12 +25,10 @@ type Result<T> = std::result::Result<T, EngineError>;
 const SESSIONS: &str = "data/sessions";
 const ATTEMPTS: &str = "data/attempts";
 const ALIVE: &str = "data/alive";
+const REQUESTS: &str = "data/requests";
 const LOGS: &str = "logs/attempts";
 /// What people look at; it may be deleted at any time.
 const VIEWS: &str = "sessions";
-
-/// Before the number of the process that writes a draft.
-const DRAFT: &str = ".draft-";
 
 /// More are never made on one day.
 const NUMBER_MAX: u32 = 999;
@@ -82,6 +81,16 @@ pub struct Session {
     pub agents: usize,
     pub tasks_done: usize,
     pub tasks_open: usize,
+    /// When it was last seen how the work stands, and how it stood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Timestamp>,
+    #[serde(default)]
+    pub tasks_ready: usize,
+    #[serde(default)]
+    pub tasks_waiting: usize,
+    /// What only somebody from outside can put right, the worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blockers: Vec<Blocker>,
     /// The milestone's own commands that succeeded on all of its work together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verified: Vec<String>,
@@ -178,32 +187,33 @@ impl Sessions {
         Self { root: root.to_owned() }
     }
 
+    /// Everything below goes through this: no step leads out of the project's folder.
+    fn disk(&self) -> Disk {
+        Disk::new(self.root.clone())
+    }
+
     pub fn log(&self, attempt: AttemptId) -> PathBuf {
-        self.root.join(LOGS).join(format!("{}.log", attempt.0))
+        self.root.join(log_of(attempt))
     }
 
     /// What an attempt was told.
     pub fn prompt(&self, attempt: AttemptId) -> PathBuf {
-        self.root.join(LOGS).join(format!("{}.prompt.md", attempt.0))
+        self.root.join(prompt_of(attempt))
     }
 
     pub fn keep_prompt(&self, attempt: AttemptId, text: &str) -> Result<()> {
         self.private(LOGS)?;
-        replace(&self.prompt(attempt), text.as_bytes())
+        Ok(self.disk().replace_synced(&prompt_of(attempt), text.as_bytes())?)
     }
 
     /// Takes the right to run a milestone here. An error that says who has it.
     pub fn begin(&self, milestone: MilestoneId) -> Result<Alive> {
-        let folder = self.private(ALIVE)?;
-        let path = folder.join(milestone.to_string());
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(EngineError::io("open", &path))?;
+        self.private(ALIVE)?;
+        let place = format!("{ALIVE}/{milestone}");
+        let disk = self.disk();
+        let failed = |doing, error| EngineError::from(disk.failed(doing, &place, error));
+        let flags = OFlags::RDWR | OFlags::CREATE;
+        let mut file = disk.open(&place, flags).map_err(|error| failed("open", error))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -211,36 +221,21 @@ impl Sessions {
                 let _ = file.read_to_string(&mut by);
                 return Err(EngineError::Running { milestone, by: by.trim().to_owned() });
             }
-            Err(errno) => return Err(EngineError::io("lock", &path)(errno.into())),
+            Err(errno) => return Err(failed("lock", errno.into())),
         }
         let by = format!("process {}", std::process::id());
         file.set_len(0)
             .and_then(|()| file.write_all(by.as_bytes()))
-            .map_err(EngineError::io("write", &path))?;
-        self.sweep();
+            .map_err(|error| failed("write", error))?;
+        // What a killed process had not finished writing.
+        disk.sweep_drafts();
         Ok(Alive { _file: file })
-    }
-
-    /// Removes what a killed process had not finished writing. What stays costs room and no more.
-    fn sweep(&self) {
-        for place in [ATTEMPTS, SESSIONS, VIEWS] {
-            for entry in fs::read_dir(self.root.join(place)).into_iter().flatten().flatten() {
-                let name = entry.file_name();
-                let pid = name.to_str().and_then(|name| name.rsplit_once(DRAFT)?.1.parse().ok());
-                let pid = pid.and_then(rustix::process::Pid::from_raw);
-                let gone =
-                    |pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
-                if pid.is_some_and(gone) {
-                    let _ = fs::remove_file(entry.path());
-                }
-            }
-        }
     }
 
     /// Whether anything on this host runs the milestone.
     pub fn is_running(&self, milestone: MilestoneId) -> bool {
-        let path = self.root.join(ALIVE).join(milestone.to_string());
-        let Ok(file) = File::open(path) else { return false };
+        let alive = self.disk().open(&format!("{ALIVE}/{milestone}"), OFlags::RDONLY);
+        let Ok(file) = alive else { return false };
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)
             == Err(rustix::io::Errno::WOULDBLOCK)
     }
@@ -258,7 +253,7 @@ impl Sessions {
     }
 
     fn ids(&self) -> Result<Vec<String>> {
-        let names = names(&self.root.join(SESSIONS))?;
+        let names = self.names(SESSIONS)?;
         Ok(names.iter().filter_map(|name| name.strip_suffix(".json")).map(str::to_owned).collect())
     }
 
@@ -274,8 +269,12 @@ impl Sessions {
 
     /// One session, as it is now: one that says it runs, and does not, was interrupted.
     pub fn session(&self, id: &str) -> Result<Option<Session>> {
-        let path = self.root.join(SESSIONS).join(format!("{id}.json"));
-        let Some(mut session) = read::<Session>(&path)? else { return Ok(None) };
+        // An id that was typed is a name and no path.
+        if !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            return Ok(None);
+        }
+        let read = self.read::<Session>(&format!("{SESSIONS}/{id}.json"))?;
+        let Some(mut session) = read else { return Ok(None) };
         if session.state == SessionState::Running && !self.is_running(session.milestone) {
             session.state = SessionState::Interrupted;
         }
@@ -283,9 +282,8 @@ impl Sessions {
     }
 
     pub fn save(&self, session: &Session) -> Result<()> {
-        let folder = self.private(SESSIONS)?;
-        let json = serde_json::to_vec_pretty(session).map_err(|error| EngineError::form(&error))?;
-        replace(&folder.join(format!("{}.json", session.id)), &json)?;
+        self.private(SESSIONS)?;
+        self.put(&format!("{SESSIONS}/{}.json", session.id), session)?;
         // A view is only for people: what hinders it hinders nothing else.
         if let Ok(text) = serde_saphyr::to_string(session) {
             let _ = self.show(session, text.as_bytes());
@@ -294,33 +292,27 @@ impl Sessions {
     }
 
     fn show(&self, session: &Session, text: &[u8]) -> Result<()> {
-        let folder = self.private(VIEWS)?;
-        replace(&folder.join(format!("{}.yaml", session.id)), text)?;
-        replace(&folder.join("session-current.yaml"), text)
+        self.private(VIEWS)?;
+        let disk = self.disk();
+        disk.replace(&format!("{VIEWS}/{}.yaml", session.id), text)?;
+        Ok(disk.replace(&format!("{VIEWS}/session-current.yaml"), text)?)
     }
 
     pub fn keep_flight(&self, flight: &Flight) -> Result<()> {
-        let folder = self.private(ATTEMPTS)?;
-        let json = serde_json::to_vec_pretty(flight).map_err(|error| EngineError::form(&error))?;
-        replace(&folder.join(format!("{}.json", flight.attempt.id.0)), &json)
+        self.private(ATTEMPTS)?;
+        self.put(&flight_of(flight.attempt.id), flight)
     }
 
     pub fn end_flight(&self, attempt: AttemptId) -> Result<()> {
-        let path = self.root.join(ATTEMPTS).join(format!("{}.json", attempt.0));
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(EngineError::io("remove", &path)(error))
-            }
-            _ => Ok(()),
-        }
+        Ok(self.disk().remove(&flight_of(attempt))?)
     }
 
     /// Attempts of a milestone that are under way, or were when their session died.
     pub fn flights(&self, milestone: MilestoneId) -> Result<BTreeMap<AttemptId, Flight>> {
-        let folder = self.root.join(ATTEMPTS);
         let mut flights = BTreeMap::new();
-        for name in names(&folder)? {
-            let Some(flight) = read::<Flight>(&folder.join(name))? else { continue };
+        for name in self.names(ATTEMPTS)? {
+            let read = self.read::<Flight>(&format!("{ATTEMPTS}/{name}"))?;
+            let Some(flight) = read else { continue };
             if flight.attempt.task.milestone == milestone {
                 flights.insert(flight.attempt.id, flight);
             }
@@ -328,60 +320,58 @@ impl Sessions {
         Ok(flights)
     }
 
-    /// A folder that only its owner looks into.
-    pub fn private(&self, place: &str) -> Result<PathBuf> {
-        let folder = self.root.join(place);
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(EngineError::io("make", &folder))?;
-        Ok(folder)
-    }
-
     pub fn create_log(&self, attempt: AttemptId) -> Result<File> {
         self.private(LOGS)?;
-        let path = self.log(attempt);
-        let mut options = OpenOptions::new();
-        let log = options.append(true).create(true).mode(0o600).open(&path);
-        log.map_err(EngineError::io("open", &path))
+        let (disk, place) = (self.disk(), log_of(attempt));
+        let log = disk.open(&place, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE);
+        Ok(log.map_err(|error| disk.failed("open", &place, error))?)
+    }
+
+    /// Where it lies what is asked of whoever runs a milestone.
+    pub(crate) fn requests(&self, milestone: MilestoneId) -> Result<String> {
+        let place = format!("{REQUESTS}/{milestone}");
+        self.private(&place)?;
+        Ok(place)
+    }
+
+    /// A folder that only its owner looks into.
+    fn private(&self, place: &str) -> Result<()> {
+        let disk = self.disk();
+        disk.make_folder(place)?;
+        Ok(disk.keep_private(place)?)
+    }
+
+    pub(crate) fn names(&self, place: &str) -> Result<Vec<String>> {
+        let mut names = self.disk().names(place)?;
+        names.retain(|name| name.ends_with(".json"));
+        Ok(names)
+    }
+
+    /// Nothing where there is no such file, or none of ours.
+    pub(crate) fn read<T: for<'a> Deserialize<'a>>(&self, place: &str) -> Result<Option<T>> {
+        let bytes = self.disk().read(place)?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// Replaces a file at once or not at all, and durably.
+    pub(crate) fn put<T: Serialize>(&self, place: &str, what: &T) -> Result<()> {
+        let json = serde_json::to_vec_pretty(what).map_err(|error| EngineError::form(&error))?;
+        Ok(self.disk().replace_synced(place, &json)?)
+    }
+
+    pub(crate) fn remove(&self, place: &str) -> Result<()> {
+        Ok(self.disk().remove(place)?)
     }
 }
 
-fn names(folder: &Path) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(EngineError::io("read", folder))?,
-    };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| name.ends_with(".json")).collect();
-    names.sort_unstable();
-    Ok(names)
+fn flight_of(attempt: AttemptId) -> String {
+    format!("{ATTEMPTS}/{}.json", attempt.0)
 }
 
-/// Nothing where there is no such file, or none of ours.
-fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>> {
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        bytes => {
-            let bytes = bytes.map_err(EngineError::io("read", path))?;
-            Ok(serde_json::from_slice(&bytes).ok())
-        }
-    }
+fn log_of(attempt: AttemptId) -> String {
+    format!("{LOGS}/{}.log", attempt.0)
 }
 
-/// Replaces a file at once or not at all, and durably.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let draft = path.with_extension(format!("{}{}", &DRAFT[1..], std::process::id()));
-    let write = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&draft);
-        EngineError::io("write", path)(error)
-    })
+fn prompt_of(attempt: AttemptId) -> String {
+    format!("{LOGS}/{}.prompt.md", attempt.0)
 }

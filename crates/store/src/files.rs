@@ -7,7 +7,7 @@ pub mod backup;
 pub(crate) mod boot;
 mod cache;
 mod claims;
-pub(crate) mod disk;
+pub mod disk;
 mod doctor;
 mod facts;
 mod follow;

@@ -25,6 +25,7 @@ use milestone_store::config::{self, Config, Spending};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::agent;
 use super::dry_run::{self, How};
 use crate::app::{self, App};
 use crate::errors::{Executing, Failure};
@@ -74,6 +75,12 @@ pub struct ExecuteArgs {
     /// Go on with this session
     #[arg(long, value_name = "SESSION", conflicts_with = "resume")]
     resume_session: Option<String>,
+    /// Let the session that runs save itself now; starts nothing
+    #[arg(long, group = "from_outside")]
+    save_session: bool,
+    /// Let what failed be tried again, and what seems stalled be begun anew; starts no session
+    #[arg(long, group = "from_outside")]
+    restart_agents: bool,
     /// Dollars that the session may cost; then nothing more is begun [default:
     /// `execute.session_cost`]
     #[arg(long, value_name = "USD", value_parser = dollars)]
@@ -111,6 +118,12 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
         ));
     }
     let id = args.id.milestone(app)?;
+    if args.save_session {
+        return agent::save(app, id);
+    }
+    if args.restart_agents {
+        return agent::restart(app, id);
+    }
     let snapshot = app.read(&Scope::Milestone(id))?;
     let document = snapshot.documents.get(&id);
     let document = document.ok_or_else(|| super::show::missing(&snapshot, Node::Milestone(id)))?;
@@ -141,7 +154,7 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let setup = setup(app, args, repository, runner)?;
     let (tries_max, limits) = limits(app, args)?;
     let rules = Rules { slots: agents, tries_max, limits, ..Rules::default() };
-    execute(app, setup, session, rules, &alive)
+    execute(app, &sessions, setup, session, rules, &alive)
 }
 
 fn how<'a>(
@@ -268,6 +281,10 @@ fn session(
             agents,
             tasks_done: 0,
             tasks_open: 0,
+            looked: None,
+            tasks_ready: 0,
+            tasks_waiting: 0,
+            blockers: Vec::new(),
             verified: Vec::new(),
             attempts: Vec::new(),
         },
@@ -433,6 +450,7 @@ fn worktrees(project: &std::path::Path, folder: &std::path::Path) -> PathBuf {
 
 fn execute(
     app: &App,
+    sessions: &Sessions,
     setup: Setup,
     session: Session,
     rules: Rules,
@@ -444,6 +462,7 @@ fn execute(
     let spent: Vec<_> = session.attempts.iter().map(|tried| (tried.task, tried.used)).collect();
     let mut real = Real::new(setup, session);
     listen(real.inputs())?;
+    sessions.listen(milestone, real.inputs())?;
     let window = real.window();
     let mut state = State::new(rules, 0);
     spent.into_iter().for_each(|(task, used)| state.has_spent(task, used.into()));

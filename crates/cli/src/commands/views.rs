@@ -77,6 +77,9 @@ pub struct Views {
         group = "alone"
     )]
     release_notes: Option<String>,
+    /// Who works, in which part of which session, and what is in the way
+    #[arg(long, group = "alone")]
+    agents: bool,
     /// The machine under the project: disk, memory, load, git, claims
     #[arg(long, group = "alone")]
     system_health: bool,
@@ -145,7 +148,8 @@ pub fn show(app: &App, only: Option<MilestoneId>, views: &Views) -> Result<(), F
     if let Some(release) = &views.release_notes {
         return notes(app, only, release);
     }
-    let alone: [(bool, View); 5] = [
+    let alone: [(bool, View); 6] = [
+        (views.agents, super::agent::list),
         (views.system_health, super::health::system_health),
         (views.health_check, super::health::health_check),
         (views.validate_config, super::config::validate),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::environment::Environment;
-use crate::execute::{git, in_branch, project, status};
+use crate::execute::{begun, git, in_branch, project, status, wait_until};
 
 /// What a project's settings say, beside the rest.
 fn configure(project: &Environment, settings: &str) {
@@ -129,4 +129,66 @@ fn a_project_says_itself_what_agents_are_told() {
     fs::write(project.project().join("prompt.md"), "Do {{title}} well.").unwrap();
     assert_eq!(execute(&project, &[]).code, 0);
     assert_eq!(in_branch(&project, "told"), "Do Task 1 well.");
+}
+
+/// The roles of the one session that there is.
+fn roles(project: &Environment) -> Vec<serde_json::Value> {
+    let agents = project.json(&["agent", "list"]);
+    agents["data"]["sessions"][0]["roles"].as_array().cloned().unwrap_or_default()
+}
+
+fn works_at(project: &Environment, task: &str) -> bool {
+    roles(project).iter().any(|role| {
+        role["role"] == "task executor" && role["task"] == task && role["state"] == "working"
+    })
+}
+
+#[test]
+fn another_terminal_sees_who_works_and_stops_one_of_them() {
+    let project = project(&["run: 'echo at work; while :; do sleep 0.1; done'", "run: 'touch b'"]);
+    let mut session = begun(&project, &["execute", "1", "--yes", "--agents", "2"]);
+    wait_until("it works", || works_at(&project, "task-001-001"));
+    let all = roles(&project);
+    let names: Vec<_> = all.iter().map(|role| role["role"].as_str().unwrap()).collect();
+    let five = [
+        "task executor",
+        "progress monitor",
+        "git integration",
+        "dependency validator",
+        "blocker detector",
+    ];
+    assert!(five.iter().all(|role| names.contains(role)), "{names:?}");
+    wait_until("its line is seen", || project.ok(&["update", "--agents"]).contains("at work"));
+    let saved = project.json(&["execute", "1", "--save-session"]);
+    assert_eq!((&saved["kind"], &saved["data"]["state"]), (&"session".into(), &"running".into()));
+    project.ok(&["agent", "stop", "1.1"]);
+    assert_eq!(session.wait().unwrap().code(), Some(5));
+    assert_eq!(
+        (status(&project, "1.1"), status(&project, "1.2")),
+        ("blocked".into(), "completed".into())
+    );
+    let nobody = project.run(&["agent", "stop", "1.1"]);
+    assert_eq!(nobody.code, 2, "{nobody:?}");
+}
+
+#[test]
+fn what_failed_is_tried_again_when_somebody_says_so() {
+    let project =
+        project(&["run: 'test -e $HOME/ready && touch a'", "run: 'while :; do sleep 0.1; done'"]);
+    configure(&project, "execute: {attempts: 1}\n");
+    let mut session = begun(&project, &["execute", "1", "--yes", "--agents", "2"]);
+    wait_until("it failed", || status(&project, "1.1") == "blocked");
+    fs::write(project.home().join("ready"), "").unwrap();
+    let told = project.run(&["execute", "1", "--restart-agents"]);
+    assert!(told.stderr.contains("Free again: task-001-001"), "{told:?}");
+    wait_until("it is done", || status(&project, "1.1") == "completed");
+    assert!(works_at(&project, "task-001-002"), "whoever works is left alone");
+    project.ok(&["agent", "stop", "1.2"]);
+    session.wait().unwrap();
+    // Without a session nothing is started; what was left to a person is free.
+    let told = project.run(&["execute", "1", "--restart-agents"]);
+    assert!(told.stderr.contains("nothing was started"), "{told:?}");
+    assert_eq!(status(&project, "1.2"), "pending");
+    let saved = project.json(&["execute", "1", "--save-session"]);
+    assert_eq!(saved["data"]["state"], "waiting");
 }

@@ -390,6 +390,8 @@ fn work_that_is_executed() -> Judged {
     all.ok("execute 1 --yes");
     all.ok("session list");
     all.ok("session show");
+    all.ok("agent list");
+    all.refused("agent stop 1.1");
     all
 }
 

@@ -12,6 +12,7 @@ use super::advice::{Advice, advise};
 use super::chart::burn_down::{Day, days};
 use super::flow::{Flow, flow};
 use super::gates::{GateState, waiting};
+use super::impact::Impact;
 use super::list::{Row, rows};
 use super::next::HeldTask;
 pub use super::pairs::Pair;
@@ -34,8 +35,6 @@ const BURN_DOWN_DAYS: usize = 28;
 /// How much may be drawn for the forecast of a dashboard.
 const TRIALS_TIMES_TASKS: u32 = 500_000;
 const TRIALS_MIN: u32 = 200;
-
-const A_DAY: Effort = Effort::from_minutes(8 * 60);
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Dashboard {
@@ -337,19 +336,15 @@ fn steps(
 
 fn blocked(outline: &Outline, plan: Option<&Plan<'_, '_>>) -> Vec<Blocked> {
     let entry = |id: Node, title: &str, status, reason: &Option<String>| {
-        let moved = plan.map(|plan| plan.slip(id, A_DAY)).unwrap_or_default();
-        let own = [id, Node::Milestone(outline.id)];
-        let moved = || moved.iter().filter(|(node, _)| !own.contains(node));
+        let impact = Impact::of(id, plan);
         Blocked {
             id,
             title: title.to_owned(),
             status,
             reason: reason.clone(),
-            holds_up: moved().filter(|(node, _)| matches!(node, Node::Task(_))).count(),
-            holds_up_milestones: moved()
-                .filter(|(node, _)| matches!(node, Node::Milestone(_)))
-                .count(),
-            critical: plan.and_then(|plan| plan.window(id)).is_some_and(|window| window.critical),
+            holds_up: impact.tasks,
+            holds_up_milestones: impact.milestones,
+            critical: impact.critical,
         }
     };
     let stopped = matches!(outline.status, MilestoneStatus::Blocked | MilestoneStatus::Paused);

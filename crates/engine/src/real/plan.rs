@@ -1,21 +1,26 @@
 //! What a session asks of the store: by itself it has no way to change anything.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::{AttemptId, Event};
-use milestone_domain::ids::TaskId;
+use milestone_domain::ids::{Node, TaskId};
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
+use milestone_domain::views::impact::impacts;
 use milestone_domain::views::next::{Asked, next};
 use milestone_store::{Error, Project, Renewed};
 use uuid::Uuid;
 
 use super::{Flying, Shared, trouble};
+use crate::blockers::{Blocker, BlockerKind};
 use crate::core::{
     Action, ActionId, Answer, Attempt, Failure, FailureKind, GiveTo, Input, Leftover, Outlook,
 };
@@ -133,9 +138,13 @@ impl Shared {
         let asked = Asked { milestone: Some(milestone), worker: None, limit: usize::MAX };
         let next = next(&snapshot, asked, today);
         let mut outlook = Outlook { held: next.held.len(), ..Outlook::default() };
+        let mut in_the_way = Vec::new();
         for ready in next.ready {
             match self.obstacle(&snapshot, ready.id) {
-                Some(obstacle) => outlook.waiting.push((ready.id, obstacle)),
+                Some((kind, obstacle)) => {
+                    in_the_way.push((ready.id, kind, obstacle.clone()));
+                    outlook.waiting.push((ready.id, obstacle));
+                }
                 None => outlook.ready.push(ready.id),
             }
         }
@@ -144,8 +153,16 @@ impl Shared {
         }
         for waiting in next.waiting {
             let because = waiting.reasons.first().map(ToString::to_string).unwrap_or_default();
+            let outside = waiting
+                .reasons
+                .iter()
+                .find_map(|reason| Some((BlockerKind::of_reason(reason)?, reason)));
+            if let Some((kind, reason)) = outside {
+                in_the_way.push((waiting.id, self.kind_of(waiting.id, kind), reason.to_string()));
+            }
             outlook.waiting.push((waiting.id, because));
         }
+        let blockers = blockers(&snapshot, in_the_way, today);
         let tasks = snapshot.outlines.get(&milestone).map_or(&[][..], |outline| &outline.tasks);
         outlook.open = tasks.iter().filter(|task| !task.status.is_closed()).count();
         // Somebody else works on what this session works on itself: those are not others.
@@ -155,6 +172,9 @@ impl Shared {
             .filter(|flying| next.held.iter().any(|held| held.id == flying.flight.attempt.task));
         outlook.held = outlook.held.saturating_sub(own.count());
         let mut session = self.session();
+        session.looked = Some(Timestamp::now());
+        session.blockers = blockers;
+        (session.tasks_ready, session.tasks_waiting) = (outlook.ready.len(), outlook.waiting.len());
         session.tasks_open = outlook.open;
         session.tasks_done =
             tasks.iter().filter(|task| task.status == TaskStatus::Completed).count();
@@ -162,20 +182,33 @@ impl Shared {
     }
 
     /// What keeps this session from a task that is ready.
-    fn obstacle(&self, snapshot: &Snapshot, id: TaskId) -> Option<String> {
+    fn obstacle(&self, snapshot: &Snapshot, id: TaskId) -> Option<(BlockerKind, String)> {
         let task = snapshot.documents.get(&id.milestone)?.task(id.number)?;
         let needs = self.setup.needs();
         if let Some(obstacle) = needs.obstacle(id, task) {
-            return Some(obstacle);
+            let for_person = needs.is_for_a_person(task);
+            let kind = if for_person { BlockerKind::Person } else { BlockerKind::Runner };
+            return Some((kind, obstacle));
         }
         let commands = needs.commands(id, task);
         let untrusted = commands.iter().find(|(kind, text)| !(self.setup.trusts)(kind, text));
-        Some(match untrusted? {
+        let reason = match untrusted? {
             ("runner", name) => format!("needs trust: nobody has agreed to run {name} here"),
             (kind, text) => {
                 format!("needs trust: its `{kind}` command has not been agreed to here: {text}")
             }
-        })
+        };
+        Some((BlockerKind::Trust, reason))
+    }
+
+    /// What stopped a task, as the last attempt at it says; or as it looks from outside.
+    fn kind_of(&self, task: TaskId, from_outside: BlockerKind) -> BlockerKind {
+        let session = self.session();
+        let last = session.attempts.iter().rev().find(|tried| tried.task == task);
+        let failure = last.and_then(|tried| tried.failure.as_ref());
+        failure
+            .filter(|_| from_outside == BlockerKind::Person)
+            .map_or(from_outside, BlockerKind::of)
     }
 
     fn claim(&self, project: &Project, task: TaskId) -> Result<Answer, Error> {
@@ -263,6 +296,23 @@ impl Shared {
         }
         Ok(Answer::Renewed { lost })
     }
+}
+
+/// The worst first.
+fn blockers(
+    snapshot: &Snapshot,
+    in_the_way: Vec<(TaskId, BlockerKind, String)>,
+    today: Date,
+) -> Vec<Blocker> {
+    let tasks: Vec<Node> = in_the_way.iter().map(|(task, ..)| Node::Task(*task)).collect();
+    let impacts = impacts(snapshot, &tasks, today);
+    let blocker = |(task, kind, reason)| {
+        let impact = impacts.get(&Node::Task(task)).copied().unwrap_or_default();
+        Blocker::new(task, kind, reason, impact)
+    };
+    let mut blockers: Vec<Blocker> = in_the_way.into_iter().map(blocker).collect();
+    blockers.sort_by_key(|blocker| Reverse((blocker.severity, blocker.holds_up)));
+    blockers
 }
 
 pub(super) fn credential(attempt: Attempt) -> Credential {
