@@ -87,14 +87,13 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
 
 /// What the guide of this program shows and this version cannot do: people look for it.
 fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
-    const VERBS: [&str; 8] = ["agent", "worker", "serve", "mcp", "sync", "release", "ci", "doc"];
-    const FLAGS: [&str; 8] = [
+    const VERBS: [&str; 7] = ["agent", "worker", "serve", "mcp", "sync", "release", "doc"];
+    const FLAGS: [&str; 7] = [
         "--agents",
         "--deployment-status",
         "--planner",
         "--save-session",
         "--restart-agents",
-        "--ci-integration",
         "--budget",
         "hierarchical",
     ];

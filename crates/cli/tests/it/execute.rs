@@ -13,7 +13,7 @@ use crate::environment::{Environment, Ran};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A repository with one commit, and a milestone with these tasks.
-fn project(tasks: &[&str]) -> Environment {
+pub fn project(tasks: &[&str]) -> Environment {
     let project = Environment::new();
     fs::remove_dir(project.project().join(".git")).unwrap();
     git(&project, &["init", "-q", "-b", "main"]);
@@ -33,7 +33,7 @@ fn project(tasks: &[&str]) -> Environment {
     project
 }
 
-fn git(project: &Environment, args: &[&str]) -> String {
+pub fn git(project: &Environment, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(args)
         .current_dir(project.project())
@@ -59,7 +59,7 @@ fn in_branch(project: &Environment, file: &str) -> String {
     git(project, &["show", &format!("milestone/milestone-001:{file}")])
 }
 
-fn status(project: &Environment, task: &str) -> String {
+pub fn status(project: &Environment, task: &str) -> String {
     let task = project.json(&["show", task]);
     task["data"]["document"]["status"].as_str().unwrap().to_owned()
 }

@@ -5,6 +5,7 @@
 mod archive;
 mod changes;
 mod charts;
+mod ci;
 mod claims;
 mod closed;
 mod docs;

@@ -388,6 +388,7 @@ fn work_that_is_executed() -> Judged {
     all.ok("execute 1 --dry-run");
     all.refused("execute 1");
     all.ok("execute 1 --yes");
+    all.ok("execute 1 --ci-integration");
     all.ok("session list");
     all.ok("session show");
     all
