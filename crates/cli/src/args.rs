@@ -9,9 +9,9 @@ use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subc
 use uuid::Uuid;
 
 use crate::commands::{
-    archive, completions, condition, config, criterion, doctor, edit, execute, gate, help, init,
-    integrate, keep_runner, list, man, merge_driver, next, plan, schema, search, session, show,
-    storage, task, template, update, values, watch,
+    archive, ci, completions, condition, config, criterion, doctor, edit, execute, gate, help,
+    init, integrate, keep_runner, list, man, merge_driver, next, plan, schema, search, session,
+    show, storage, task, template, update, values, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -117,6 +117,7 @@ pub enum Verb {
     RequestChanges(gate::RequestChangesArgs),
     Execute(execute::ExecuteArgs),
     Session(session::SessionArgs),
+    Ci(ci::CiArgs),
     Update(Box<update::UpdateArgs>),
     Status(update::StatusArgs),
     Archive(archive::ArchiveArgs),

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod chart;
+pub mod ci;
 pub mod completions;
 pub mod condition;
 pub mod config;
@@ -55,6 +56,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Reject(args) => gate::reject(app, args),
         Verb::RequestChanges(args) => gate::request_changes(app, args),
         Verb::Execute(args) => execute::run(app, &args),
+        Verb::Ci(args) => ci::run(app, &args),
         Verb::Session(args) => session::run(app, args),
         Verb::Update(args) => update::run(app, &args),
         Verb::Status(args) => update::status(app, &args),

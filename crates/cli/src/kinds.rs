@@ -26,6 +26,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::commands::archive::Archived;
+use crate::commands::ci::CiReport;
 use crate::commands::condition::ConditionSet;
 use crate::commands::config::Validated;
 use crate::commands::criterion::CriterionOf;
@@ -75,6 +76,8 @@ pub enum Kind {
     Session,
     /// Sessions, from `session list`
     Sessions,
+    /// What a CI has found out, from `ci report`
+    CiReport,
     /// The dashboard, from `status` and `update`
     Status,
     /// The views that were asked for, from `status` and `update`
@@ -170,6 +173,7 @@ impl Kind {
             Self::DryRun => schema::<DryRun>(),
             Self::Session => schema::<Session>(),
             Self::Sessions => schema::<SessionList>(),
+            Self::CiReport => schema::<CiReport>(),
             Self::Status => schema::<Dashboard>(),
             Self::Report => schema::<Report>(),
             Self::BurnDown => schema::<BurnDown>(),

@@ -128,3 +128,58 @@ fn a_report_that_cannot_be_written_is_found_out_before_anything_is_done() {
     let alone = project.run(&["execute", "1", "--junit", "report.xml"]);
     assert_eq!(alone.code, 2, "{alone:?}");
 }
+
+#[test]
+fn what_a_ci_found_out_is_kept_whether_it_is_good_or_not() {
+    let project = project(&["run: 'true'"]);
+    let file = |name: &str, text: &str| fs::write(project.project().join(name), text).unwrap();
+    file("good.xml", "<testsuite name='s'><testcase name='a'/></testsuite>");
+    file("bad.json", r#"{"passed": 3, "failed": 1, "failing": ["login"]}"#);
+    file("other.txt", "PASS");
+
+    let good = project.ok(&["ci", "report", "good.xml", "--task", "1.1"]);
+    assert!(good.contains("ok  good.xml  JUnit: 1 tests"), "{good}");
+    let bad = project.run(&["ci", "report", "good.xml", "bad.json", "--task", "1.1"]);
+    assert_eq!(bad.code, 1, "{bad:?}");
+    assert!(bad.stderr.contains("task-001-001"), "{bad:?}");
+    let log = project.ok(&["task", "log", "1.1"]);
+    assert!(log.contains("CI report: good.xml: ok (JUnit: 1 tests, 0 failures"), "{log}");
+    assert!(
+        log.contains("bad.json: failed (3 passed, 1 failed, 0 skipped); failing: login"),
+        "{log}"
+    );
+    let kept = log.lines().count();
+
+    for (files, says) in [
+        (&["good.xml", "other.txt"][..], "other.txt is no report that is known"),
+        (&["nowhere.xml"], "nowhere.xml cannot be read"),
+        (&["."], ". is no file"),
+    ] {
+        let refused = project.run(&[&["ci", "report"], files, &["--task", "1.1"]].concat());
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains(says), "{refused:?}");
+    }
+    assert_eq!(project.ok(&["task", "log", "1.1"]).lines().count(), kept);
+    assert_eq!(project.run(&["ci", "report", "good.xml"]).code, 2);
+
+    let on = project.json(&["ci", "report", "bad.json", "--milestone", "1"]);
+    assert_eq!(on["kind"], "ci_report");
+    assert_eq!(
+        (&on["data"]["ok"], &on["data"]["recorded_on"]),
+        (&false.into(), &"milestone-001".into())
+    );
+    let events = project.ok(&["watch", "--since", "start", "--once"]);
+    assert!(events.contains("on milestone-001: CI report: bad.json: failed"), "{events}");
+    let found = project.ok(&["search", "bad.json"]);
+    assert!(found.contains("milestone-001"), "{found}");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused() {
+    let project = project(&["run: 'true'"]);
+    let file = fs::File::create(project.project().join("large.xml")).unwrap();
+    file.set_len(16 * 1024 * 1024 + 1).unwrap();
+    let refused = project.run(&["ci", "report", "large.xml", "--task", "1.1"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("larger than 16 MB"), "{refused:?}");
+}
