@@ -87,9 +87,8 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
 
 /// What the guide of this program shows and this version cannot do: people look for it.
 fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
-    const VERBS: [&str; 7] = ["worker", "serve", "mcp", "sync", "release", "ci", "doc"];
-    const FLAGS: [&str; 4] =
-        ["--deployment-status", "--planner", "--ci-integration", "hierarchical"];
+    const VERBS: [&str; 6] = ["worker", "serve", "mcp", "sync", "release", "doc"];
+    const FLAGS: [&str; 3] = ["--deployment-status", "--planner", "hierarchical"];
     let word = word.to_str()?;
     let name = word.split('=').next().unwrap_or_default();
     let later = if place == 0 { &VERBS[..] } else { &FLAGS[..] };

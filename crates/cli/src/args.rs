@@ -9,9 +9,9 @@ use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subc
 use uuid::Uuid;
 
 use crate::commands::{
-    agent, archive, completions, condition, config, criterion, doctor, edit, execute, gate, help,
-    init, integrate, keep_runner, list, man, merge_driver, next, plan, schema, search, session,
-    show, storage, task, template, update, values, watch,
+    agent, archive, ci, completions, condition, config, criterion, doctor, edit, execute, gate,
+    help, init, integrate, keep_runner, list, man, merge_driver, next, plan, schema, search,
+    session, show, storage, task, template, update, values, watch,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -118,6 +118,7 @@ pub enum Verb {
     Execute(execute::ExecuteArgs),
     Session(session::SessionArgs),
     Agent(agent::AgentArgs),
+    Ci(ci::CiArgs),
     Update(Box<update::UpdateArgs>),
     Status(update::StatusArgs),
     Archive(archive::ArchiveArgs),

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod archive;
 pub mod chart;
+pub mod ci;
 pub mod completions;
 pub mod condition;
 pub mod config;
@@ -56,6 +57,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Reject(args) => gate::reject(app, args),
         Verb::RequestChanges(args) => gate::request_changes(app, args),
         Verb::Execute(args) => execute::run(app, &args),
+        Verb::Ci(args) => ci::run(app, &args),
         Verb::Session(args) => session::run(app, args),
         Verb::Agent(args) => agent::run(app, args),
         Verb::Update(args) => update::run(app, &args),

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::refusal::{Refusal, RefusalClass};
 use milestone_engine::error::EngineError;
 use milestone_engine::git::GitError;
@@ -83,6 +83,10 @@ pub enum Failure {
     Executing(Executing),
     /// Git could not do what was needed of it, and says why.
     Git(GitError),
+    /// What was taken in says that something failed; that has been said.
+    ReportFailed {
+        on: Node,
+    },
     /// A release that is asked about is not complete; what is missing has been said.
     NotReady,
     Io {
@@ -246,6 +250,13 @@ impl Failure {
                 ("unhealthy", Exit::Failed, "each problem above says what to do about it".into())
             }
             Self::Git(_) => ("git", Exit::Failed, "see how git stands there: `git status`".into()),
+            Self::ReportFailed { on } => {
+                let next = match on {
+                    Node::Task(task) => format!("mend it; what was kept: `milestone task log {task}`"),
+                    Node::Milestone(_) => "mend it, and report again".to_owned(),
+                };
+                ("report_failed", Exit::Failed, next)
+            }
             Self::NotReady => {
                 ("not_ready", Exit::Failed, "finish what is listed, and ask again".into())
             }
@@ -305,6 +316,9 @@ impl Failure {
             Self::Unhealthy { problems: 1 } => "1 problem was found".into(),
             Self::Unhealthy { problems } => format!("{problems} problems were found"),
             Self::Git(error) => error.to_string(),
+            Self::ReportFailed { on } => {
+                format!("something in it failed, which is kept in the history of {on}")
+            }
             Self::NotReady => "not everything for the release is done".into(),
             Self::Io { doing, path, source } => {
                 format!("cannot {doing} {}: {source}", path.display())

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 
 use crate::commands::agent::Agents;
 use crate::commands::archive::Archived;
+use crate::commands::ci::CiReport;
 use crate::commands::condition::ConditionSet;
 use crate::commands::config::Validated;
 use crate::commands::criterion::CriterionOf;
@@ -78,6 +79,8 @@ pub enum Kind {
     Sessions,
     /// Who works, from `agent list` and `update --agents`
     Agents,
+    /// What a CI has found out, from `ci report`
+    CiReport,
     /// The dashboard, from `status` and `update`
     Status,
     /// The views that were asked for, from `status` and `update`
@@ -174,6 +177,7 @@ impl Kind {
             Self::Session => schema::<Session>(),
             Self::Sessions => schema::<SessionList>(),
             Self::Agents => schema::<Agents>(),
+            Self::CiReport => schema::<CiReport>(),
             Self::Status => schema::<Dashboard>(),
             Self::Report => schema::<Report>(),
             Self::BurnDown => schema::<BurnDown>(),

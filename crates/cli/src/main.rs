@@ -2,6 +2,7 @@
 
 mod app;
 mod args;
+mod ci;
 mod commands;
 mod completing;
 mod editing;

@@ -129,7 +129,11 @@ impl Output {
 
     pub fn fail(self, failure: &Failure) {
         // What was found is the document already; there is never a second one.
-        let said = self.json && matches!(failure, Failure::Unhealthy { .. } | Failure::NotReady);
+        let said = self.json
+            && matches!(
+                failure,
+                Failure::Unhealthy { .. } | Failure::NotReady | Failure::ReportFailed { .. }
+            );
         if said || matches!(failure, Failure::Closed) {
             return;
         }

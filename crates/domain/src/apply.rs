@@ -96,6 +96,7 @@ fn change(milestone: &mut Milestone, recorded: &Recorded) {
         Event::MilestoneCreated { .. }
         | Event::MilestoneRenumbered { .. }
         | Event::IdGivenUp { .. }
+        | Event::MilestoneNoted { .. }
         | Event::TaskNoted { .. }
         | Event::ConditionSet { .. }
         | Event::ConditionCleared { .. } => {}

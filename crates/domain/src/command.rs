@@ -96,6 +96,10 @@ pub enum Command {
         text: String,
         credential: Credential,
     },
+    NoteMilestone {
+        milestone: MilestoneId,
+        text: String,
+    },
     RemoveTask {
         task: TaskId,
     },

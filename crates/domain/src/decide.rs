@@ -56,6 +56,9 @@ pub fn decide(
         Command::Note { task, text, credential } => {
             task::note(&mut work, *task, text, *credential)?;
         }
+        Command::NoteMilestone { milestone, text } => {
+            milestone::note(&mut work, *milestone, text)?;
+        }
         Command::RemoveTask { task } => task::remove(&mut work, *task, None)?,
         Command::MoveTask { task, to } => task::move_to(&mut work, *task, *to)?,
         Command::Claim { task, attempt, lease_seconds } => {

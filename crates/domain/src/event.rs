@@ -63,6 +63,9 @@ pub enum Event {
     },
     /// Brought back from the archive.
     MilestoneReturned,
+    MilestoneNoted {
+        text: String,
+    },
     /// Two branches had given the same id; this one moved to another.
     MilestoneRenumbered {
         uid: Uid,

@@ -34,6 +34,7 @@ pub fn needs(command: &Command) -> Scope {
             Scope::Graph(with(*milestone, required))
         }
         Command::ChangeMilestone { milestone, .. }
+        | Command::NoteMilestone { milestone, .. }
         | Command::AddCriterion { milestone, .. }
         | Command::Archive { milestone, .. }
         | Command::MeetCriterion { milestone, .. }

@@ -102,6 +102,7 @@ pub fn command(dice: &mut Dice, snapshot: &Snapshot) -> Command {
             let credential = credential(dice, snapshot, task);
             Command::Progress { task, percent: dice.count(105), credential }
         }
+        31 if dice.percent(20) => Command::NoteMilestone { milestone, text: dice.word() },
         31 => {
             let credential = credential(dice, snapshot, task);
             Command::Note { task, text: dice.word(), credential }

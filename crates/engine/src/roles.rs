@@ -81,7 +81,7 @@ fn monitor(session: &Session) -> Role {
 
 fn git(session: &Session) -> Role {
     let integrating = under_way(session).find(|tried| tried.state == "integrating");
-    let last = session.attempts.iter().filter(|tried| tried.state == "completed").next_back();
+    let last = session.attempts.iter().rfind(|tried| tried.state == "completed");
     let says = match (&session.git, integrating) {
         (None, _) => "there is no git here".to_owned(),
         (Some(git), Some(_)) => format!("brings it into {}", git.milestone_branch),

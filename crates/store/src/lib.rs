@@ -421,6 +421,7 @@ impl Change {
             | Event::TaskClaimed { .. }
             | Event::TaskReleased { .. }
             | Event::TaskProgressed { .. }
+            | Event::MilestoneNoted { .. }
             | Event::TaskNoted { .. }
             | Event::CriterionMet { .. }
             | Event::CriterionReopened { .. }

@@ -168,6 +168,9 @@ pub fn save(app: &App, id: MilestoneId) -> Result<(), Failure> {
 pub fn restart(app: &App, id: MilestoneId) -> Result<(), Failure> {
     let sessions = Sessions::of(&app.opened()?.root.folder());
     let session = last(&sessions, id)?;
+    // What has failed a moment ago may not be saved yet.
+    sessions.ask_to_save(&session)?;
+    let session = sessions.session(&session.id)?.unwrap_or(session);
     let freed = free(app, &session)?;
     let asked = sessions.ask(id, &Request::Restart)?;
     if asked == Asked::NoAnswer {

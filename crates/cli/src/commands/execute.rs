@@ -12,6 +12,7 @@ use milestone_domain::document::{Milestone, Task};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::limits;
 use milestone_domain::snapshot::Scope;
+use milestone_domain::status::MilestoneStatus;
 use milestone_engine::core::{Budget, Ending, Input, Limits, Rules, State};
 use milestone_engine::git::{Caller, Identity, Repository};
 use milestone_engine::needs::Needs;
@@ -28,6 +29,7 @@ use signal_hook::iterator::Signals;
 use super::agent;
 use super::dry_run::{self, How};
 use crate::app::{self, App};
+use crate::ci::job::{CiArgs, Job};
 use crate::errors::{Executing, Failure};
 use crate::render::execution;
 use crate::target::Target;
@@ -55,6 +57,7 @@ Examples:
   milestone execute 1 --runner claude --agents 3
   milestone execute 1 --dry-run --agents 3
   milestone execute 1 --resume
+  milestone execute 1 --ci-integration --yes --junit report.xml
   milestone execute current --yes")]
 pub struct ExecuteArgs {
     /// The milestone
@@ -86,8 +89,10 @@ pub struct ExecuteArgs {
     #[arg(long, value_name = "USD", value_parser = dollars)]
     budget: Option<u64>,
     /// Show what would be done, when and by whom, and start nothing
-    #[arg(long, conflicts_with_all = ["resume", "resume_session", "yes"])]
+    #[arg(long, conflicts_with_all = ["resume", "resume_session", "ci_integration", "yes"])]
     dry_run: bool,
+    #[command(flatten)]
+    ci: CiArgs,
     /// Agree to all commands that are there now
     #[arg(long)]
     yes: bool,
@@ -144,17 +149,25 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
         return dry_run::run(app, id, &how, asked);
     }
     let sessions = Sessions::of(&root.folder());
+    let job = args.ci.job();
+    if let Some(job) = job.as_ref().filter(|_| document.status == MilestoneStatus::Completed) {
+        return job.is_completed(app, document, &sessions);
+    }
     let alive = sessions.begin(id)?;
     agree(app, args, document, &how.needs)?;
     if args.agents.is_none() && !app.out.json {
         dry_run::hint(app, id, &how)?;
     }
-    let session = session(app, args, &sessions, how.agents)?;
+    let session = session(app, args, &sessions, job.is_some(), how.agents)?;
     let agents = how.agents;
     let setup = setup(app, args, repository, runner)?;
     let (tries_max, limits) = limits(app, args)?;
     let rules = Rules { slots: agents, tries_max, limits, ..Rules::default() };
-    execute(app, &sessions, setup, session, rules, &alive)
+    let Some(job) = job else { return execute(app, &sessions, setup, session, rules, &alive) };
+    job.begin(app, document, &session)?;
+    let name = session.id.clone();
+    let ended = execute(app, &sessions, setup, session, rules, &alive);
+    job.end(app, id, &name, ended)
 }
 
 fn how<'a>(
@@ -228,7 +241,7 @@ fn agree(
     if asked.is_empty() {
         return Ok(());
     }
-    if !args.yes && !ask(app, &asked) {
+    if !args.yes && (args.ci.is_given() || !ask(app, &asked)) {
         let commands: Vec<_> = asked.iter().map(|(kind, text)| format!("{kind}: {text}")).collect();
         let retry = format!("milestone execute {} --yes", document.id);
         return Err(Failure::Untrusted { command: commands.join("\n"), retry });
@@ -252,12 +265,14 @@ fn session(
     app: &App,
     args: &ExecuteArgs,
     sessions: &Sessions,
+    in_job: bool,
     agents: usize,
 ) -> Result<Session, Failure> {
     let id = args.id.milestone(app)?;
     let earlier = match (&args.resume_session, args.resume) {
         (Some(name), _) => Some(named(sessions, name, id)?),
         (None, true) => Some(last(sessions, id)?),
+        (None, false) if in_job => Job::unfinished(sessions, id, &host())?,
         (None, false) => None,
     };
     let now = Timestamp::now();

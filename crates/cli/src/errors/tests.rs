@@ -147,6 +147,8 @@ fn own() -> Vec<Failure> {
         Failure::Unhealthy { problems: 2 },
         Failure::Git(milestone_engine::git::GitError::Missing),
         Failure::NotReady,
+        Failure::ReportFailed { on: Node::Task(task(1)) },
+        Failure::ReportFailed { on: Node::Milestone(M) },
         Failure::Io { doing: "read", path: path(), source: io::Error::other("it is gone") },
         Failure::Closed,
     ]

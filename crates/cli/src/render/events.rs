@@ -35,6 +35,7 @@ fn sentence(milestone: Option<MilestoneId>, event: &Event) -> String {
             format!("{home} is {}{}", spoken(to.word()), because(reason))
         }
         Event::MilestoneArchived { forced } => format!("filed {home} away{}", because(forced)),
+        Event::MilestoneNoted { text } => format!("on {home}: {text}"),
         Event::MilestoneReturned => format!("brought {home} back"),
         Event::MilestoneRenumbered { from, .. } => format!("{from} is {home} now"),
         Event::IdGivenUp { to, .. } => format!("another document that was {home} is {to} now"),

@@ -177,12 +177,26 @@ impl std::fmt::Write for Cleaning<'_> {
                 '\n' => self.0.push_str("\\n"),
                 '\r' => self.0.push_str("\\r"),
                 '\t' => self.0.push_str("\\t"),
+                '[' if ends_in_sign(self.0) => self.0.push_str("\\u{5b}"),
+                ':' if begins_with_colon(self.0) => self.0.push_str("\\u{3a}"),
                 c if acts(c) => write!(self.0, "\\u{{{:x}}}", u32::from(c))?,
                 c => self.0.push(c),
             }
         }
         Ok(())
     }
+}
+
+/// Whether a bracket would make a command of it for a CI that reads the log, wherever it stands:
+/// `##[` and `##vso[`.
+fn ends_in_sign(text: &str) -> bool {
+    text.ends_with("##") || text.ends_with("##vso")
+}
+
+/// Whether a second colon would make the line one that a CI takes for a command: `::error::`.
+fn begins_with_colon(text: &str) -> bool {
+    let line = text.rsplit('\n').next().unwrap_or_default();
+    line.ends_with(':') && anstream::adapter::strip_str(line).to_string().trim() == ":"
 }
 
 /// Characters that do something to a terminal, or to the order of the ones around them, or that
@@ -207,6 +221,11 @@ mod tests {
             ("a\nerror: b\r\tc", "a\\nerror: b\\r\\tc"),
             ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
             ("\u{9b}31m", "\\u{9b}31m"),
+            (
+                "::error::x ##[group]y ##vso[task.x]z a::b",
+                ":\\u{3a}error::x ##\\u{5b}group]y ##vso\\u{5b}task.x]z a::b",
+            ),
+            ("  ::stop-commands::t", "  :\\u{3a}stop-commands::t"),
             ("a\u{200b}b\u{2028}c", "a\\u{200b}b\\u{2028}c"),
         ];
         for (text, expected) in cases {
@@ -214,6 +233,14 @@ mod tests {
             page.say(text);
             assert_eq!(page.text(), expected);
         }
+    }
+
+    #[test]
+    fn a_colour_before_it_does_not_hide_a_command() {
+        let mut page = Page::new(None);
+        page.say("id").end().styled(super::super::style::BAD, "::error::x");
+        let shown = anstream::adapter::strip_str(page.text()).to_string();
+        assert_eq!(shown, "id\n:\\u{3a}error::x");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod agents;
 mod archive;
 mod changes;
 mod charts;
+mod ci;
 mod claims;
 mod closed;
 mod docs;

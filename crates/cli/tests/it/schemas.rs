@@ -388,6 +388,11 @@ fn work_that_is_executed() -> Judged {
     all.ok("execute 1 --dry-run");
     all.refused("execute 1");
     all.ok("execute 1 --yes");
+    all.ok("execute 1 --ci-integration");
+    let report = all.project.home().join("report.xml").display().to_string();
+    fs::write(&report, "<testsuite><testcase name='a'><failure/></testcase></testsuite>").unwrap();
+    all.ok(&format!("ci report {report} --milestone 1"));
+    all.refused("ci report nowhere.xml --task 1.1");
     all.ok("session list");
     all.ok("session show");
     all.ok("agent list");

@@ -179,6 +179,11 @@ fn executing_goes_as_the_page_says() {
 }
 
 #[test]
+fn a_ci_works_as_the_page_says() {
+    check("docs/ci.md");
+}
+
+#[test]
 fn migrating_goes_as_the_page_says() {
     check("docs/migration.md");
 }

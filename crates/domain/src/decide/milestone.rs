@@ -57,6 +57,13 @@ pub(super) fn check_dates(milestone: &Milestone) -> Result<(), Refusal> {
     }
 }
 
+pub(super) fn note(work: &mut Work<'_>, id: MilestoneId, text: &str) -> Result<(), Refusal> {
+    checked_text("a note", text, limits::TEXT_CHARS_MAX)?;
+    work.writable(id)?;
+    work.record_in(id, Event::MilestoneNoted { text: text.to_owned() });
+    Ok(())
+}
+
 pub(super) fn change(
     work: &mut Work<'_>,
     id: MilestoneId,

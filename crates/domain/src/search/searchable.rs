@@ -182,7 +182,8 @@ impl Searchable<'_> {
 /// What events add to a document.
 #[derive(Default)]
 struct Past<'a> {
-    notes: BTreeMap<u32, Vec<&'a str>>,
+    /// By task; the milestone's own under none.
+    notes: BTreeMap<Option<u32>, Vec<&'a str>>,
     /// By task; the milestone's own under none.
     touched: BTreeMap<Option<u32>, Timestamp>,
 }
@@ -193,8 +194,9 @@ impl<'a> Past<'a> {
         for recorded in events.iter().filter(|event| event.stream == Stream::Milestone(id)) {
             let touched = past.touched.entry(recorded.event.task()).or_insert(recorded.at);
             *touched = recorded.at.max(*touched);
-            if let Event::TaskNoted { task, text } = &recorded.event {
-                past.notes.entry(task.number).or_default().push(text);
+            if let Event::TaskNoted { text, .. } | Event::MilestoneNoted { text } = &recorded.event
+            {
+                past.notes.entry(recorded.event.task()).or_default().push(text);
             }
         }
         past
@@ -223,6 +225,7 @@ impl Building {
                 None => {}
             }
         }
+        self.notes(None, past);
         let created = past.touched.values().min().copied();
         let latest = past.touched.values().max().copied();
         self.unit(None, Status::Milestone(milestone.status), latest);
@@ -235,11 +238,15 @@ impl Building {
                     self.leaves(field, value);
                 }
             }
-            for note in past.notes.get(&number).into_iter().flatten() {
-                self.piece(Field::Notes, note);
-            }
+            self.notes(Some(number), past);
             let touched = past.touched(Some(number), created);
             self.unit(Some(number), Status::Task(task.status), touched);
+        }
+    }
+
+    fn notes(&mut self, task: Option<u32>, past: &Past<'_>) {
+        for note in past.notes.get(&task).into_iter().flatten() {
+            self.piece(Field::Notes, note);
         }
     }
 
