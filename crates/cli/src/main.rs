@@ -12,6 +12,7 @@ mod integration;
 mod kinds;
 mod output;
 mod progress;
+mod pushing;
 mod render;
 mod target;
 mod trust;

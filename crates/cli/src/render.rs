@@ -17,6 +17,7 @@ pub mod page;
 pub mod plan;
 pub mod release;
 pub mod reports;
+pub mod request;
 pub mod retrospective;
 pub mod scale;
 pub mod search;

@@ -8,6 +8,7 @@ mod attended;
 mod copying;
 pub mod core;
 pub mod error;
+pub mod forge;
 pub mod git;
 pub mod keeper;
 mod process;

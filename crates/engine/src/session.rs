@@ -26,6 +26,7 @@ const ALIVE: &str = "data/alive";
 const LOGS: &str = "logs/attempts";
 /// What people look at; it may be deleted at any time.
 const VIEWS: &str = "sessions";
+const REPORTS: &str = "reports";
 
 /// Before the number of the process that writes a draft.
 const DRAFT: &str = ".draft-";
@@ -81,11 +82,25 @@ pub struct Session {
     pub agents: usize,
     pub tasks_done: usize,
     pub tasks_open: usize,
+    /// Where the work went once the milestone was completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_on: Option<HandedOn>,
     /// The milestone's own commands that succeeded on all of its work together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verified: Vec<String>,
     #[serde(default)]
     pub attempts: Vec<Tried>,
+}
+
+/// A branch that was pushed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HandedOn {
+    pub remote: String,
+    pub branch: String,
+    pub commit: String,
+    /// Where it is reviewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -321,6 +336,13 @@ impl Sessions {
             .create(&folder)
             .map_err(EngineError::io("make", &folder))?;
         Ok(folder)
+    }
+
+    /// Writes something down for people, and gives where.
+    pub fn keep_report(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.private(REPORTS)?.join(name);
+        replace(&path, text.as_bytes())?;
+        Ok(path)
     }
 
     pub fn create_log(&self, attempt: AttemptId) -> Result<File> {

@@ -24,6 +24,7 @@ use signal_hook::iterator::Signals;
 
 use crate::app::{self, App};
 use crate::errors::{Executing, Failure};
+use crate::pushing::Handing;
 use crate::render::execution;
 use crate::target::Target;
 use crate::trust::{self, Trust};
@@ -49,6 +50,7 @@ Examples:
   milestone execute 1 --agents 5
   milestone execute 1 --runner claude --agents 3
   milestone execute 1 --resume
+  milestone execute 1 --push
   milestone execute current --yes")]
 pub struct ExecuteArgs {
     /// The milestone
@@ -72,6 +74,9 @@ pub struct ExecuteArgs {
     /// Agree to all commands that are there now
     #[arg(long)]
     yes: bool,
+    /// Push the branch once the milestone is completed, and ask for a review
+    #[arg(long)]
+    push: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -111,16 +116,27 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     });
     let repository = Repository::find(&root.project, &caller)?;
     let runner = chosen_runner(args, document);
-    let execution = app.opened()?.config.execution();
-    let commands = if repository.is_some() { execution.setup.as_slice() } else { &[] };
-    agree(app, args, document, runner.as_deref(), commands)?;
+    let handing = Handing::wished(app, args.push, repository.as_ref())?;
+    let around = around(app, repository.is_some(), handing.as_ref())?;
+    agree(app, args, document, runner.as_deref(), around)?;
     let agents = match (&repository, args.coordination) {
         (None, _) | (_, Coordination::Sequential) => 1,
         _ => agents(app, args)?,
     };
     let session = session(app, args, &sessions, agents)?;
     let setup = setup(app, args, repository, runner)?;
-    execute(app, setup, session, agents, &alive)
+    execute(app, setup, session, agents, handing.as_ref(), &alive)
+}
+
+/// What the settings would have done around the tasks, as kind and text.
+fn around(
+    app: &App,
+    has_git: bool,
+    handing: Option<&Handing>,
+) -> Result<Vec<(&'static str, String)>, Failure> {
+    let setup = app.opened()?.config.execution().setup.into_iter().filter(|_| has_git);
+    let setup = setup.map(|command| ("setup", command));
+    Ok(setup.chain(handing.and_then(Handing::to_agree)).collect())
 }
 
 fn agents(app: &App, args: &ExecuteArgs) -> Result<usize, Failure> {
@@ -145,9 +161,9 @@ fn untrusted(
     trust: Option<&Trust>,
     document: &Milestone,
     runner: Option<&str>,
-    setup: &[String],
+    around: Vec<(&'static str, String)>,
 ) -> Vec<(&'static str, String)> {
-    let mut asked: Vec<_> = setup.iter().map(|command| ("setup", command.clone())).collect();
+    let mut asked = around;
     asked.extend(document.verify.iter().map(|verify| ("verify", verify.clone())));
     for task in document.tasks.iter().filter(|task| !task.status.is_closed()) {
         let own = task.runner.as_deref();
@@ -170,10 +186,10 @@ fn agree(
     args: &ExecuteArgs,
     document: &Milestone,
     runner: Option<&str>,
-    setup: &[String],
+    around: Vec<(&'static str, String)>,
 ) -> Result<(), Failure> {
     let trust = Trust::of(&app.opened()?.root.project);
-    let mut asked = untrusted(trust.as_ref(), document, runner, setup);
+    let mut asked = untrusted(trust.as_ref(), document, runner, around);
     // Typed here by a person.
     if let Some(typed) = &args.runner {
         asked.retain(|(kind, text)| {
@@ -240,6 +256,7 @@ fn session(
             agents,
             tasks_done: 0,
             tasks_open: 0,
+            handed_on: None,
             verified: Vec::new(),
             attempts: Vec::new(),
         },
@@ -344,6 +361,7 @@ fn execute(
     setup: Setup,
     session: Session,
     agents: usize,
+    handing: Option<&Handing>,
     _alive: &Alive,
 ) -> Result<(), Failure> {
     let milestone = setup.milestone;
@@ -371,6 +389,10 @@ fn execute(
         session.because.clone_from(&because);
         session.ended = Some(Timestamp::now());
     })?;
+    if let Some(handing) = handing.filter(|_| ending == Ending::Completed) {
+        let handed = handing.hand_on(app, &real.session());
+        real.note(|session| session.handed_on = handed)?;
+    }
     shown.end(&real.session());
     match ending {
         Ending::Completed if app.out.json => app.out.show(&real.session(), |_| {}),
