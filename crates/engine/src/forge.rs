@@ -113,8 +113,9 @@ impl<'a> Forge<'a> {
         if let Some(url) = self.open_request(program, request.branch)? {
             return Ok(Open { url, was_there: true });
         }
-        let (words, input) = self.creating(request);
-        let said = self.ask(program, &words, input)?;
+        // One reads the body, the others take it as a word.
+        let input = (self.kind == Kind::GitHub).then_some(request.body);
+        let said = self.ask(program, &self.creating(request), input)?;
         let url = address_in(&said.text()).or_else(|| address_in(&said.err));
         let url = url.ok_or_else(|| self.unexpected(&said.text()))?;
         Ok(Open { url, was_there: false })
@@ -123,17 +124,12 @@ impl<'a> Forge<'a> {
     /// The words with which a person makes the request; its body is in a file.
     pub fn by_hand(&self, request: &Request<'_>, body: &Path) -> String {
         let own = Request { body: "", ..request.clone() };
-        let (mut words, _) = self.creating(&own);
+        let mut words = self.creating(&own);
         let body = quoted(&body.to_string_lossy());
+        words.truncate(words.len().saturating_sub(2));
         let text = match self.kind {
-            Kind::GitHub => {
-                words.truncate(words.len() - 2);
-                format!("--body-file {body}")
-            }
-            Kind::GitLab | Kind::Gitea => {
-                words.truncate(words.len() - 2);
-                format!("--description \"$(cat {body})\"")
-            }
+            Kind::GitHub => format!("--body-file {body}"),
+            Kind::GitLab | Kind::Gitea => format!("--description \"$(cat {body})\""),
         };
         let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
         format!("{} {} {text}", self.program(), words.join(" "))
@@ -200,8 +196,8 @@ impl<'a> Forge<'a> {
         Ok(listed.iter().find(|one| is_ours(one)).and_then(url))
     }
 
-    /// What makes a request, and what it reads. The words end with the body's.
-    fn creating(&self, request: &Request<'_>) -> (Vec<String>, Option<String>) {
+    /// What makes a request. The last two words are about its body.
+    fn creating(&self, request: &Request<'_>) -> Vec<String> {
         let repository = self.repository();
         let Request { title, body, branch, base } = *request;
         let words: Vec<&str> = match self.kind {
@@ -220,8 +216,7 @@ impl<'a> Forge<'a> {
                 own.chain(["--title", title, "--description", body]).collect()
             }
         };
-        let input = (self.kind == Kind::GitHub).then(|| body.to_owned());
-        (words.into_iter().map(str::to_owned).collect(), input)
+        words.into_iter().map(str::to_owned).collect()
     }
 
     /// How the program names the repository.
@@ -234,9 +229,9 @@ impl<'a> Forge<'a> {
         }
     }
 
-    fn ask(&self, program: &Path, words: &[String], input: Option<String>) -> Result<Said> {
+    fn ask(&self, program: &Path, words: &[String], input: Option<&str>) -> Result<Said> {
         let name = self.program();
-        let said = ask(program, words, input.as_deref(), self.folder)
+        let said = ask(program, words, input, self.folder)
             .map_err(|source| ForgeError::NotStarted { program: name, source })?;
         match said.exit {
             Some(0) => Ok(said),

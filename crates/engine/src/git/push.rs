@@ -12,7 +12,6 @@ use milestone_domain::ids::MilestoneId;
 use super::Repository;
 use super::error::Result;
 use super::names;
-use super::run::Call;
 
 /// A hook may run tests; more than this waits for somebody.
 pub const PUSHING_MAX: Duration = Duration::from_mins(10);
@@ -50,7 +49,7 @@ impl Repository {
             remote,
             &refspec,
         ];
-        let mut call: Call<'_> = self.git(&words).as_the_person(PUSHING_MAX);
+        let mut call = self.git(&words).by_the_person(PUSHING_MAX);
         for protocol in PROTOCOLS {
             call = call.setting(format!("protocol.{protocol}.allow=always"));
         }

@@ -202,7 +202,7 @@ impl<'a> Call<'a> {
     }
 
     /// Does what the person might have typed themselves, and nothing that takes longer than this.
-    pub fn as_the_person(mut self, limit: Duration) -> Self {
+    pub fn by_the_person(mut self, limit: Duration) -> Self {
         self.needs = Needs::Person;
         self.limit = Some(limit);
         self

@@ -372,7 +372,7 @@ impl Shared {
             commits.push(self.kept_of(attempt)?);
             commits.extend(repository.milestone_tip(document.id)?);
         }
-        self.check_promised(&promised, commits.iter().collect())
+        self.check_promised(&promised, &commits.iter().collect::<Vec<_>>())
     }
 
     /// Runs a command that must succeed, in what the attempt works in.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
 
+use super::finish::is_there;
 use super::{Shared, trouble};
 use crate::copying::{self, CopyError};
 use crate::core::{Attempt, Failure, FailureKind};
@@ -45,7 +45,8 @@ impl Shared {
         flight: &Flight,
     ) -> Result<(), Failure> {
         let project = &self.setup.project;
-        let found = copying::found(project, &self.setup.execution.copies).map_err(failed)?;
+        let found = copying::found(project, &self.setup.execution.copies)
+            .map_err(|error| failed(&error))?;
         let target = flight.worktree.join(self.seen_from_top(repository, ""));
         let seen_from_top = |path: &String| self.seen_from_top(repository, path);
         let places: Vec<String> = found.files.iter().map(seen_from_top).collect();
@@ -58,7 +59,7 @@ impl Shared {
         let mut copied = BTreeSet::new();
         for (path, place) in found.files.iter().zip(places) {
             if !taken.contains(&place) {
-                copying::copy(path, project, &target).map_err(failed)?;
+                copying::copy(path, project, &target).map_err(|error| failed(&error))?;
                 let _ = writeln!(said, "copied: {path}");
                 copied.insert(place);
             } else if is_there(&target.join(path)) {
@@ -86,11 +87,7 @@ impl Shared {
     }
 }
 
-fn is_there(path: &PathBuf) -> bool {
-    path.symlink_metadata().is_ok()
-}
-
-fn failed(error: CopyError) -> Failure {
+fn failed(error: &CopyError) -> Failure {
     Failure::new(FailureKind::Setup, format!("execute.copy: {error}"))
 }
 
