@@ -135,6 +135,8 @@ fn a_completed_milestone_is_pushed_and_reviewed_once() {
     let session = remote.project.json(&["session", "show"])["data"]["handed_on"].clone();
     assert_eq!(session["request"], MADE);
     assert_eq!(session["commit"], remote.local());
+    let shown = remote.project.ok(&["session", "show"]);
+    assert!(shown.contains(&format!("pushed    {BRANCH} to origin, {MADE}\n")), "{shown}");
 
     // Again: what is open stays the only one.
     remote.forge("gh", &format!("[{{\"url\":\"{MADE}\"}}]"), "echo https://wrong");

@@ -341,7 +341,7 @@ impl Shared {
                  may do";
             return Err(Failure::new(FailureKind::Trespass, reason));
         }
-        self.check_copies(attempt, &kept.changed)?;
+        self.check_copies(repository, attempt, (&start, &kept))?;
         Ok(Answer::Kept { changed: !kept.changed.is_empty() })
     }
 
@@ -514,8 +514,10 @@ fn briefed(
     let before_it: Vec<(String, String)> = required(document, task);
     let delivered: Vec<Delivered<'_>> =
         before_it.iter().map(|(task, title)| Delivered { task, title, what: None }).collect();
-    let criteria: Vec<&str> =
-        document.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
+    let mut criteria: Vec<String> =
+        document.criteria.iter().map(|criterion| criterion.text.clone()).collect();
+    let promised = document.promised_with(attempt.task.number).into_iter();
+    criteria.extend(promised.map(|file| format!("with this task, {} is there", file.path)));
     // What an agent can do nothing about is none of its business.
     let is_its_own = |kind| !matches!(kind, FailureKind::Stopped | FailureKind::Setup);
     let failed = before.filter(|before| is_its_own(before.kind));
@@ -526,7 +528,7 @@ fn briefed(
         task: &attempt.task.to_string(),
         title: &task.title,
         description: task.description.as_deref(),
-        criteria: &criteria,
+        criteria: &texts(&criteria),
         resources: &texts(&task.resources),
         prerequisites: &delivered,
         verify: &texts(&task.verify),
