@@ -13,6 +13,7 @@ mod integration;
 mod kinds;
 mod output;
 mod progress;
+mod pushing;
 mod render;
 mod target;
 mod trust;

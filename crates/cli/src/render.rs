@@ -19,6 +19,7 @@ pub mod plan;
 pub mod rehearsal;
 pub mod release;
 pub mod reports;
+pub mod request;
 pub mod retrospective;
 pub mod scale;
 pub mod search;

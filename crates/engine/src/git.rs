@@ -14,6 +14,7 @@ mod integrate;
 mod keep;
 mod message;
 mod names;
+mod push;
 mod refs;
 mod remove;
 mod run;
@@ -31,7 +32,9 @@ pub use keep::Kept;
 pub use message::message;
 pub use milestone_store::config::Strategy;
 pub use names::{Attempt, Oid, milestone_branch};
+pub use push::{Pushed, without_credentials};
 pub use remove::Removed;
+pub(crate) use run::OF_ONE_REPOSITORY;
 pub use run::{Caller, Identity};
 pub use worktrees::{Description, Worktree};
 
@@ -120,7 +123,7 @@ impl Repository {
     }
 
     /// Whether one commit is in the history of another.
-    fn contains(&self, history: &str, commit: &Oid) -> Result<bool> {
+    pub fn contains(&self, history: &str, commit: &Oid) -> Result<bool> {
         let asked = ["merge-base", "--is-ancestor", commit.as_str(), history];
         Ok(self.git(&asked).accepting(&[0, 1]).run()?.exit == Some(0))
     }

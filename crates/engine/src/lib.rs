@@ -9,6 +9,7 @@ pub mod blockers;
 mod copying;
 pub mod core;
 pub mod error;
+pub mod forge;
 pub mod git;
 pub mod keeper;
 pub mod needs;

@@ -199,7 +199,7 @@ pub fn installed(path: &OsStr) -> Vec<&'static str> {
     PREFERRED.into_iter().filter(is_there).collect()
 }
 
-fn is_program(path: &Path) -> bool {
+pub(crate) fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 

@@ -29,6 +29,7 @@ const REQUESTS: &str = "data/requests";
 const LOGS: &str = "logs/attempts";
 /// What people look at; it may be deleted at any time.
 const VIEWS: &str = "sessions";
+const REPORTS: &str = "reports";
 
 /// More are never made on one day.
 const NUMBER_MAX: u32 = 999;
@@ -91,11 +92,25 @@ pub struct Session {
     /// What only somebody from outside can put right, the worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blockers: Vec<Blocker>,
+    /// Where the work went once the milestone was completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_on: Option<HandedOn>,
     /// The milestone's own commands that succeeded on all of its work together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verified: Vec<String>,
     #[serde(default)]
     pub attempts: Vec<Tried>,
+}
+
+/// A branch that was pushed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HandedOn {
+    pub remote: String,
+    pub branch: String,
+    pub commit: String,
+    /// Where it is reviewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -318,6 +333,14 @@ impl Sessions {
             }
         }
         Ok(flights)
+    }
+
+    /// Writes something down for people, and gives where.
+    pub fn keep_report(&self, name: &str, text: &str) -> Result<PathBuf> {
+        self.private(REPORTS)?;
+        let place = format!("{REPORTS}/{name}");
+        self.disk().replace_synced(&place, text.as_bytes())?;
+        Ok(self.root.join(place))
     }
 
     pub fn create_log(&self, attempt: AttemptId) -> Result<File> {

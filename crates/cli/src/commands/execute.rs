@@ -31,6 +31,7 @@ use super::dry_run::{self, How};
 use crate::app::{self, App};
 use crate::ci::job::{CiArgs, Job};
 use crate::errors::{Executing, Failure};
+use crate::pushing::Handing;
 use crate::render::execution;
 use crate::target::Target;
 use crate::trust::{self, Trust};
@@ -58,6 +59,7 @@ Examples:
   milestone execute 1 --dry-run --agents 3
   milestone execute 1 --resume
   milestone execute 1 --ci-integration --yes --junit report.xml
+  milestone execute 1 --push
   milestone execute current --yes")]
 pub struct ExecuteArgs {
     /// The milestone
@@ -96,6 +98,9 @@ pub struct ExecuteArgs {
     /// Agree to all commands that are there now
     #[arg(long)]
     yes: bool,
+    /// Push the branch once the milestone is completed, and ask for a review
+    #[arg(long)]
+    push: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -141,10 +146,11 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let configured = configured(app)?;
     let runner = chosen_runner(app, args, document);
     let set_up = app.opened()?.config.execution().setup;
+    let handing = Handing::wished(app, args.push, repository.as_ref())?;
     let how = how(app, args, repository.is_some(), runner.as_deref(), &configured, &set_up)?;
     if args.dry_run {
         let trust = Trust::of(&root.project);
-        let mut asked = untrusted(trust.as_ref(), document, &how.needs);
+        let mut asked = untrusted(trust.as_ref(), document, &how.needs, handing.as_ref());
         asked.retain(|asked| !is_typed(args, asked));
         return dry_run::run(app, id, &how, asked);
     }
@@ -154,7 +160,7 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
         return job.is_completed(app, document, &sessions);
     }
     let alive = sessions.begin(id)?;
-    agree(app, args, document, &how.needs)?;
+    agree(app, args, document, &how.needs, handing.as_ref())?;
     if args.agents.is_none() && !app.out.json {
         dry_run::hint(app, id, &how)?;
     }
@@ -163,10 +169,12 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let setup = setup(app, args, repository, runner)?;
     let (tries_max, limits) = limits(app, args)?;
     let rules = Rules { slots: agents, tries_max, limits, ..Rules::default() };
-    let Some(job) = job else { return execute(app, &sessions, setup, session, rules, &alive) };
+    let Some(job) = job else {
+        return execute(app, &sessions, setup, session, rules, handing.as_ref(), &alive);
+    };
     job.begin(app, document, &session)?;
     let name = session.id.clone();
-    let ended = execute(app, &sessions, setup, session, rules, &alive);
+    let ended = execute(app, &sessions, setup, session, rules, handing.as_ref(), &alive);
     job.end(app, id, &name, ended)
 }
 
@@ -211,10 +219,12 @@ fn untrusted(
     trust: Option<&Trust>,
     document: &Milestone,
     needs: &Needs<'_>,
+    handing: Option<&Handing>,
 ) -> Vec<(&'static str, String)> {
     let open = document.tasks.iter().filter(|task| !task.status.is_closed());
     let id = |task: &Task| TaskId::new(document.id, task.id.number);
     let mut asked: Vec<_> = open.flat_map(|task| needs.commands(id(task), task)).collect();
+    asked.extend(handing.and_then(Handing::to_agree));
     asked.extend(document.verify.iter().map(|verify| ("verify", verify.clone())));
     asked.sort();
     asked.dedup();
@@ -228,9 +238,10 @@ fn agree(
     args: &ExecuteArgs,
     document: &Milestone,
     needs: &Needs<'_>,
+    handing: Option<&Handing>,
 ) -> Result<(), Failure> {
     let trust = Trust::of(&app.opened()?.root.project);
-    let mut asked = untrusted(trust.as_ref(), document, needs);
+    let mut asked = untrusted(trust.as_ref(), document, needs, handing);
     asked.retain(|asked| {
         let typed = is_typed(args, asked);
         if let Some(trust) = trust.as_ref().filter(|_| typed) {
@@ -300,6 +311,7 @@ fn session(
             tasks_ready: 0,
             tasks_waiting: 0,
             blockers: Vec::new(),
+            handed_on: None,
             verified: Vec::new(),
             attempts: Vec::new(),
         },
@@ -469,6 +481,7 @@ fn execute(
     setup: Setup,
     session: Session,
     rules: Rules,
+    handing: Option<&Handing>,
     _alive: &Alive,
 ) -> Result<(), Failure> {
     let milestone = setup.milestone;
@@ -500,6 +513,10 @@ fn execute(
         session.because.clone_from(&because);
         session.ended = Some(Timestamp::now());
     })?;
+    if let Some(handing) = handing.filter(|_| ending == Ending::Completed) {
+        let handed = handing.hand_on(app, &real.session());
+        real.note(|session| session.handed_on = handed)?;
+    }
     shown.end(&real.session());
     match ending {
         Ending::Completed if app.out.json => app.out.show(&real.session(), |_| {}),

@@ -39,7 +39,10 @@ impl Executing {
     pub fn entry(&self) -> Entry {
         let (code, exit, next) = match self {
             Self::TasksDone { milestone, .. } => {
-                let next = format!("see what is missing: `milestone update {milestone}`");
+                let next = format!(
+                    "see what is missing: `milestone update {milestone}`; put it right, then \
+                     `milestone execute {milestone} --resume`"
+                );
                 ("tasks_done", Exit::Rule, next)
             }
             Self::Stuck { milestone, .. } => {

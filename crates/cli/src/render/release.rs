@@ -87,7 +87,7 @@ fn paragraph(lines: &mut Vec<String>, more: Vec<String>) {
 }
 
 /// A text that is only text in Markdown, too.
-fn markdown(text: &str) -> String {
+pub fn markdown(text: &str) -> String {
     let special = |c: char| "\\`*_{}[]<>#|~&!".contains(c);
     let mut plain = String::new();
     for c in clean(text).chars() {

@@ -36,6 +36,14 @@ pub fn show(page: &mut Page, session: &Session) {
         page.say("branch    ").say(&git.milestone_branch).say(" at ");
         page.say(short(&git.milestone_commit)).end();
     }
+    for command in &session.verified {
+        page.say("verified  ").say(command).end();
+    }
+    if let Some(handed) = &session.handed_on {
+        let request = handed.request.as_deref().unwrap_or("no request for review");
+        page.say("pushed    ").say(&handed.branch).say(" to ").say(&handed.remote);
+        page.say(", ").say(request).end();
+    }
     page.gap();
     session.attempts.iter().for_each(|tried| attempt(page, tried));
     if session.state == SessionState::Interrupted {

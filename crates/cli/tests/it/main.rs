@@ -20,6 +20,7 @@ mod hints;
 mod hostile;
 mod integrate;
 mod plan;
+mod pushing;
 mod readying;
 mod safety;
 mod scale;

@@ -2,9 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::thread::sleep;
+use std::time::Duration;
 
-use crate::environment::Environment;
-use crate::execute::{git, in_branch, is_clear, project, status};
+use rustix::process::Signal;
+
+use crate::environment::{Environment, Ran};
+use crate::execute::{begun, git, in_branch, is_clear, project, signal, status, wait_until};
 
 fn ignoring(tasks: &[&str], ignored: &str) -> Environment {
     let project = project(tasks);
@@ -109,6 +113,55 @@ fn what_was_lent_is_not_committed_though_an_agent_no_longer_ignores_it() {
 }
 
 #[test]
+fn what_was_lent_is_in_no_commit_on_the_way_either() {
+    let run = "run: 'git add -f .env && git commit -qm Lent && git rm -q --cached .env && \
+               git commit -qm Gone && echo a > a.txt'";
+    let project = ignoring(&[run], ".env\n");
+    fs::write(project.project().join(".env"), "KEY=1\n").unwrap();
+    set(&project, "execute.copy", ".env");
+    set(&project, "git.strategy", "merge");
+    assert_eq!(project.run(&["execute", "1", "--yes"]).code, 5);
+    let said = reason(&project, "1.1");
+    assert!(said.contains("it would commit .env"), "{said}");
+    // As one commit, it is only what is left in the end.
+    set(&project, "git.strategy", "squash");
+    project.ok(&["task", "unblock", "1.1"]);
+    project.ok(&["execute", "1"]);
+    assert_eq!(in_branch(&project, "a.txt"), "a\n");
+    let all = git(&project, &["log", "--format=", "--name-only", "milestone/milestone-001"]);
+    assert_eq!(all, "a.txt\n.gitignore\n");
+}
+
+const SLOW: &str = "touch \"$HOME/setting-up\"; test -f \"$HOME/again\" || sleep 600";
+
+#[test]
+fn a_set_up_that_was_killed_or_stopped_is_done_anew() {
+    let project = project(&["run: 'echo a > a.txt'"]);
+    set(&project, "execute.setup", &format!("['{SLOW}']"));
+    let setting_up = || project.home().join("setting-up");
+    let mut child = begun(&project, &["execute", "1", "--yes"]);
+    wait_until("it is set up", || setting_up().exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::remove_file(setting_up()).unwrap();
+
+    let child = begun(&project, &["execute", "1", "--resume"]);
+    wait_until("it is set up again", || setting_up().exists());
+    signal(&child, Signal::INT);
+    sleep(Duration::from_millis(200));
+    signal(&child, Signal::INT);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{ran:?}");
+    assert_eq!(status(&project, "1.1"), "pending");
+    is_clear(&project);
+
+    fs::write(project.home().join("again"), "").unwrap();
+    project.ok(&["execute", "1", "--resume"]);
+    assert_eq!(in_branch(&project, "a.txt"), "a\n");
+    is_clear(&project);
+}
+
+#[test]
 fn nothing_beyond_the_project_is_copied() {
     let project = ignoring(&["run: 'echo a > a.txt'"], "link\n");
     for bad in ["../x", "/etc/passwd", ".git/config", ".milestones/data"] {
@@ -130,7 +183,7 @@ fn own_commits_of_a_task_come_into_the_branch_where_that_is_wished() {
         project(&[&format!("run: 'echo a > a.txt; {commit} One; echo b > b.txt; {commit} Two'")]);
     set(&project, "git.strategy", "merge");
     project.ok(&["execute", "1", "--yes"]);
-    let log = git(&project, &["log", "--format=%s", "milestone/milestone-001"]);
+    let log = git(&project, &["log", "--topo-order", "--format=%s", "milestone/milestone-001"]);
     assert_eq!(log, "feat(milestone-001): Task 1\nTwo\nOne\nBegin\n");
     assert_eq!(status(&project, "1.1"), "completed");
 }

@@ -123,6 +123,14 @@ impl Repository {
         Err(GitError::Busy { branch: name })
     }
 
+    /// The files that any commit on the way from one to another changes.
+    pub fn touched(&self, from: &Oid, to: &Oid) -> Result<Vec<String>> {
+        let way = format!("{from}..{to}");
+        let words = ["log", "-z", "-m", "--format=", "--name-only", "--no-renames", &way, "--"];
+        let parts = self.git(&words).run()?.parts();
+        Ok(parts.into_iter().map(|part| part.trim_start_matches('\n').to_owned()).collect())
+    }
+
     fn changed(&self, from: &Oid, to: &Oid) -> Result<Vec<String>> {
         let words = ["diff-tree", "-r", "-z", "--name-only", "--no-renames"];
         let words: Vec<&str> = words.into_iter().chain([from.as_str(), to.as_str()]).collect();

@@ -25,14 +25,33 @@ const PASSED_ON: [&str; 4] = ["PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR"];
 const PASSED_ON_TO_SIGN: [&str; 2] = ["GNUPGHOME", "SSH_AUTH_SOCK"];
 
 /// A repository's own configuration must not start programs for us, or change what calls mean.
+const HOOKS: &str = "core.hooksPath=/dev/null";
 const SETTINGS: [&str; 7] = [
-    "core.hooksPath=/dev/null",
+    HOOKS,
     "core.fsmonitor=false",
     "protocol.allow=never",
     "submodule.recurse=false",
     "core.splitIndex=false",
     "core.quotePath=false",
     "gc.auto=0",
+];
+
+/// What says of an environment that it is that of one repository: another call may be for another.
+pub const OF_ONE_REPOSITORY: [&str; 14] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
 ];
 
 /// How long another git may keep us from writing before that is said.
@@ -101,6 +120,16 @@ struct Locks {
     leaves: Vec<String>,
 }
 
+/// What a git may need beside the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// A key, and nobody who is asked for it.
+    Key,
+    /// All that the person has who would type it: signing in, and their own hooks.
+    Person,
+}
+
 /// A git that is about to be started.
 #[derive(Debug)]
 pub struct Call<'a> {
@@ -113,6 +142,7 @@ pub struct Call<'a> {
     hands: Option<&'a File>,
     accepts: &'static [i32],
     locks: Option<Locks>,
+    needs: Needs,
     limit: Option<Duration>,
 }
 
@@ -128,6 +158,7 @@ impl<'a> Call<'a> {
             hands: None,
             accepts: &[0],
             locks: None,
+            needs: Needs::Nothing,
             limit: None,
         }
     }
@@ -165,7 +196,15 @@ impl<'a> Call<'a> {
 
     /// Signs, without anybody being asked.
     pub fn signing(mut self) -> Self {
+        self.needs = Needs::Key;
         self.limit = Some(SIGNING_MAX);
+        self
+    }
+
+    /// Does what the person might have typed themselves, and nothing that takes longer than this.
+    pub fn by_the_person(mut self, limit: Duration) -> Self {
+        self.needs = Needs::Person;
+        self.limit = Some(limit);
         self
     }
 
@@ -211,7 +250,7 @@ impl<'a> Call<'a> {
     }
 
     fn failed(&self, said: &Said) -> GitError {
-        if self.limit.is_some() {
+        if self.needs == Needs::Key {
             return GitError::Signing { said: first_lines(&said.err) };
         }
         GitError::Failed { doing: self.doing(), exit: said.exit, said: first_lines(&said.err) }
@@ -219,11 +258,20 @@ impl<'a> Call<'a> {
 
     fn command(&self) -> Command {
         let mut command = Command::new("git");
-        for setting in SETTINGS.iter().copied().chain(self.settings.iter().map(String::as_str)) {
+        let is_persons = self.needs == Needs::Person;
+        let settings = SETTINGS.iter().copied().filter(|setting| !is_persons || *setting != HOOKS);
+        for setting in settings.chain(self.settings.iter().map(String::as_str)) {
             command.arg("-c").arg(setting);
         }
-        command.arg("--no-pager").args(&self.words).current_dir(&self.folder).env_clear();
-        command.envs(self.caller.passed_on(self.limit.is_some()));
+        command.arg("--no-pager").args(&self.words).current_dir(&self.folder);
+        if is_persons {
+            for name in OF_ONE_REPOSITORY {
+                command.env_remove(name);
+            }
+        } else {
+            command.env_clear();
+        }
+        command.envs(self.caller.passed_on(self.needs != Needs::Nothing));
         command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         // An interrupt is for us: git is not stopped in the middle of what it does.
@@ -232,7 +280,8 @@ impl<'a> Call<'a> {
         command
     }
 
-    fn once(&self) -> Result<Said> {
+    /// Runs it, however it ends.
+    pub fn once(&self) -> Result<Said> {
         let locks = self.locks.as_ref();
         let writer = locks.map(|locks| Writer::begin(&locks.common, &locks.leaves)).transpose()?;
         let run = || -> io::Result<Said> {

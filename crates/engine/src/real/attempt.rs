@@ -301,8 +301,10 @@ impl Shared {
             Delivered { task, title, what }
         });
         let delivered: Vec<Delivered<'_>> = delivered.collect();
-        let criteria: Vec<&str> =
-            document.criteria.iter().map(|criterion| criterion.text.as_str()).collect();
+        let mut criteria: Vec<String> =
+            document.criteria.iter().map(|criterion| criterion.text.clone()).collect();
+        let promised = document.promised_with(flight.attempt.task.number).into_iter();
+        criteria.extend(promised.map(|file| format!("with this task, {} is there", file.path)));
         // What an agent can do nothing about is none of its business.
         let is_its_own = |kind| !matches!(kind, FailureKind::Stopped | FailureKind::Setup);
         let failed = before.filter(|before| is_its_own(before.kind));
@@ -314,7 +316,7 @@ impl Shared {
             task: &flight.attempt.task.to_string(),
             title: &task.title,
             description: task.description.as_deref(),
-            criteria: &criteria,
+            criteria: &texts(&criteria),
             resources: &texts(&task.resources),
             prerequisites: &delivered,
             verify: &texts(&task.verify),
@@ -442,7 +444,7 @@ impl Shared {
                  may do";
             return Err(Failure::new(FailureKind::Trespass, reason));
         }
-        self.check_copies(attempt, &kept.changed)?;
+        self.check_copies(repository, attempt, (&start, &kept))?;
         Ok(Answer::Kept { changed: !kept.changed.is_empty() })
     }
 
@@ -473,7 +475,7 @@ impl Shared {
             commits.push(self.kept_of(attempt)?);
             commits.extend(repository.milestone_tip(document.id)?);
         }
-        self.check_promised(&promised, commits.iter().collect())
+        self.check_promised(&promised, &commits.iter().collect::<Vec<_>>())
     }
 
     /// Runs a command that must succeed, in what the attempt works in.

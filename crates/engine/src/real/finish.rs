@@ -3,7 +3,7 @@
 //! The verification is an attempt at no task: it runs as attempts do, is stopped as they are, and
 //! what a killed one has left is ended and removed by the next.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use milestone_domain::command::Command;
@@ -65,7 +65,7 @@ impl Shared {
             Some(repository) => Some(repository.milestone_start(document.id)?),
             None => None,
         };
-        self.check_promised(&promised, tip.iter().collect())?;
+        self.check_promised(&promised, &tip.iter().collect::<Vec<_>>())?;
         let attempt = self.whole();
         keeper::end_all_of(attempt.id);
         let flight = self.looked_at(attempt, tip.as_ref());
@@ -130,10 +130,10 @@ impl Shared {
     pub(super) fn check_promised(
         &self,
         promised: &[PromisedFile],
-        commits: Vec<&Oid>,
+        commits: &[&Oid],
     ) -> Result<(), Failure> {
         for file in promised {
-            if !self.is_left_behind(file, &commits)? {
+            if !self.is_left_behind(file, commits)? {
                 return Err(Failure::new(FailureKind::Verify, missing(file)));
             }
         }
@@ -149,9 +149,9 @@ impl Shared {
         beside.extend(phase.map(|phase| own.join(phase).join(path)));
         let Some(repository) = &self.setup.repository else {
             beside.push(self.setup.project.join(path));
-            return Ok(beside.iter().any(is_there));
+            return Ok(beside.iter().any(|path| is_there(path)));
         };
-        if beside.iter().any(is_there) {
+        if beside.iter().any(|path| is_there(path)) {
             return Ok(true);
         }
         let path = self.seen_from_top(repository, path);
@@ -170,7 +170,7 @@ impl Shared {
     }
 }
 
-fn is_there(path: &PathBuf) -> bool {
+pub(super) fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 

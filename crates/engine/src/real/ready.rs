@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
 
+use super::finish::is_there;
 use super::{Shared, trouble};
 use crate::copying::{self, CopyError};
 use crate::core::{Attempt, Failure, FailureKind};
-use crate::git::Repository;
+use crate::git::{Kept, Oid, Repository, Strategy};
 use crate::session::Flight;
 
 /// How many files are named of those that are in the way.
@@ -45,12 +45,16 @@ impl Shared {
         flight: &Flight,
     ) -> Result<(), Failure> {
         let project = &self.setup.project;
-        let found = copying::found(project, &self.setup.execution.copies).map_err(failed)?;
+        let found = copying::found(project, &self.setup.execution.copies)
+            .map_err(|error| failed(&error))?;
         let target = flight.worktree.join(self.seen_from_top(repository, ""));
         let seen_from_top = |path: &String| self.seen_from_top(repository, path);
         let places: Vec<String> = found.files.iter().map(seen_from_top).collect();
-        let taken: BTreeSet<String> =
-            repository.not_ignored(&flight.worktree, &places)?.into_iter().collect();
+        // Git has no answer for what is behind a link of its own, or in a submodule.
+        let taken = repository
+            .not_ignored(&flight.worktree, &places)
+            .map_err(|error| Failure::new(FailureKind::Setup, format!("execute.copy: {error}")))?;
+        let taken: BTreeSet<String> = taken.into_iter().collect();
         let mut said: String = found.missing.iter().fold(String::new(), |mut said, missing| {
             let _ = writeln!(said, "not copied: {missing} is not there");
             said
@@ -58,7 +62,7 @@ impl Shared {
         let mut copied = BTreeSet::new();
         for (path, place) in found.files.iter().zip(places) {
             if !taken.contains(&place) {
-                copying::copy(path, project, &target).map_err(failed)?;
+                copying::copy(path, project, &target).map_err(|error| failed(&error))?;
                 let _ = writeln!(said, "copied: {path}");
                 copied.insert(place);
             } else if is_there(&target.join(path)) {
@@ -73,11 +77,22 @@ impl Shared {
     }
 
     /// Says no to work in which something would be committed that was only lent.
-    pub(super) fn check_copies(&self, attempt: Attempt, changed: &[String]) -> Result<(), Failure> {
-        let is_copied = |path: &&String| {
-            self.with(attempt, |flying| flying.copied.contains(*path)).unwrap_or_default()
+    pub(super) fn check_copies(
+        &self,
+        repository: &Repository,
+        attempt: Attempt,
+        (start, kept): (&Oid, &Kept),
+    ) -> Result<(), Failure> {
+        let copied = self.with(attempt, |flying| flying.copied.clone()).unwrap_or_default();
+        if copied.is_empty() {
+            return Ok(());
+        }
+        let changed = match self.setup.execution.strategy {
+            Strategy::Squash => kept.changed.clone(),
+            // Its own commits come along: what one adds is there, though the next removes it.
+            Strategy::Merge => repository.touched(start, &kept.commit)?,
         };
-        let Some(path) = changed.iter().find(is_copied) else { return Ok(()) };
+        let Some(path) = changed.iter().find(|path| copied.contains(*path)) else { return Ok(()) };
         let reason = format!(
             "it would commit {path}, which was copied into its worktree because git ignores it; \
              what it did is kept here, and goes nowhere"
@@ -86,11 +101,7 @@ impl Shared {
     }
 }
 
-fn is_there(path: &PathBuf) -> bool {
-    path.symlink_metadata().is_ok()
-}
-
-fn failed(error: CopyError) -> Failure {
+fn failed(error: &CopyError) -> Failure {
     Failure::new(FailureKind::Setup, format!("execute.copy: {error}"))
 }
 

@@ -15,23 +15,23 @@ use milestone_engine::git::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-const M1: MilestoneId = MilestoneId(1);
+pub const M1: MilestoneId = MilestoneId(1);
 const M2: MilestoneId = MilestoneId(2);
 
-fn attempt(task: u32, fence: u64) -> Attempt {
+pub fn attempt(task: u32, fence: u64) -> Attempt {
     let id = AttemptId(Uuid::from_u128((u128::from(task) << 64) | u128::from(fence)));
     Attempt { task: TaskId::new(M1, task), id, fence }
 }
 
 /// A repository of a person's, with one commit.
-struct Place {
+pub struct Place {
     temp: TempDir,
-    home: PathBuf,
-    top: PathBuf,
+    pub home: PathBuf,
+    pub top: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let temp = TempDir::new().unwrap();
         let root = temp.path().canonicalize().unwrap();
         let place = Self { temp, home: root.join("home"), top: root.join("top") };
@@ -53,11 +53,11 @@ impl Place {
         write(&self.top.join(name), text);
     }
 
-    fn git(&self, words: &[&str]) -> String {
+    pub fn git(&self, words: &[&str]) -> String {
         self.git_in(&self.top, words)
     }
 
-    fn git_in(&self, folder: &Path, words: &[&str]) -> String {
+    pub fn git_in(&self, folder: &Path, words: &[&str]) -> String {
         let (done, said) = self.try_git(folder, words);
         assert!(done, "git {words:?}: {said}");
         said.trim_end().to_owned()
@@ -78,7 +78,7 @@ impl Place {
         Caller::new(fallback).with("HOME", &self.home).with("XDG_CONFIG_HOME", &self.home)
     }
 
-    fn repository(&self) -> Repository {
+    pub fn repository(&self) -> Repository {
         Repository::find(&self.top, &self.caller()).unwrap().unwrap()
     }
 
@@ -87,7 +87,7 @@ impl Place {
     }
 
     /// The branch of the milestone, with the attempt at work.
-    fn begun(&self, attempt: &Attempt) -> (Repository, PathBuf, Oid) {
+    pub fn begun(&self, attempt: &Attempt) -> (Repository, PathBuf, Oid) {
         let repository = self.repository();
         let start = repository.milestone_branch(M1, &[]).unwrap();
         repository.take_fence(attempt).unwrap();

@@ -10,3 +10,4 @@
 mod agents;
 mod endpoint;
 mod git;
+mod handing;
