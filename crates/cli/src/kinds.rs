@@ -43,6 +43,7 @@ use crate::commands::task_set::Removed;
 use crate::commands::template::Shelf;
 use crate::commands::views::Report;
 use crate::errors::Entry;
+use crate::happening::Happening;
 use crate::output::JSON_VERSION;
 
 /// What a document is; the words are its `kind`.
@@ -68,6 +69,8 @@ pub enum Kind {
     Search,
     /// What can be worked on, from `next`
     Next,
+    /// A line of `execute`
+    Execution,
     /// A session, from `session show`
     Session,
     /// Sessions, from `session list`
@@ -164,6 +167,7 @@ impl Kind {
             Self::List => schema::<List>(),
             Self::Search => schema::<Found>(),
             Self::Next => schema::<Next>(),
+            Self::Execution => schema::<Happening>(),
             Self::Session => schema::<Session>(),
             Self::Sessions => schema::<SessionList>(),
             Self::Status => schema::<Dashboard>(),
@@ -231,6 +235,10 @@ fn schema<T: Printed>() -> Value {
         "required": ["version", "kind", name],
         "$defs": generator.take_definitions(true),
     })
+}
+
+impl Printed for Happening {
+    const KIND: Kind = Kind::Execution;
 }
 
 impl Printed for MilestoneView {

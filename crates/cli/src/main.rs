@@ -8,6 +8,7 @@ mod editing;
 mod errors;
 mod git;
 mod growing;
+mod happening;
 mod identity;
 mod integration;
 mod kinds;
@@ -15,6 +16,7 @@ mod output;
 mod progress;
 mod render;
 mod target;
+mod teller;
 mod trust;
 
 fn main() -> std::process::ExitCode {

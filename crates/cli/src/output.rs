@@ -8,6 +8,7 @@ use milestone_domain::event::Recorded;
 use serde::Serialize;
 
 use crate::errors::{Entry, Failure};
+use crate::happening::Happening;
 use crate::kinds::{Kind, Printed};
 use crate::render::glyphs::Glyphs;
 use crate::render::page::Page;
@@ -103,6 +104,13 @@ impl Output {
             error: None,
             cursor,
         };
+        self.write_json(&envelope, false)
+    }
+
+    /// A line of what happens in an execution.
+    pub fn happening(self, data: &Happening) -> Result<(), Failure> {
+        let (version, kind) = (JSON_VERSION, Happening::KIND);
+        let envelope = Envelope { version, kind, data: Some(data), error: None, cursor: None };
         self.write_json(&envelope, false)
     }
 
@@ -212,10 +220,20 @@ fn coloured(text: &str, choice: anstream::ColorChoice) -> Cow<'_, str> {
     }
 }
 
+/// The same as a terminal is to get it, for whoever moves the cursor as well.
+pub fn as_shown(text: &str) -> Cow<'_, str> {
+    coloured(text, anstream::AutoStream::choice(&io::stdout()))
+}
+
 /// Talk is never worth failing for.
 pub fn say(page: &Page) {
+    talk(page.text());
+}
+
+/// The same of a page that somebody has kept.
+pub fn talk(text: &str) {
     let mut stderr = io::stderr().lock();
-    let text = coloured(page.text(), anstream::AutoStream::choice(&stderr));
+    let text = coloured(text, anstream::AutoStream::choice(&stderr));
     let _ = stderr.write_all(text.as_bytes());
 }
 

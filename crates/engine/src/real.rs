@@ -5,8 +5,11 @@
 
 mod attempt;
 mod plan;
+mod window;
 
-use std::collections::{BTreeMap, BTreeSet};
+pub use window::Window;
+
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -72,6 +75,7 @@ struct Flying {
     /// What the runner said at its end.
     answer: Option<String>,
     verified: Vec<String>,
+    newest: Option<window::Newest>,
 }
 
 pub(crate) struct Shared {
@@ -80,29 +84,6 @@ pub(crate) struct Shared {
     flying: Mutex<BTreeMap<AttemptId, Flying>>,
     session: Mutex<Session>,
     inputs: Sender<Input>,
-}
-
-/// What can be seen of a session while it runs.
-pub struct Window(Arc<Shared>);
-
-impl Window {
-    /// The attempts that are under way, as they stand now.
-    pub fn under_way(&self) -> Vec<Tried> {
-        let ids: BTreeSet<AttemptId> = self.0.flying().keys().copied().collect();
-        let session = self.0.session();
-        session.attempts.iter().filter(|tried| ids.contains(&tried.id)).cloned().collect()
-    }
-
-    /// How many tasks are done, and how many are not.
-    pub fn counts(&self) -> (usize, usize) {
-        let session = self.0.session();
-        (session.tasks_done, session.tasks_open)
-    }
-
-    pub fn title(&self, attempt: AttemptId) -> String {
-        let flying = self.0.flying();
-        flying.get(&attempt).map(|flying| flying.title.clone()).unwrap_or_default()
-    }
 }
 
 /// A session's hold on the world.

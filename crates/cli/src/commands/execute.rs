@@ -26,6 +26,7 @@ use crate::app::{self, App};
 use crate::errors::{Executing, Failure};
 use crate::render::execution;
 use crate::target::Target;
+use crate::teller::{Subject, Teller};
 use crate::trust::{self, Trust};
 
 /// The hidden command that stands between a session and a runner.
@@ -43,6 +44,9 @@ const LEASE: Duration = Duration::from_mins(1);
 ///
 /// Ctrl-C begins nothing more and lets what runs end; a second one stops it. Nothing is lost either
 /// way: --resume goes on.
+///
+/// On a terminal, what is under way stands below what is done. With --json every line is an event:
+/// what was begun, said, done or failed, and at last the whole session.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -341,14 +345,18 @@ fn execute(
     _alive: &Alive,
 ) -> Result<(), Failure> {
     let milestone = setup.milestone;
-    let mut shown = execution::Shown::new(app.out);
-    shown.begin(&session, setup.repository.is_some());
+    let git = setup.repository.is_some();
+    let (open, actor) = (Arc::clone(&setup.open), setup.actor.clone());
     let mut real = Real::new(setup, session);
     listen(real.inputs())?;
-    let window = real.window();
+    let (window, session) = (real.window(), real.session());
+    let subject = Subject { open, milestone, actor, agents };
+    let teller = Teller::begin(app.out, &window, &session.id, subject);
+    let mut shown = execution::Shown::new(app.out, teller, window, &session);
+    shown.begin(&session, git);
     let mut state = State::new(Rules { slots: agents, ..Rules::default() }, 0);
     let ending = world::run(&mut state, &mut real, &mut |state, told| {
-        shown.tell(state, told, &window);
+        shown.tell(state, told);
     });
     let (kept, because) = match &ending {
         Ending::Completed => (SessionState::Completed, Vec::new()),
@@ -367,7 +375,6 @@ fn execute(
     })?;
     shown.end(&real.session());
     match ending {
-        Ending::Completed if app.out.json => app.out.show(&real.session(), |_| {}),
         Ending::Completed => Ok(()),
         Ending::TasksDone(why) => {
             Err(Failure::Executing(Executing::TasksDone { milestone, why: why.reason }))

@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::environment::{Environment, Ran};
 
 /// Longer than anything here takes on a slow machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A repository with one commit, and a milestone with these tasks.
-fn project(tasks: &[&str]) -> Environment {
+pub fn project(tasks: &[&str]) -> Environment {
     let project = Environment::new();
     fs::remove_dir(project.project().join(".git")).unwrap();
     git(&project, &["init", "-q", "-b", "main"]);
@@ -33,7 +33,7 @@ fn project(tasks: &[&str]) -> Environment {
     project
 }
 
-fn git(project: &Environment, args: &[&str]) -> String {
+pub fn git(project: &Environment, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(args)
         .current_dir(project.project())
@@ -59,22 +59,22 @@ fn in_branch(project: &Environment, file: &str) -> String {
     git(project, &["show", &format!("milestone/milestone-001:{file}")])
 }
 
-fn status(project: &Environment, task: &str) -> String {
+pub fn status(project: &Environment, task: &str) -> String {
     let task = project.json(&["show", task]);
     task["data"]["document"]["status"].as_str().unwrap().to_owned()
 }
 
-fn begun(project: &Environment, args: &[&str]) -> Child {
+pub fn begun(project: &Environment, args: &[&str]) -> Child {
     let mut command = project.command(args);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
 }
 
-fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
         assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");

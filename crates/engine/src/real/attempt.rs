@@ -242,6 +242,7 @@ impl Shared {
         let mut told: Option<Instant> = None;
         let code = self.start(attempt, start, &mut |line| {
             runner.hear(line, &mut heard);
+            self.notice(attempt, &heard);
             // Some print thousands of lines a second.
             if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
                 told = Some(Instant::now());

@@ -8,6 +8,7 @@ use std::thread;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::{AttemptId, Event};
 use milestone_domain::ids::TaskId;
+use milestone_domain::readiness::Reason;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::{MilestoneStatus, TaskStatus};
@@ -116,6 +117,7 @@ impl Shared {
             reason: None,
             answer: None,
             verified: Vec::new(),
+            newest: None,
         };
         self.flying().insert(id, flying);
     }
@@ -136,7 +138,10 @@ impl Shared {
         if self.setup.sequential {
             outlook.ready.sort_unstable();
         }
-        for waiting in next.waiting {
+        // What waits for no other work of the milestone is what somebody has to see to.
+        let (ours, others): (Vec<_>, Vec<_>) =
+            next.waiting.into_iter().partition(|waiting| waits_for_work(&waiting.reasons));
+        for waiting in others.into_iter().chain(ours) {
             let because = waiting.reasons.first().map(ToString::to_string).unwrap_or_default();
             outlook.waiting.push((waiting.id, because));
         }
@@ -272,6 +277,11 @@ impl Shared {
         self.execute(project, &Command::ChangeMilestone { milestone, to, reason: None })?;
         Ok(Answer::Done)
     }
+}
+
+/// Whether nothing but other work keeps it, which is done sooner or later.
+fn waits_for_work(reasons: &[Reason]) -> bool {
+    reasons.iter().all(|reason| matches!(reason, Reason::Requires { .. } | Reason::Resource { .. }))
 }
 
 pub(super) fn credential(attempt: Attempt) -> Credential {
