@@ -23,6 +23,7 @@ pub mod plan;
 pub mod schema;
 pub mod search;
 pub mod session;
+pub mod session_log;
 pub mod show;
 pub mod storage;
 pub mod task;

@@ -37,6 +37,7 @@ use crate::commands::integrate::{Integration, Listed};
 use crate::commands::man::Pages;
 use crate::commands::schema::Schemas;
 use crate::commands::session::SessionList;
+use crate::commands::session_log::LogLine;
 use crate::commands::storage::{BackupContents, MovedTo, OptimizedStore, RestoredFrom};
 use crate::commands::task_claim::Claimed;
 use crate::commands::task_set::Removed;
@@ -75,6 +76,8 @@ pub enum Kind {
     Session,
     /// Sessions, from `session list`
     Sessions,
+    /// A line of `session log`
+    Log,
     /// The dashboard, from `status` and `update`
     Status,
     /// The views that were asked for, from `status` and `update`
@@ -170,6 +173,7 @@ impl Kind {
             Self::Execution => schema::<Happening>(),
             Self::Session => schema::<Session>(),
             Self::Sessions => schema::<SessionList>(),
+            Self::Log => schema::<LogLine>(),
             Self::Status => schema::<Dashboard>(),
             Self::Report => schema::<Report>(),
             Self::BurnDown => schema::<BurnDown>(),

@@ -8,7 +8,6 @@ use milestone_domain::event::Recorded;
 use serde::Serialize;
 
 use crate::errors::{Entry, Failure};
-use crate::happening::Happening;
 use crate::kinds::{Kind, Printed};
 use crate::render::glyphs::Glyphs;
 use crate::render::page::Page;
@@ -107,11 +106,15 @@ impl Output {
         self.write_json(&envelope, false)
     }
 
-    /// A line of what happens in an execution.
-    pub fn happening(self, data: &Happening) -> Result<(), Failure> {
-        let (version, kind) = (JSON_VERSION, Happening::KIND);
+    /// A line of a stream that nobody goes on from.
+    pub fn streamed<T: Printed>(self, data: &T) -> Result<(), Failure> {
+        let (version, kind) = (JSON_VERSION, T::KIND);
         let envelope = Envelope { version, kind, data: Some(data), error: None, cursor: None };
         self.write_json(&envelope, false)
+    }
+
+    pub fn is_terminal(self) -> bool {
+        self.terminal
     }
 
     fn json<T: Printed>(self, data: &T) -> Result<(), Failure> {
@@ -198,7 +201,12 @@ fn talk_page() -> Page {
 
 /// Text as it is, for other programs: YAML, a schema.
 pub fn raw(text: &str) -> Result<(), Failure> {
-    written(io::stdout().lock().write_all(text.as_bytes()))
+    bytes(text.as_bytes())
+}
+
+/// The same for what may be no text.
+pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    written(io::stdout().lock().write_all(bytes))
 }
 
 pub fn print(page: &Page) -> Result<(), Failure> {

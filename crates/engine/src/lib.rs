@@ -8,6 +8,8 @@ pub mod core;
 pub mod error;
 pub mod git;
 pub mod keeper;
+pub mod lines;
+mod log;
 mod process;
 pub mod prompt;
 pub mod real;

@@ -57,6 +57,8 @@ pub struct Setup {
     pub sequential: bool,
     /// Names of environment variables that runners are given beside the usual ones.
     pub environment: Vec<String>,
+    /// So many bytes are kept of what an attempt prints.
+    pub log_limit: u64,
 }
 
 /// One attempt under way.

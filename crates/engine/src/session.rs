@@ -286,6 +286,11 @@ impl Sessions {
         replace(&folder.join(format!("{}.json", flight.attempt.id.0)), &json)
     }
 
+    /// Whether something of an attempt is still to be done.
+    pub fn is_under_way(&self, attempt: AttemptId) -> bool {
+        self.root.join(ATTEMPTS).join(format!("{}.json", attempt.0)).exists()
+    }
+
     pub fn end_flight(&self, attempt: AttemptId) -> Result<()> {
         let path = self.root.join(ATTEMPTS).join(format!("{}.json", attempt.0));
         match fs::remove_file(&path) {

@@ -1,5 +1,6 @@
 //! Settings, each with where it comes from: environment, project, user or default.
 
+mod execute;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -111,6 +112,12 @@ pub const KEYS: &[Key] = &[
         about: "how long a claim lasts unless it is renewed",
         default: "15m",
         check: |value| lease(value).map(drop),
+    },
+    Key {
+        name: execute::LOG_LIMIT,
+        about: "how much is kept of what an attempt prints",
+        default: "64MB",
+        check: |value| execute::size(value).map(drop),
     },
     Key {
         name: "storage.lock_wait",

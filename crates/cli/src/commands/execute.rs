@@ -298,6 +298,7 @@ fn setup(
     repository: Option<Repository>,
     runner: Option<String>,
 ) -> Result<Setup, Failure> {
+    let config = &app.opened()?.config;
     let root = app.opened()?.root.clone();
     let project = root.project.clone();
     let keeper = std::env::current_exe().map_err(|source| Failure::Io {
@@ -325,6 +326,7 @@ fn setup(
         lease: LEASE,
         sequential: args.coordination == Coordination::Sequential,
         environment: Vec::new(),
+        log_limit: config.log_limit(),
     })
 }
 

@@ -54,7 +54,7 @@ impl Events {
             }
         }
         // Whoever reads may have gone; the work goes on.
-        let _ = self.out.happening(happening);
+        let _ = self.out.streamed(happening);
     }
 
     fn heard(&mut self, tried: &Tried) {
@@ -65,7 +65,7 @@ impl Events {
             [(before.last != now.last, What::Said), (before.used != now.used, What::Used)]
         {
             if changed {
-                let _ = self.out.happening(&Happening {
+                let _ = self.out.streamed(&Happening {
                     at: Timestamp::now(),
                     event,
                     session: self.session.clone(),

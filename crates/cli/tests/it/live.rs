@@ -195,3 +195,87 @@ fn a_program_is_told_that_a_session_is_stopped() {
     assert_eq!(told, [1; 5], "{counts:?}");
     assert!(lines.iter().all(|line| line["kind"] == "execution" || line["kind"] == "error"));
 }
+
+#[test]
+fn what_an_attempt_printed_can_be_read_while_it_prints() {
+    let project = project(&[
+        "run: 'printf \"one\\n\\033[31mtwo\\n\"; until [ -e \"$HOME/go\" ]; do sleep 0.1; done; \
+         echo three; echo a > a'",
+    ]);
+    let none = project.run(&["session", "log"]);
+    assert_eq!((none.code, none.stderr.contains("nothing was tried yet")), (2, true), "{none:?}");
+    let child = begun(&project, &["execute", "1", "--yes"]);
+    let log = || project.run(&["session", "log", "1.1"]).stdout;
+    wait_until("it has printed", || log() == "one\n\u{1b}[31mtwo\n");
+    let follower = begun(&project, &["session", "log", "--follow"]);
+    let terminal = on(&project, 80, 24, &["session", "log", "1.1", "-f"]);
+    wait_until("it follows", || terminal.written().contains("two"));
+    go(&project);
+    let (code, shown) = terminal.end();
+    assert_eq!((code, shown.as_str()), (0, "one\r\n\\u{1b}[31mtwo\r\nthree\r\n"));
+    let followed = Ran::from(follower.wait_with_output().unwrap());
+    assert_eq!(followed.stdout, "one\n\u{1b}[31mtwo\nthree\n");
+    assert_eq!(Ran::from(child.wait_with_output().unwrap()).code, 0);
+
+    let session = project.json(&["session", "show"])["data"].clone();
+    let attempt = session["attempts"][0]["id"].as_str().unwrap();
+    let id = session["id"].as_str().unwrap();
+    let whole = project.ok(&["session", "log", attempt, "--session", id]);
+    assert_eq!(whole, followed.stdout);
+    for (args, said) in [
+        (&["session", "log", "1.2"][..], "there are logs of task-001-001"),
+        (&["session", "log", "nothing"], "neither a task nor an attempt"),
+        (&["session", "log", "--session", "session-20200101-001"], "there is no session"),
+    ] {
+        let ran = project.run(args);
+        assert_eq!((ran.code, ran.stderr.contains(said)), (2, true), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_runner_that_prints_without_end_is_read_and_its_log_is_bounded() {
+    let project = project(&[
+        "run: 'head -c 20000000 /dev/zero | tr \"\\\\0\" x; echo; yes | head -n 100000; echo end; echo a > a', \
+         verify: ['echo verified']",
+    ]);
+    let mut command = project.command(&["execute", "1", "--yes"]);
+    let ran = Ran::from(command.env("MILESTONE_EXECUTE_LOG_LIMIT", "1MB").output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let session = project.json(&["session", "show"])["data"].clone();
+    assert_eq!(session["attempts"][0]["last"], "end", "all of it was read");
+    let log = fs::read_to_string(session["attempts"][0]["log"].as_str().unwrap()).unwrap();
+    assert!(log.len() < 1_100_000 && log.ends_with("`execute.log_limit` is reached\n"));
+    assert_eq!(log.lines().count(), 2);
+}
+
+#[test]
+fn an_agents_log_is_shown_as_what_it_says() {
+    let project = project(&["runner: claude"]);
+    let bin = project.home().join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let said = r#"#!/bin/sh
+cat > /dev/null
+echo '{"type":"system","session_id":"abc"}'
+echo '{"type":"assistant","message":{"content":[{"type":"text","text":"I look\u001b[31m at it"}]}}'
+echo 'no json'
+echo '{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Bash","input":{"command":"ls"}}]}}'
+echo a > a
+echo '{"type":"result","subtype":"success","is_error":false,"result":"Done.","total_cost_usd":0.5,"num_turns":2,"usage":{"input_tokens":10,"output_tokens":5}}'
+"#;
+    let claude = bin.join("claude");
+    fs::write(&claude, said).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&claude, executable).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let mut command = project.command(&["execute", "1", "--yes", "--json"]);
+    let ran = Ran::from(command.env("PATH", &path).output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let (lines, _) = events(&ran);
+    let used = lines.iter().rfind(|line| line["data"]["event"] == "used").unwrap();
+    assert_eq!(used["data"]["attempt"]["cost"], 500_000, "{used}");
+    assert_eq!(project.ok(&["session", "log"]).lines().count(), 5);
+    let (code, shown) = on(&project, 80, 24, &["session", "log", "1.1"]).end();
+    assert_eq!(code, 0, "{shown}");
+    let shown: Vec<&str> = shown.lines().collect();
+    assert_eq!(shown[..3], ["I look[31m at it", "no json", "Bash ls"], "{shown:?}");
+}

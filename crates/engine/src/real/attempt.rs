@@ -17,6 +17,7 @@ use super::{Shared, trouble};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
 use crate::keeper;
+use crate::log::Log;
 use crate::process::{self, Lifeline, Start};
 use crate::prompt::{self, Briefing, Delivered, Template};
 use crate::runners::{self, Ended, Heard, Job, Kind, Limited, Runner, Said, Wait, said};
@@ -46,6 +47,9 @@ const TOLD_EVERY: Duration = Duration::from_millis(250);
 
 /// How many lines of a failed command are told.
 const TAIL_LINES: usize = 20;
+
+/// How much of each.
+const TAIL_CHARS: usize = 500;
 
 impl Shared {
     /// What does a task: what it says itself, a shell where it has a command, or what was chosen.
@@ -271,7 +275,7 @@ impl Shared {
         &self,
         attempt: Attempt,
         start: &Start<'_>,
-        hear: &mut dyn FnMut(&str),
+        hear: &mut (dyn FnMut(&str) + Send),
     ) -> Result<i32, Failure> {
         let lifeline = Lifeline::default();
         let stopped = self.with(attempt, |flying| {
@@ -281,7 +285,8 @@ impl Shared {
         if stopped.unwrap_or(true) {
             return Err(Failure { kind: FailureKind::Stopped, reason: "stopped".into() });
         }
-        let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+        let log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+        let mut log = Log::of(log, self.setup.log_limit).map_err(trouble)?;
         let ended = process::run(start, &lifeline, &mut log, hear);
         let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
         match ended {
@@ -551,7 +556,7 @@ fn keep_tail(tail: &mut Vec<String>, line: &str) {
     if tail.len() == TAIL_LINES {
         tail.remove(0);
     }
-    tail.push(line.to_owned());
+    tail.push(line.chars().take(TAIL_CHARS).collect());
 }
 
 /// What a commit is called: which kind of change, of which milestone, and what.
