@@ -4,6 +4,7 @@
 //! decides is done by a world ([`world`]): the real one ([`real`]), with processes and git, or a
 //! simulated one.
 
+pub mod boxed;
 pub mod core;
 pub mod error;
 pub mod git;

@@ -22,6 +22,7 @@ use milestone_domain::event::AttemptId;
 use milestone_domain::ids::MilestoneId;
 use milestone_store::{Project, StoreError};
 
+use crate::boxed::Boxes;
 use crate::core::{Action, ActionId, Answer, Attempt, Failure, FailureKind, Input, Millis};
 use crate::error::EngineError;
 use crate::git::Repository;
@@ -59,6 +60,8 @@ pub struct Setup {
     pub environment: Vec<String>,
     /// So many bytes are kept of what an attempt prints.
     pub log_limit: u64,
+    /// What shuts in whatever is run, if anything does.
+    pub boxes: Option<Boxes>,
 }
 
 /// One attempt under way.

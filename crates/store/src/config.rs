@@ -25,6 +25,7 @@ use crate::pointer::StoreKind;
 use crate::scale::{Thresholds, Wish};
 use crate::yaml;
 
+pub use execute::BoxWish;
 pub use secret::{masked, masked_in};
 
 /// The tracked settings of a project, below its folder.
@@ -118,6 +119,24 @@ pub const KEYS: &[Key] = &[
         about: "how much is kept of what an attempt prints",
         default: "64MB",
         check: |value| execute::size(value).map(drop),
+    },
+    Key {
+        name: execute::BOX,
+        about: "whether what is executed is shut in: on, off, or `auto` where that works",
+        default: "off",
+        check: |value| execute::wish(value).map(drop),
+    },
+    Key {
+        name: execute::BOX_NETWORK,
+        about: "whether there is a network in the box; agents need it",
+        default: "true",
+        check: |value| boolean(value).map(drop),
+    },
+    Key {
+        name: execute::BOX_WRITABLE,
+        about: "further paths that can be written to from in the box, such as ~/.cargo",
+        default: "[]",
+        check: |value| execute::paths(value).map(drop),
     },
     Key {
         name: "storage.lock_wait",

@@ -1,5 +1,6 @@
 //! Doing the work of a milestone: agents, in parallel, until all of it is done.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use milestone_domain::document::Milestone;
 use milestone_domain::ids::{MilestoneId, Node};
 use milestone_domain::snapshot::Scope;
+use milestone_engine::boxed::Boxes;
 use milestone_engine::core::{Ending, Input, Rules, State};
 use milestone_engine::git::{Caller, Identity, Repository};
 use milestone_engine::real::{Real, Setup};
@@ -18,7 +20,7 @@ use milestone_engine::runners;
 use milestone_engine::session::{Alive, Session, SessionState, Sessions};
 use milestone_engine::world;
 use milestone_store::Project;
-use milestone_store::config::Config;
+use milestone_store::config::{BoxWish, Config};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -321,6 +323,7 @@ fn setup(
         }),
         actor: app.actor().to_owned(),
         repository,
+        boxes: boxes(config, &[keeper.clone().into(), KEEPER.into()])?,
         keeper: vec![keeper.into(), KEEPER.into()],
         runner,
         lease: LEASE,
@@ -328,6 +331,28 @@ fn setup(
         environment: Vec::new(),
         log_limit: config.log_limit(),
     })
+}
+
+/// What shuts in whatever is run, as the settings say it.
+fn boxes(config: &Config, keeper: &[OsString]) -> Result<Option<Boxes>, Failure> {
+    let wish = config.box_wish();
+    if wish == BoxWish::Off {
+        return Ok(None);
+    }
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let writable = config.box_writable(home.as_deref());
+    match Boxes::tried(keeper, config.box_network(), &writable) {
+        Ok(boxes) => Ok(Some(boxes)),
+        Err(why) if wish == BoxWish::Auto => {
+            crate::output::warn(&format!("what runs is not in a box: {why}"));
+            Ok(None)
+        }
+        Err(why) => Err(Failure::usage(
+            format!("`execute.box` is on, and no box can be made: {why}"),
+            "install bubblewrap (`bwrap`), or have a box only where one can be made: `milestone \
+             config set execute.box auto`",
+        )),
+    }
 }
 
 /// Outside the repository, where no build tool takes a copy of it for a part of it.
@@ -348,6 +373,7 @@ fn execute(
 ) -> Result<(), Failure> {
     let milestone = setup.milestone;
     let git = setup.repository.is_some();
+    let covers = setup.boxes.as_ref().map(Boxes::covers);
     let (open, actor) = (Arc::clone(&setup.open), setup.actor.clone());
     let mut real = Real::new(setup, session);
     listen(real.inputs())?;
@@ -355,7 +381,7 @@ fn execute(
     let subject = Subject { open, milestone, actor, agents };
     let teller = Teller::begin(app.out, &window, &session.id, subject);
     let mut shown = execution::Shown::new(app.out, teller, window, &session);
-    shown.begin(&session, git);
+    shown.begin(&session, git, covers.as_deref());
     let mut state = State::new(Rules { slots: agents, ..Rules::default() }, 0);
     let ending = world::run(&mut state, &mut real, &mut |state, told| {
         shown.tell(state, told);

@@ -40,7 +40,7 @@ impl Shown {
         Self { out, teller, window, session, started, waited_for }
     }
 
-    pub fn begin(&self, session: &Session, git: bool) {
+    pub fn begin(&self, session: &Session, git: bool, boxed: Option<&str>) {
         self.whole(What::Begun, session);
         self.line(|page| {
             page.styled(style::ID, &session.id).say("  ").say(session.milestone);
@@ -52,6 +52,11 @@ impl Shown {
                 page.say(", without git: in this folder, one task at a time");
             }
         });
+        if let Some(boxed) = boxed {
+            let mut page = self.out.page();
+            page.say(boxed).end();
+            self.teller.say(Word::Talk(page.text().to_owned()));
+        }
     }
 
     pub fn tell(&mut self, state: &State, told: &Told<'_>) {

@@ -47,7 +47,7 @@ pub fn git(project: &Environment, args: &[&str]) -> String {
 }
 
 /// The subjects on the milestone's branch, without the first commit.
-fn subjects(project: &Environment) -> Vec<String> {
+pub fn subjects(project: &Environment) -> Vec<String> {
     let log = git(project, &["log", "--format=%s", "milestone/milestone-001"]);
     let mut subjects: Vec<String> = log.lines().map(str::to_owned).collect();
     assert_eq!(subjects.pop().as_deref(), Some("Begin"));
@@ -55,7 +55,7 @@ fn subjects(project: &Environment) -> Vec<String> {
     subjects
 }
 
-fn in_branch(project: &Environment, file: &str) -> String {
+pub fn in_branch(project: &Environment, file: &str) -> String {
     git(project, &["show", &format!("milestone/milestone-001:{file}")])
 }
 
@@ -83,7 +83,7 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 /// Whether a process runs whose command line says this.
-fn runs(said: &str) -> bool {
+pub fn runs(said: &str) -> bool {
     let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let mut lines = processes.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
     lines.any(|line| String::from_utf8_lossy(&line).contains(said))

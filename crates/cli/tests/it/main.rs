@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod archive;
+mod boxed;
 mod changes;
 mod charts;
 mod claims;

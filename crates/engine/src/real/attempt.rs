@@ -14,6 +14,7 @@ use milestone_domain::status::TaskStatus;
 use milestone_store::EventFilter;
 
 use super::{Shared, trouble};
+use crate::boxed::{Inside, Wrapped};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository, Strategy};
 use crate::keeper;
@@ -287,6 +288,11 @@ impl Shared {
         }
         let log = self.sessions.create_log(attempt.id).map_err(trouble)?;
         let mut log = Log::of(log, self.setup.log_limit).map_err(trouble)?;
+        let wrapped = self.boxed(attempt, start)?;
+        let start = match &wrapped {
+            Some(Wrapped { program, arguments }) => &Start { program, arguments, ..*start },
+            None => start,
+        };
         let ended = process::run(start, &lifeline, &mut log, hear);
         let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
         match ended {
@@ -299,6 +305,21 @@ impl Shared {
             }
             Err(error) => Err(trouble(error)),
         }
+    }
+
+    /// The command in a box, where one is wanted.
+    fn boxed(&self, attempt: Attempt, start: &Start<'_>) -> Result<Option<Wrapped>, Failure> {
+        let Some(boxes) = &self.setup.boxes else { return Ok(None) };
+        let flight = self.flown(attempt)?;
+        let repository = self.setup.repository.as_ref();
+        let inside = Inside {
+            runner: &flight.runner,
+            folder: start.folder,
+            root: &self.setup.root,
+            project: &self.setup.project,
+            git: repository.map(|repository| (repository.common(), attempt.branch())),
+        };
+        Ok(Some(boxes.around(start, &inside)))
     }
 
     fn environment(&self, attempt: Attempt, more: &[String]) -> BTreeMap<OsString, OsString> {
