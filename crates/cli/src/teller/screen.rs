@@ -20,9 +20,9 @@ use crate::render::execution::board::{self, Board, Slot};
 /// What a terminal is taken for that does not say how large it is.
 const SIZE: (usize, usize) = (80, 24);
 
-/// From the cursor to the end of the screen, and of the line.
-const CLEAR: &str = "\x1b[J";
-const CLEAR_LINE: &str = "\x1b[K";
+/// The whole line in which the cursor is, from its beginning on.
+const CLEAR: &str = "\r\x1b[2K";
+const UP: &str = "\x1b[A";
 
 const HINT: &str = "Ctrl-C begins nothing more; a second one stops what runs";
 
@@ -107,14 +107,11 @@ impl Screen {
         let lines = std::mem::take(&mut self.lines);
         let mut text = String::new();
         if is_in_front() {
-            let (width, _) = self.size();
-            text.push_str(&self.up(width));
-            text.push_str(if lines.is_empty() { "" } else { CLEAR });
-            text.push_str(&lines);
-            for line in block {
-                text.extend([line, CLEAR_LINE, "\n"]);
-            }
             text.push_str(CLEAR);
+            // Line by line: some terminals move into their scroll-back what is cleared at once.
+            (0..self.rows()).for_each(|_| text.extend([UP, CLEAR]));
+            text.push_str(&lines);
+            block.iter().for_each(|line| text.extend([line.as_str(), "\n"]));
             self.drawn = block.to_vec();
         } else {
             // Others have the terminal: what stands there belongs to the past.
@@ -126,17 +123,17 @@ impl Screen {
         let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     }
 
-    /// Moves the cursor to where the block begins. A terminal that became narrower has broken the
-    /// lines that are there.
-    fn up(&self, width: usize) -> String {
-        if self.resumed.swap(false, Ordering::Relaxed) || self.drawn.is_empty() {
-            return "\r".to_owned();
+    /// How many rows what stands there takes. A terminal that became narrower has broken its lines.
+    fn rows(&self) -> usize {
+        if self.resumed.swap(false, Ordering::Relaxed) {
+            return 0;
         }
+        let (width, _) = self.size();
         let rows = |line: &String| {
             let shown: usize = anstream::adapter::strip_str(line).map(UnicodeWidthStr::width).sum();
             shown.div_ceil(width.max(1)).max(1)
         };
-        format!("\x1b[{}A\r", self.drawn.iter().map(rows).sum::<usize>())
+        self.drawn.iter().map(rows).sum()
     }
 
     fn size(&self) -> (usize, usize) {

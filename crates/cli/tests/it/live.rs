@@ -105,7 +105,7 @@ fn a_terminal_without_colours_still_moves() {
     let terminal = Terminal::with(command.env("NO_COLOR", "1"), 80, 24);
     let (code, written) = terminal.end();
     assert_eq!(code, 0, "{written}");
-    assert!(written.contains("\u{1b}[J") && !written.contains("\u{1b}[0m"), "{written:?}");
+    assert!(written.contains("\u{1b}[2K") && !written.contains("\u{1b}[0m"), "{written:?}");
 }
 
 #[test]

@@ -153,19 +153,14 @@ impl Screen {
 
     fn act(&mut self, end: char, number: &str) {
         match end {
-            'A' => self.row = self.row.saturating_sub(number.parse().unwrap()),
-            'K' => self.cut(),
-            'J' => {
-                self.cut();
-                self.lines[self.row + 1..].fill(String::new());
+            'A' => self.row = self.row.saturating_sub(number.parse().unwrap_or(1)),
+            'K' => {
+                assert_eq!(number, "2");
+                self.lines[self.row].clear();
             }
             'm' => {}
             other => panic!("{other} with {number} is not known"),
         }
-    }
-
-    fn cut(&mut self) {
-        self.lines[self.row] = self.lines[self.row].chars().take(self.column).collect();
     }
 
     fn down(&mut self) {
