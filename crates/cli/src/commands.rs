@@ -26,6 +26,7 @@ pub mod plan;
 pub mod schema;
 pub mod search;
 pub mod session;
+pub mod session_log;
 pub mod show;
 pub mod storage;
 pub mod task;
@@ -59,7 +60,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::Execute(args) => execute::run(app, &args),
         Verb::Ci(args) => ci::run(app, &args),
         Verb::Session(args) => session::run(app, args),
-        Verb::Agent(args) => agent::run(app, args),
+        Verb::Agent(args) => agent::run(app, &args),
         Verb::Update(args) => update::run(app, &args),
         Verb::Status(args) => update::status(app, &args),
         Verb::Template(args) => template::run(app, args),

@@ -40,12 +40,14 @@ use crate::commands::integrate::{Integration, Listed};
 use crate::commands::man::Pages;
 use crate::commands::schema::Schemas;
 use crate::commands::session::SessionList;
+use crate::commands::session_log::LogLine;
 use crate::commands::storage::{BackupContents, MovedTo, OptimizedStore, RestoredFrom};
 use crate::commands::task_claim::Claimed;
 use crate::commands::task_set::Removed;
 use crate::commands::template::Shelf;
 use crate::commands::views::Report;
 use crate::errors::Entry;
+use crate::happening::Happening;
 use crate::output::JSON_VERSION;
 
 /// What a document is; the words are its `kind`.
@@ -73,6 +75,8 @@ pub enum Kind {
     Next,
     /// What an execution would do, from `execute --dry-run`
     DryRun,
+    /// A line of `execute`
+    Execution,
     /// A session, from `session show`
     Session,
     /// Sessions, from `session list`
@@ -81,6 +85,8 @@ pub enum Kind {
     Agents,
     /// What a CI has found out, from `ci report`
     CiReport,
+    /// A line of `session log`
+    Log,
     /// The dashboard, from `status` and `update`
     Status,
     /// The views that were asked for, from `status` and `update`
@@ -174,10 +180,12 @@ impl Kind {
             Self::Search => schema::<Found>(),
             Self::Next => schema::<Next>(),
             Self::DryRun => schema::<DryRun>(),
+            Self::Execution => schema::<Happening>(),
             Self::Session => schema::<Session>(),
             Self::Sessions => schema::<SessionList>(),
             Self::Agents => schema::<Agents>(),
             Self::CiReport => schema::<CiReport>(),
+            Self::Log => schema::<LogLine>(),
             Self::Status => schema::<Dashboard>(),
             Self::Report => schema::<Report>(),
             Self::BurnDown => schema::<BurnDown>(),
@@ -243,6 +251,10 @@ fn schema<T: Printed>() -> Value {
         "required": ["version", "kind", name],
         "$defs": generator.take_definitions(true),
     })
+}
+
+impl Printed for Happening {
+    const KIND: Kind = Kind::Execution;
 }
 
 impl Printed for MilestoneView {

@@ -8,6 +8,7 @@ mod completing;
 mod editing;
 mod errors;
 mod growing;
+mod happening;
 mod identity;
 mod integration;
 mod kinds;
@@ -16,6 +17,7 @@ mod progress;
 mod pushing;
 mod render;
 mod target;
+mod teller;
 mod trust;
 
 fn main() -> std::process::ExitCode {

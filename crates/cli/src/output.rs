@@ -106,6 +106,17 @@ impl Output {
         self.write_json(&envelope, false)
     }
 
+    /// A line of a stream that nobody goes on from.
+    pub fn streamed<T: Printed>(self, data: &T) -> Result<(), Failure> {
+        let (version, kind) = (JSON_VERSION, T::KIND);
+        let envelope = Envelope { version, kind, data: Some(data), error: None, cursor: None };
+        self.write_json(&envelope, false)
+    }
+
+    pub fn is_terminal(self) -> bool {
+        self.terminal
+    }
+
     fn json<T: Printed>(self, data: &T) -> Result<(), Failure> {
         let envelope = Envelope {
             version: JSON_VERSION,
@@ -194,7 +205,12 @@ fn talk_page() -> Page {
 
 /// Text as it is, for other programs: YAML, a schema.
 pub fn raw(text: &str) -> Result<(), Failure> {
-    written(io::stdout().lock().write_all(text.as_bytes()))
+    bytes(text.as_bytes())
+}
+
+/// The same for what may be no text.
+pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    written(io::stdout().lock().write_all(bytes))
 }
 
 pub fn print(page: &Page) -> Result<(), Failure> {
@@ -216,10 +232,20 @@ fn coloured(text: &str, choice: anstream::ColorChoice) -> Cow<'_, str> {
     }
 }
 
+/// The same as a terminal is to get it, for whoever moves the cursor as well.
+pub fn as_shown(text: &str) -> Cow<'_, str> {
+    coloured(text, anstream::AutoStream::choice(&io::stdout()))
+}
+
 /// Talk is never worth failing for.
 pub fn say(page: &Page) {
+    talk(page.text());
+}
+
+/// The same of a page that somebody has kept.
+pub fn talk(text: &str) {
     let mut stderr = io::stderr().lock();
-    let text = coloured(page.text(), anstream::AutoStream::choice(&stderr));
+    let text = coloured(text, anstream::AutoStream::choice(&stderr));
     let _ = stderr.write_all(text.as_bytes());
 }
 

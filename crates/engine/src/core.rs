@@ -251,8 +251,8 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     Answer(ActionId, Answer),
-    /// A runner gave a sign of life, and has used that much so far.
-    Heard(Attempt, Used),
+    /// What runs for an attempt gave a sign of life; a runner says what it has used so far.
+    Heard(Attempt, Option<Used>),
     /// Somebody changed something in the store.
     Changed,
     /// Claim nothing more; what runs may end.

@@ -90,7 +90,8 @@ fn wait(events: &mpsc::Receiver<Event>) -> Option<ExitStatus> {
         }
         for pid in &left {
             let signal = if over { Signal::KILL } else { Signal::TERM };
-            if over || !told {
+            // With the wall of a box, all that is in it ends at once, without a moment's grace.
+            if over || (!told && !is_wall(*pid)) {
                 let _ = rustix::process::kill_process(*pid, signal);
             }
         }
@@ -101,6 +102,12 @@ fn wait(events: &mpsc::Receiver<Event>) -> Option<ExitStatus> {
             Err(RecvTimeoutError::Disconnected) => thread::sleep(LOOK_EVERY),
         }
     }
+}
+
+/// Whether it only stands around others, and ends when they have ended.
+fn is_wall(pid: Pid) -> bool {
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
+    name.is_ok_and(|name| name.trim_end() == "bwrap")
 }
 
 /// All processes that come from this one and still run.

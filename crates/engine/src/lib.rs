@@ -6,12 +6,15 @@
 
 mod attended;
 pub mod blockers;
+pub mod boxed;
 mod copying;
 pub mod core;
 pub mod error;
 pub mod forge;
 pub mod git;
 pub mod keeper;
+pub mod lines;
+mod log;
 pub mod needs;
 mod process;
 pub mod prompt;

@@ -2,20 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// A longer line is cut: an agent's output is somebody else's text.
-const LINE_BYTES_MAX: u64 = 64 * 1024;
-
-/// More than this is not kept of an attempt's output; it goes on being read.
-pub const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+use crate::lines::{self, Lines, Part};
+use crate::log::Log;
 
 /// What is started, and where.
 pub struct Start<'a> {
@@ -43,37 +38,35 @@ impl Lifeline {
     }
 }
 
+/// Who is told what is printed, whichever of the two streams it comes from.
+struct Ear<'a> {
+    log: &'a mut Log,
+    hear: &'a mut (dyn FnMut(&str) + Send),
+}
+
 /// Runs it to its end. Every line it says is kept in the log and given to `hear`. Answers its exit
 /// code, or nothing where somebody has killed what keeps it.
 pub fn run(
     start: &Start<'_>,
     lifeline: &Lifeline,
-    log: &mut File,
-    hear: &mut dyn FnMut(&str),
+    log: &mut Log,
+    hear: &mut (dyn FnMut(&str) + Send),
 ) -> io::Result<Option<i32>> {
     let mut child = spawn(start)?;
     let mut stdin = child.stdin.take().ok_or_else(|| io::Error::other("no input"))?;
     write!(stdin, "{}\n{}", start.stdin.len(), start.stdin)?;
     stdin.flush()?;
     lifeline.hold(stdin);
-    let (sender, lines) = mpsc::channel();
     let outputs: [Option<Box<dyn Read + Send>>; 2] = [
         child.stdout.take().map(|out| Box::new(out) as Box<dyn Read + Send>),
         child.stderr.take().map(|out| Box::new(out) as Box<dyn Read + Send>),
     ];
-    for output in outputs.into_iter().flatten() {
-        let sender = sender.clone();
-        thread::spawn(move || read_lines(output, &sender));
-    }
-    drop(sender);
-    let mut room = LOG_BYTES_MAX;
-    for line in lines {
-        room = room.saturating_sub(line.len() as u64 + 1);
-        if room > 0 {
-            writeln!(log, "{line}")?;
+    let ear = Mutex::new(Ear { log, hear });
+    thread::scope(|scope| {
+        for output in outputs.into_iter().flatten() {
+            scope.spawn(|| listen(output, &ear));
         }
-        hear(&line);
-    }
+    });
     let status = child.wait()?;
     lifeline.cut();
     Ok(status.code())
@@ -99,17 +92,24 @@ fn spawn(start: &Start<'_>) -> io::Result<Child> {
     command.spawn()
 }
 
-fn read_lines(output: impl Read, lines: &mpsc::Sender<String>) {
-    let mut output = BufReader::new(output);
+/// Reads to the end, whatever becomes of it: whoever prints must not be held up.
+fn listen(output: impl Read, ear: &Mutex<Ear<'_>>) {
+    let mut lines = Lines::of(output);
     loop {
-        let mut bytes = Vec::new();
-        match output.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let line = String::from_utf8_lossy(&bytes);
-        if lines.send(line.trim_end_matches(['\n', '\r']).to_owned()).is_err() {
-            return;
+        let part = match lines.next_part() {
+            Ok(None) | Err(_) => break,
+            Ok(Some(part)) => part,
+        };
+        let mut ear = ear.lock().unwrap_or_else(PoisonError::into_inner);
+        // A log that cannot be written is no reason to lose the work.
+        match part {
+            Part::Line(line) => {
+                let _ = ear.log.keep(line);
+                (ear.hear)(&lines::text(line));
+            }
+            Part::More(more) => drop(ear.log.keep(more)),
         }
     }
+    let mut ear = ear.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = ear.log.end_line();
 }

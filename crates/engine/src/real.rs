@@ -7,6 +7,9 @@ mod attempt;
 mod finish;
 mod plan;
 mod ready;
+mod window;
+
+pub use window::Window;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -23,6 +26,7 @@ use milestone_domain::ids::MilestoneId;
 use milestone_store::config::Execution;
 use milestone_store::{Project, StoreError};
 
+use crate::boxed::Boxes;
 use crate::core::{Action, ActionId, Answer, Attempt, Failure, FailureKind, Input, Millis};
 use crate::error::EngineError;
 use crate::git::Repository;
@@ -64,6 +68,10 @@ pub struct Setup {
     pub runners: Configured,
     /// What agents are told.
     pub template: Template,
+    /// So many bytes are kept of what an attempt prints.
+    pub log_limit: u64,
+    /// What shuts in whatever is run, if anything does.
+    pub boxes: Option<Boxes>,
 }
 
 impl Setup {
@@ -92,6 +100,7 @@ struct Flying {
     verified: Vec<String>,
     /// What was copied into its worktree, and is nobody's work.
     copied: BTreeSet<String>,
+    newest: Option<window::Newest>,
 }
 
 pub(crate) struct Shared {
@@ -102,29 +111,6 @@ pub(crate) struct Shared {
     inputs: Sender<Input>,
     /// The verification of everything is not wanted any more.
     stopping: AtomicBool,
-}
-
-/// What can be seen of a session while it runs.
-pub struct Window(Arc<Shared>);
-
-impl Window {
-    /// The attempts that are under way, as they stand now.
-    pub fn under_way(&self) -> Vec<Tried> {
-        let ids: BTreeSet<AttemptId> = self.0.flying().keys().copied().collect();
-        let session = self.0.session();
-        session.attempts.iter().filter(|tried| ids.contains(&tried.id)).cloned().collect()
-    }
-
-    /// How many tasks are done, and how many are not.
-    pub fn counts(&self) -> (usize, usize) {
-        let session = self.0.session();
-        (session.tasks_done, session.tasks_open)
-    }
-
-    pub fn title(&self, attempt: AttemptId) -> String {
-        let flying = self.0.flying();
-        flying.get(&attempt).map(|flying| flying.title.clone()).unwrap_or_default()
-    }
 }
 
 /// A session's hold on the world.

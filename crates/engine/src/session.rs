@@ -318,6 +318,11 @@ impl Sessions {
         self.put(&flight_of(flight.attempt.id), flight)
     }
 
+    /// Whether something of an attempt is still to be done.
+    pub fn is_under_way(&self, attempt: AttemptId) -> bool {
+        self.root.join(ATTEMPTS).join(format!("{}.json", attempt.0)).exists()
+    }
+
     pub fn end_flight(&self, attempt: AttemptId) -> Result<()> {
         Ok(self.disk().remove(&flight_of(attempt))?)
     }

@@ -1,5 +1,6 @@
 //! Settings, each with where it comes from: environment, project, user or default.
 
+mod boxing;
 mod executing;
 mod secret;
 mod spending;
@@ -26,6 +27,7 @@ use crate::pointer::StoreKind;
 use crate::scale::{Thresholds, Wish};
 use crate::yaml;
 
+pub use boxing::BoxWish;
 pub use executing::{Execution, Names, Pushing, Strategy};
 pub use secret::{masked, masked_in};
 pub use spending::{Spending, dollars};
@@ -181,6 +183,30 @@ pub const KEYS: &[Key] = &[
         about: "how long a session begins new tasks, or `none`",
         default: "none",
         check: |value| spending::time(value).map(drop),
+    },
+    Key {
+        name: boxing::LOG_LIMIT,
+        about: "how much is kept of what an attempt prints",
+        default: "64MB",
+        check: |value| boxing::size(value).map(drop),
+    },
+    Key {
+        name: boxing::BOX,
+        about: "whether what is executed is shut in: on, off, or `auto` where that works",
+        default: "off",
+        check: |value| boxing::wish(value).map(drop),
+    },
+    Key {
+        name: boxing::BOX_NETWORK,
+        about: "whether there is a network in the box; agents need it",
+        default: "true",
+        check: |value| boolean(value).map(drop),
+    },
+    Key {
+        name: boxing::BOX_WRITABLE,
+        about: "further paths that can be written to from in the box, such as ~/.cargo",
+        default: "[]",
+        check: |value| boxing::paths(value).map(drop),
     },
     Key {
         name: "storage.lock_wait",

@@ -70,8 +70,8 @@ impl Printed for Agents {
     const KIND: Kind = Kind::Agents;
 }
 
-pub fn run(app: &App, args: AgentArgs) -> Result<(), Failure> {
-    match args.verb {
+pub fn run(app: &App, args: &AgentArgs) -> Result<(), Failure> {
+    match &args.verb {
         AgentVerb::List(ListArgs {}) => list(app),
         AgentVerb::Stop(StopArgs { task }) => stop(app, task.task(app)?),
     }

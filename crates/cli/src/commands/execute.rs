@@ -1,5 +1,6 @@
 //! Doing the work of a milestone: agents, in parallel, until all of it is done.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -13,6 +14,7 @@ use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::limits;
 use milestone_domain::snapshot::Scope;
 use milestone_domain::status::MilestoneStatus;
+use milestone_engine::boxed::Boxes;
 use milestone_engine::core::{Budget, Ending, Input, Limits, Rules, State};
 use milestone_engine::git::{Caller, Identity, Repository};
 use milestone_engine::needs::Needs;
@@ -22,7 +24,7 @@ use milestone_engine::runners::{self, Configured};
 use milestone_engine::session::{Alive, Session, SessionState, Sessions};
 use milestone_engine::world;
 use milestone_store::Project;
-use milestone_store::config::{self, Config, Spending};
+use milestone_store::config::{self, BoxWish, Config, Spending};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -34,6 +36,7 @@ use crate::errors::{Executing, Failure};
 use crate::pushing::Handing;
 use crate::render::execution;
 use crate::target::Target;
+use crate::teller::{Subject, Teller};
 use crate::trust::{self, Trust};
 
 /// The hidden command that stands between a session and a runner.
@@ -51,6 +54,9 @@ const LEASE: Duration = Duration::from_mins(1);
 ///
 /// Ctrl-C begins nothing more and lets what runs end; a second one stops it. Nothing is lost either
 /// way: --resume goes on.
+///
+/// On a terminal, what is under way stands below what is done. With --json every line is an event:
+/// what was begun, said, done or failed, and at last the whole session.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -371,6 +377,7 @@ fn setup(
     repository: Option<Repository>,
     runner: Option<String>,
 ) -> Result<Setup, Failure> {
+    let config = &app.opened()?.config;
     let root = app.opened()?.root.clone();
     let project = root.project.clone();
     let keeper = std::env::current_exe().map_err(|source| Failure::Io {
@@ -393,6 +400,7 @@ fn setup(
         }),
         actor: app.actor().to_owned(),
         repository,
+        boxes: boxes(config, &[keeper.clone().into(), KEEPER.into()])?,
         keeper: vec![keeper.into(), KEEPER.into()],
         runner,
         lease: LEASE,
@@ -400,10 +408,12 @@ fn setup(
         sequential: args.coordination == Coordination::Sequential,
         runners: configured(app)?,
         template: template(app)?,
+        log_limit: config.log_limit(),
     })
 }
 
-fn configured(app: &App) -> Result<Configured, Failure> {
+/// The runners that there are here.
+pub fn configured(app: &App) -> Result<Configured, Failure> {
     let runners = app.opened()?.config.runners();
     Configured::read(runners).map_err(|error| {
         Failure::usage(
@@ -466,6 +476,28 @@ fn dollars(text: &str) -> Result<u64, String> {
     config::dollars(&text.into())?.ok_or_else(|| "write a sum of dollars such as 5 or 2.50".into())
 }
 
+/// What shuts in whatever is run, as the settings say it.
+fn boxes(config: &Config, keeper: &[OsString]) -> Result<Option<Boxes>, Failure> {
+    let wish = config.box_wish();
+    if wish == BoxWish::Off {
+        return Ok(None);
+    }
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let writable = config.box_writable(home.as_deref());
+    match Boxes::tried(keeper, config.box_network(), &writable) {
+        Ok(boxes) => Ok(Some(boxes)),
+        Err(why) if wish == BoxWish::Auto => {
+            crate::output::warn(&format!("what runs is not in a box: {why}"));
+            Ok(None)
+        }
+        Err(why) => Err(Failure::usage(
+            format!("`execute.box` is on, and no box can be made: {why}"),
+            "install bubblewrap (`bwrap`), or have a box only where one can be made: `milestone \
+             config set execute.box auto`",
+        )),
+    }
+}
+
 /// Outside the repository, where no build tool takes a copy of it for a part of it.
 fn worktrees(project: &std::path::Path, folder: &std::path::Path) -> PathBuf {
     let Some(state) = trust::state_folder() else { return folder.join("data/worktrees") };
@@ -485,17 +517,23 @@ fn execute(
     _alive: &Alive,
 ) -> Result<(), Failure> {
     let milestone = setup.milestone;
-    let mut shown = execution::Shown::new(app.out);
-    shown.begin(&session, setup.repository.is_some());
+    let git = setup.repository.is_some();
+    let covers = setup.boxes.as_ref().map(Boxes::covers);
+    let (open, actor) = (Arc::clone(&setup.open), setup.actor.clone());
     let spent: Vec<_> = session.attempts.iter().map(|tried| (tried.task, tried.used)).collect();
+    let agents = rules.slots;
     let mut real = Real::new(setup, session);
     listen(real.inputs())?;
     sessions.listen(milestone, real.inputs())?;
-    let window = real.window();
+    let (window, session) = (real.window(), real.session());
+    let subject = Subject { open, milestone, actor, agents };
+    let teller = Teller::begin(app.out, &window, &session.id, subject);
+    let mut shown = execution::Shown::new(app.out, teller, window, &session);
+    shown.begin(&session, git, covers.as_deref());
     let mut state = State::new(rules, 0);
     spent.into_iter().for_each(|(task, used)| state.has_spent(task, used.into()));
     let ending = world::run(&mut state, &mut real, &mut |state, told| {
-        shown.tell(state, told, &window);
+        shown.tell(state, told);
     });
     let (kept, because) = match &ending {
         Ending::Completed => (SessionState::Completed, Vec::new()),
@@ -519,7 +557,6 @@ fn execute(
     }
     shown.end(&real.session());
     match ending {
-        Ending::Completed if app.out.json => app.out.show(&real.session(), |_| {}),
         Ending::Completed => Ok(()),
         Ending::TasksDone(why) => {
             Err(Failure::Executing(Executing::TasksDone { milestone, why: why.reason }))

@@ -5,6 +5,7 @@ use milestone_engine::session::{Session, Sessions};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::session_log::LogArgs;
 use crate::app::App;
 use crate::errors::Failure;
 use crate::kinds::{Kind, Printed};
@@ -12,7 +13,11 @@ use crate::render;
 
 /// See what was executed, and how it ended
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  milestone session list\n  milestone session show")]
+#[command(after_help = "\
+Examples:
+  milestone session list
+  milestone session show
+  milestone session log 1.2 --follow")]
 pub struct SessionArgs {
     #[command(subcommand)]
     verb: SessionVerb,
@@ -22,6 +27,7 @@ pub struct SessionArgs {
 enum SessionVerb {
     List(ListArgs),
     Show(ShowArgs),
+    Log(LogArgs),
 }
 
 /// List sessions, the last one first
@@ -64,6 +70,7 @@ pub fn run(app: &App, args: SessionArgs) -> Result<(), Failure> {
                 render::sessions::list(page, &sessions);
             })
         }
+        SessionVerb::Log(args) => super::session_log::run(app, &sessions, &args),
         SessionVerb::Show(ShowArgs { id }) => {
             let session = match id {
                 Some(id) => sessions.session(&id)?,

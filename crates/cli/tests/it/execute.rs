@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::environment::{Environment, Ran};
 
 /// Longer than anything here takes on a slow machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A repository with one commit, and a milestone with these tasks.
 pub fn project(tasks: &[&str]) -> Environment {
@@ -83,7 +83,7 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 /// Whether a process runs whose command line says this.
-fn runs(said: &str) -> bool {
+pub fn runs(said: &str) -> bool {
     let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let mut lines = processes.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
     lines.any(|line| String::from_utf8_lossy(&line).contains(said))

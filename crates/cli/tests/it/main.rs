@@ -4,6 +4,7 @@
 
 mod agents;
 mod archive;
+mod boxed;
 mod changes;
 mod charts;
 mod ci;
@@ -19,6 +20,7 @@ mod gates;
 mod hints;
 mod hostile;
 mod integrate;
+mod live;
 mod plan;
 mod pushing;
 mod readying;
@@ -30,6 +32,7 @@ mod search;
 mod seed;
 mod shells;
 mod storage;
+mod terminal;
 mod verifying;
 mod views;
 mod walkthrough;

@@ -382,7 +382,7 @@ fn work_that_is_executed() -> Judged {
     let mut all = Judged::new();
     all.project.write(
         1,
-        "id: milestone-001\ntitle: Work\ntasks:\n  - {id: task-001, title: T, run: 'true', effect: none}\n",
+        "id: milestone-001\ntitle: Work\ntasks:\n  - {id: task-001, title: T, run: 'echo one', effect: none}\n",
     );
     all.ok("init");
     all.ok("execute 1 --dry-run");
@@ -397,6 +397,8 @@ fn work_that_is_executed() -> Judged {
     all.ok("session show");
     all.ok("agent list");
     all.refused("agent stop 1.1");
+    all.ok("session log 1.1");
+    all.refused("session log 1.9");
     all
 }
 

@@ -73,7 +73,7 @@ impl State {
         *self.spent.entry(task).or_default() += spent;
     }
 
-    pub(super) fn heard(&mut self, attempt: Attempt, used: Used, now: Millis) {
+    pub(super) fn heard(&mut self, attempt: Attempt, used: Option<Used>, now: Millis) {
         for slot in &mut self.slots {
             if let Slot::Busy(work) = slot
                 && work.attempt.id == attempt.id

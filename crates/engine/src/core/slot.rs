@@ -143,8 +143,9 @@ impl Work {
         (self.begun_at, self.heard_at) = (now, now);
     }
 
-    pub(super) fn heard(&mut self, used: Used, now: Millis) {
-        (self.heard_at, self.used) = (now, used);
+    pub(super) fn heard(&mut self, used: Option<Used>, now: Millis) {
+        self.heard_at = now;
+        self.used = used.unwrap_or(self.used);
     }
 
     pub(super) fn spent(&self) -> Spent {

@@ -397,7 +397,7 @@ impl Simulated<'_> {
         spent.1 += more;
         self.told += more;
         let used = Used { cost: Some(spent.1), ..Used::default() };
-        Some(Input::Heard(running, used))
+        Some(Input::Heard(running, Some(used)))
     }
 
     fn effect(&mut self, action: &Action) -> Answer {

@@ -14,9 +14,11 @@ use milestone_domain::status::TaskStatus;
 use milestone_store::EventFilter;
 
 use super::{Shared, trouble};
+use crate::boxed::{Inside, Wrapped};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository};
 use crate::keeper;
+use crate::log::Log;
 use crate::process::{self, Lifeline, Start};
 use crate::prompt::{Briefing, Delivered};
 use crate::runners::{Ended, Heard, Job, Kind, Limited, Runner, Said, Used, Wait, said};
@@ -46,6 +48,9 @@ const TOLD_EVERY: Duration = Duration::from_millis(250);
 
 /// How many lines of a failed command are told.
 const TAIL_LINES: usize = 20;
+
+/// How much of each.
+const TAIL_CHARS: usize = 500;
 
 impl Shared {
     /// What does a task: what it says itself, a shell where it has a command, or what was chosen.
@@ -346,10 +351,12 @@ impl Shared {
         let mut told: Option<Instant> = None;
         let code = self.start(attempt, start, &mut |line| {
             runner.hear(line, &mut heard);
+            let used = runner.used(heard.used, before);
+            self.notice(attempt, &heard, used);
             // Some print thousands of lines a second.
             if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
                 told = Some(Instant::now());
-                self.tell_heard(attempt, &heard, runner.used(heard.used, before));
+                self.tell_heard(attempt, &heard, used);
             }
         })?;
         self.tell_heard(attempt, &heard, runner.used(heard.used, before));
@@ -357,7 +364,7 @@ impl Shared {
     }
 
     fn tell_heard(&self, attempt: Attempt, heard: &Heard, used: Used) {
-        let _ = self.inputs.send(Input::Heard(attempt, used));
+        let _ = self.inputs.send(Input::Heard(attempt, Some(used)));
         self.tell(attempt.id, |tried| {
             tried.heard = Some(Timestamp::now());
             tried.last.clone_from(&heard.last);
@@ -371,7 +378,7 @@ impl Shared {
         &self,
         attempt: Attempt,
         start: &Start<'_>,
-        hear: &mut dyn FnMut(&str),
+        hear: &mut (dyn FnMut(&str) + Send),
     ) -> Result<i32, Failure> {
         let lifeline = Lifeline::default();
         let stopped = self.with(attempt, |flying| {
@@ -381,7 +388,13 @@ impl Shared {
         if stopped.unwrap_or(true) {
             return Err(Failure::new(FailureKind::Stopped, "stopped"));
         }
-        let mut log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+        let log = self.sessions.create_log(attempt.id).map_err(trouble)?;
+        let mut log = Log::of(log, self.setup.log_limit).map_err(trouble)?;
+        let wrapped = self.boxed(attempt, start)?;
+        let start = match &wrapped {
+            Some(Wrapped { program, arguments }) => &Start { program, arguments, ..*start },
+            None => start,
+        };
         let ended = process::run(start, &lifeline, &mut log, hear);
         let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
         match ended {
@@ -394,6 +407,21 @@ impl Shared {
             }
             Err(error) => Err(trouble(error)),
         }
+    }
+
+    /// The command in a box, where one is wanted.
+    fn boxed(&self, attempt: Attempt, start: &Start<'_>) -> Result<Option<Wrapped>, Failure> {
+        let Some(boxes) = &self.setup.boxes else { return Ok(None) };
+        let flight = self.flown(attempt)?;
+        let repository = self.setup.repository.as_ref();
+        let inside = Inside {
+            runner: &flight.runner,
+            folder: start.folder,
+            root: &self.setup.root,
+            project: &self.setup.project,
+            git: repository.map(|repository| (repository.common(), attempt.branch())),
+        };
+        Ok(Some(boxes.around(start, &inside)))
     }
 
     fn environment(&self, attempt: Attempt, more: &[String]) -> BTreeMap<OsString, OsString> {
@@ -497,7 +525,14 @@ impl Shared {
             stdin: "",
         };
         let mut tail = Vec::new();
-        let code = self.start(attempt, &start, &mut |line| keep_tail(&mut tail, line))?;
+        let mut told: Option<Instant> = None;
+        let code = self.start(attempt, &start, &mut |line| {
+            keep_tail(&mut tail, line);
+            if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+                told = Some(Instant::now());
+                let _ = self.inputs.send(Input::Heard(attempt, None));
+            }
+        })?;
         if code == 0 {
             return Ok(());
         }
@@ -630,7 +665,7 @@ fn keep_tail(tail: &mut Vec<String>, line: &str) {
     if tail.len() == TAIL_LINES {
         tail.remove(0);
     }
-    tail.push(line.to_owned());
+    tail.push(line.chars().take(TAIL_CHARS).collect());
 }
 
 /// What a commit is called: which kind of change, of which milestone, and what.

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::{AttemptId, Event};
 use milestone_domain::ids::{Node, TaskId};
+use milestone_domain::readiness::Reason;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
@@ -127,6 +128,7 @@ impl Shared {
             answer: None,
             verified: Vec::new(),
             copied: BTreeSet::new(),
+            newest: None,
         };
         self.flying().insert(id, flying);
     }
@@ -151,7 +153,10 @@ impl Shared {
         if self.setup.sequential {
             outlook.ready.sort_unstable();
         }
-        for waiting in next.waiting {
+        // What waits for no other work of the milestone is what somebody has to see to.
+        let (ours, others): (Vec<_>, Vec<_>) =
+            next.waiting.into_iter().partition(|waiting| waits_for_work(&waiting.reasons));
+        for waiting in others.into_iter().chain(ours) {
             let because = waiting.reasons.first().map(ToString::to_string).unwrap_or_default();
             let outside = waiting
                 .reasons
@@ -313,6 +318,11 @@ fn blockers(
     let mut blockers: Vec<Blocker> = in_the_way.into_iter().map(blocker).collect();
     blockers.sort_by_key(|blocker| Reverse((blocker.severity, blocker.holds_up)));
     blockers
+}
+
+/// Whether nothing but other work keeps it, which is done sooner or later.
+fn waits_for_work(reasons: &[Reason]) -> bool {
+    reasons.iter().all(|reason| matches!(reason, Reason::Requires { .. } | Reason::Resource { .. }))
 }
 
 pub(super) fn credential(attempt: Attempt) -> Credential {
