@@ -94,6 +94,14 @@ impl Terminal {
     }
 }
 
+impl Drop for Terminal {
+    /// A test that fails leaves nothing running.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 const END: &[u8] = b"\x04\x04\x04\x04";
 
 fn resize(of: impl std::os::fd::AsFd, columns: u16, rows: u16) {
