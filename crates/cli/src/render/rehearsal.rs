@@ -2,6 +2,7 @@
 
 use milestone_domain::effort::Effort;
 use milestone_domain::ids::MilestoneId;
+use milestone_domain::limits;
 use milestone_domain::views::rehearsal::{Enough, Rehearsal, Suggested, WaveTask};
 
 use super::forecast::none;
@@ -146,7 +147,12 @@ fn enough(suggested: &Suggested) -> String {
     match &suggested.because {
         Enough::OneEach => format!("{agents}: one for each task"),
         Enough::Waits { task } => format!("{agents}: more would wait for {task}"),
-        Enough::Most => format!("{agents}: more would help, but one session has no more of use"),
+        Enough::Most => {
+            format!(
+                "{agents}: about as soon done as with {}, the most there can be",
+                limits::AGENTS_MAX
+            )
+        }
     }
 }
 
