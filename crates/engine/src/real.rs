@@ -4,9 +4,11 @@
 //! is on the disk before anything is begun for it.
 
 mod attempt;
+mod briefing;
 mod finish;
 mod plan;
 mod ready;
+mod running;
 mod window;
 
 pub use window::Window;

@@ -281,6 +281,8 @@ fn what_cannot_be_pushed_to_is_told_before_anything_is_done() {
     assert!(refused.stderr.contains("there is no remote called origin"), "{refused:?}");
     remote.project.ok(&["config", "set", "git.remote", "mine"]);
     let ran = remote.run(&["execute", "1", "--yes", "--push", "--json"]);
-    assert_eq!((ran.code, ran.stdout.lines().count()), (0, 1), "{ran:?}");
+    let last: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!((ran.code, &last["data"]["event"]), (0, &"ended".into()), "{ran:?}");
+    assert_eq!(last["data"]["whole"]["handed_on"]["remote"], "mine");
     assert_eq!(remote.pushed(), Some(remote.local()));
 }

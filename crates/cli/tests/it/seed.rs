@@ -201,13 +201,14 @@ fn troubleshooting() {
     for folder in ["sessions/agents", "temp"].map(|name| folder.join(name)) {
         let _ = fs::remove_dir_all(folder);
     }
+    reader.says("/milestone/update --agents", &["No agents"]);
     reader.says("/milestone/update --health-check", &["pass", "documents"]);
     reader.says("/milestone/update --validate-config", &["Every setting can be used"]);
     reader.says("/milestone/update --diagnostics", &["\"version\""]);
     reader.says("/milestone/update --system-health", &["disk", "memory"]);
 }
 
-/// What needs agents or a database is not there yet, and says so by its name.
+/// What is not there yet says so by its name.
 #[test]
 fn what_is_not_built_yet_is_refused_by_name() {
     let reader = Reader::new();
@@ -217,7 +218,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
             "/milestone/execute milestone-001 --agents 5 --coordination hierarchical",
             "`hierarchical` is not built yet",
         ),
-        ("/milestone/update --agents", "`--agents` is not built yet"),
         ("/milestone/update milestone-001 --deployment-status", "`--deployment-status`"),
     ] {
         let refused = reader.tries(line);

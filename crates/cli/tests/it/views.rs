@@ -79,7 +79,7 @@ fn health_is_checked_and_a_report_names_nothing() {
 
 #[test]
 fn a_flag_that_is_not_there_yet_is_refused_by_name() {
-    let refused = busy().run(&["update", "--agents"]);
+    let refused = busy().run(&["update", "--deployment-status"]);
     assert_eq!(refused.code, 2);
-    assert!(refused.stderr.contains("--agents"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--deployment-status"), "{}", refused.stderr);
 }

@@ -1,56 +1,26 @@
 //! What is done for one attempt: its worktree, its runner, its commit.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::Event;
-use milestone_domain::ids::{Node, TaskId};
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
 use milestone_store::EventFilter;
 
 use super::{Shared, trouble};
-use crate::boxed::{Inside, Wrapped};
-use crate::core::{Answer, Attempt, Failure, FailureKind, Input, Millis, Ran};
+use crate::core::{Answer, Attempt, Failure, FailureKind, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository};
-use crate::keeper;
-use crate::log::Log;
-use crate::process::{self, Lifeline, Start};
-use crate::prompt::{Briefing, Delivered};
+use crate::process::Start;
 use crate::runners::{Ended, Heard, Job, Kind, Limited, Runner, Said, Used, Wait, said};
 use crate::session::{Flight, GitState, Tried};
 
 type Done = Result<Answer, Failure>;
 
-/// What every program may know of ours: enough to find itself, its settings and its language.
-const PASSED_ON: [&str; 10] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "XDG_CONFIG_HOME",
-];
-
 /// After a limit of which nobody says when it ends.
 const LIMITED_FOR: Duration = Duration::from_mins(1);
-
-/// How often it is told that a runner says something.
-const TOLD_EVERY: Duration = Duration::from_millis(250);
-
-/// How many lines of a failed command are told.
-const TAIL_LINES: usize = 20;
-
-/// How much of each.
-const TAIL_CHARS: usize = 500;
 
 impl Shared {
     /// What does a task: what it says itself, a shell where it has a command, or what was chosen.
@@ -150,39 +120,11 @@ impl Shared {
         Ok(Answer::Done)
     }
 
-    /// The attempt before this one, if it was at the same task and by the same agent, which can go
-    /// on with what is there: a command is begun anew.
-    fn earlier(&self, flight: &Flight) -> Option<Tried> {
-        let runner = self.process_of(flight)?;
-        let session = self.session();
-        let of_task = session.attempts.iter().rev();
-        let mut earlier = of_task
-            .filter(|tried| tried.task == flight.attempt.task && tried.id != flight.attempt.id);
-        let last = earlier.next().filter(|tried| tried.runner == flight.runner)?;
-        runner.is_told().then(|| last.clone())
-    }
-
-    fn process_of(&self, flight: &Flight) -> Option<Box<dyn Runner>> {
+    pub(super) fn process_of(&self, flight: &Flight) -> Option<Box<dyn Runner>> {
         match self.setup.runners.runner(&flight.runner)? {
             Kind::Process(runner) => Some(runner),
             Kind::Person => None,
         }
-    }
-
-    /// What an agent that was stopped, or whose work did not do yet, had done so far.
-    fn goes_on_from(
-        &self,
-        repository: &Repository,
-        flight: &Flight,
-        start: &Oid,
-    ) -> Result<Option<Oid>, Failure> {
-        let earlier = self.earlier(flight).filter(|tried| {
-            // What it changed there was not its to change.
-            tried.failure.as_ref().is_some_and(|failure| failure.kind != FailureKind::Trespass)
-        });
-        let kept = earlier.and_then(|tried| Oid::parse(&tried.commit?));
-        let Some(kept) = kept else { return Ok(None) };
-        Ok(repository.carried_on(start, &kept)?)
     }
 
     /// The commit that an earlier attempt brought into the branch and did not live to record.
@@ -271,173 +213,12 @@ impl Shared {
         Ok(Answer::Ran(ran))
     }
 
-    /// The tasks of the same milestone that it builds on, and what was said of each at its end.
-    fn delivered(
-        &self,
-        document: &Milestone,
-        task: &Task,
-    ) -> Vec<(String, String, Option<String>)> {
-        let named =
-            task.requires.iter().filter_map(|reference| match reference.node(document.id) {
-                Node::Task(id) if id.milestone == document.id => Some(id),
-                _ => None,
-            });
-        let told = |id: TaskId| {
-            let title = document.task(id.number)?.title.clone();
-            // It helps to know; the work itself is in the folder.
-            let repository = self.setup.repository.as_ref();
-            let account = repository.and_then(|repository| repository.account(id).ok().flatten());
-            Some((id.to_string(), title, account))
-        };
-        named.filter_map(told).collect()
-    }
-
-    /// What an agent is told about its task.
-    fn briefed(
-        &self,
-        document: &Milestone,
-        task: &Task,
-        flight: &Flight,
-        before: Option<&Failure>,
-    ) -> String {
-        let before_it = self.delivered(document, task);
-        let delivered = before_it.iter().map(|(task, title, what)| {
-            let what = what.as_deref();
-            Delivered { task, title, what }
-        });
-        let delivered: Vec<Delivered<'_>> = delivered.collect();
-        let mut criteria: Vec<String> =
-            document.criteria.iter().map(|criterion| criterion.text.clone()).collect();
-        let promised = document.promised_with(flight.attempt.task.number).into_iter();
-        criteria.extend(promised.map(|file| format!("with this task, {} is there", file.path)));
-        // What an agent can do nothing about is none of its business.
-        let is_its_own = |kind| !matches!(kind, FailureKind::Stopped | FailureKind::Setup);
-        let failed = before.filter(|before| is_its_own(before.kind));
-        let start = flight.start.as_deref().filter(|_| flight.goes_on_from.is_some());
-        self.setup.template.filled(&Briefing {
-            milestone: &document.id.to_string(),
-            milestone_title: &document.title,
-            milestone_description: document.description.as_deref(),
-            task: &flight.attempt.task.to_string(),
-            title: &task.title,
-            description: task.description.as_deref(),
-            criteria: &texts(&criteria),
-            resources: &texts(&task.resources),
-            prerequisites: &delivered,
-            verify: &texts(&task.verify),
-            attempt: flight.attempt.fence,
-            failed: failed.map(|failure| failure.reason.as_str()),
-            begun_at: start,
-        })
-    }
-
     pub(super) fn check_trust(&self, kind: &str, command: &str) -> Result<(), Failure> {
         if (self.setup.trusts)(kind, command) {
             return Ok(());
         }
         let reason = format!("needs trust: nobody has agreed to its `{kind}` here: {command}");
         Err(Failure::new(FailureKind::Blocked, reason))
-    }
-
-    /// Runs it and listens.
-    fn hear(
-        &self,
-        attempt: Attempt,
-        runner: &dyn Runner,
-        start: &Start<'_>,
-        before: Used,
-    ) -> Result<(i32, Heard), Failure> {
-        let mut heard = Heard::default();
-        let mut told: Option<Instant> = None;
-        let code = self.start(attempt, start, &mut |line| {
-            runner.hear(line, &mut heard);
-            let used = runner.used(heard.used, before);
-            self.notice(attempt, &heard, used);
-            // Some print thousands of lines a second.
-            if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
-                told = Some(Instant::now());
-                self.tell_heard(attempt, &heard, used);
-            }
-        })?;
-        self.tell_heard(attempt, &heard, runner.used(heard.used, before));
-        Ok((code, heard))
-    }
-
-    fn tell_heard(&self, attempt: Attempt, heard: &Heard, used: Used) {
-        let _ = self.inputs.send(Input::Heard(attempt, Some(used)));
-        self.tell(attempt.id, |tried| {
-            tried.heard = Some(Timestamp::now());
-            tried.last.clone_from(&heard.last);
-            tried.handle.clone_from(&heard.handle);
-            (tried.used, tried.counted) = (used, heard.used);
-        });
-    }
-
-    /// Starts a process that `Stop` ends.
-    fn start(
-        &self,
-        attempt: Attempt,
-        start: &Start<'_>,
-        hear: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<i32, Failure> {
-        let lifeline = Lifeline::default();
-        let stopped = self.with(attempt, |flying| {
-            flying.lifeline = lifeline.clone();
-            flying.stopped
-        });
-        if stopped.unwrap_or(true) {
-            return Err(Failure::new(FailureKind::Stopped, "stopped"));
-        }
-        let log = self.sessions.create_log(attempt.id).map_err(trouble)?;
-        let mut log = Log::of(log, self.setup.log_limit).map_err(trouble)?;
-        let wrapped = self.boxed(attempt, start)?;
-        let start = match &wrapped {
-            Some(Wrapped { program, arguments }) => &Start { program, arguments, ..*start },
-            None => start,
-        };
-        let ended = process::run(start, &lifeline, &mut log, hear);
-        let stopped = self.with(attempt, |flying| flying.stopped).unwrap_or(true);
-        match ended {
-            _ if stopped => Err(Failure::new(FailureKind::Stopped, "stopped")),
-            Ok(Some(code)) => Ok(code),
-            Ok(None) => {
-                keeper::end_all_of(attempt.id);
-                let reason = "the process that keeps the runner was killed";
-                Err(Failure::new(FailureKind::Run, reason))
-            }
-            Err(error) => Err(trouble(error)),
-        }
-    }
-
-    /// The command in a box, where one is wanted.
-    fn boxed(&self, attempt: Attempt, start: &Start<'_>) -> Result<Option<Wrapped>, Failure> {
-        let Some(boxes) = &self.setup.boxes else { return Ok(None) };
-        let flight = self.flown(attempt)?;
-        let repository = self.setup.repository.as_ref();
-        let inside = Inside {
-            runner: &flight.runner,
-            folder: start.folder,
-            root: &self.setup.root,
-            project: &self.setup.project,
-            git: repository.map(|repository| (repository.common(), attempt.branch())),
-        };
-        Ok(Some(boxes.around(start, &inside)))
-    }
-
-    fn environment(&self, attempt: Attempt, more: &[String]) -> BTreeMap<OsString, OsString> {
-        let names = PASSED_ON.iter().copied().chain(more.iter().map(String::as_str));
-        let names = names.chain(self.setup.execution.environment.iter().map(String::as_str));
-        let mut environment: BTreeMap<OsString, OsString> =
-            names.filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
-        let own = [
-            ("MILESTONE_ROOT", self.setup.project.clone().into_os_string()),
-            ("MILESTONE_TASK", attempt.task.to_string().into()),
-            ("MILESTONE_FENCE", attempt.fence.to_string().into()),
-            ("MILESTONE_ATTEMPT", attempt.id.0.to_string().into()),
-            ("MILESTONE_SESSION", self.session().id.clone().into()),
-        ];
-        environment.extend(own.map(|(name, value)| (name.into(), value)));
-        environment
     }
 
     fn task(&self, attempt: Attempt) -> Result<(Milestone, Task), Failure> {
@@ -504,40 +285,6 @@ impl Shared {
             commits.extend(repository.milestone_tip(document.id)?);
         }
         self.check_promised(&promised, &commits.iter().collect::<Vec<_>>())
-    }
-
-    /// Runs a command that must succeed, in what the attempt works in.
-    pub(super) fn shell(
-        &self,
-        attempt: Attempt,
-        flight: &Flight,
-        command: &str,
-        kind: FailureKind,
-    ) -> Result<(), Failure> {
-        let arguments = ["-c".to_owned(), command.to_owned()];
-        let environment = self.environment(attempt, &[]);
-        let start = Start {
-            keeper: &self.setup.keeper,
-            program: "sh",
-            arguments: &arguments,
-            environment: &environment,
-            folder: &flight.worktree,
-            stdin: "",
-        };
-        let mut tail = Vec::new();
-        let mut told: Option<Instant> = None;
-        let code = self.start(attempt, &start, &mut |line| {
-            keep_tail(&mut tail, line);
-            if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
-                told = Some(Instant::now());
-                let _ = self.inputs.send(Input::Heard(attempt, None));
-            }
-        })?;
-        if code == 0 {
-            return Ok(());
-        }
-        let reason = format!("`{command}` ended with {code}:\n{}", tail.join("\n"));
-        Err(Failure::new(kind, reason))
     }
 
     /// One commit on the milestone's branch, and on the disk.
@@ -629,10 +376,6 @@ impl Shared {
     }
 }
 
-fn texts(of: &[String]) -> Vec<&str> {
-    of.iter().map(String::as_str).collect()
-}
-
 /// What a runner's end means for the task.
 fn ended(runner: &dyn Runner, task: &Task, code: i32, heard: &Heard) -> Ran {
     let ended = runner.ended(heard, Some(code));
@@ -659,13 +402,6 @@ fn wait(limited: Limited) -> Millis {
         None => LIMITED_FOR,
     };
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn keep_tail(tail: &mut Vec<String>, line: &str) {
-    if tail.len() == TAIL_LINES {
-        tail.remove(0);
-    }
-    tail.push(line.chars().take(TAIL_CHARS).collect());
 }
 
 /// What a commit is called: which kind of change, of which milestone, and what.
