@@ -5,12 +5,14 @@
 
 mod attempt;
 mod briefing;
+mod escalating;
 mod finish;
 mod plan;
 mod ready;
 mod running;
 mod window;
 
+pub use escalating::KIND as ESCALATION;
 pub use window::Window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -111,6 +113,8 @@ pub(crate) struct Shared {
     flying: Mutex<BTreeMap<AttemptId, Flying>>,
     session: Mutex<Session>,
     inputs: Sender<Input>,
+    /// Commands that tell of what is in the way.
+    telling: Mutex<Vec<JoinHandle<()>>>,
     /// The verification of everything is not wanted any more.
     stopping: AtomicBool,
 }
@@ -134,6 +138,7 @@ impl Real {
             flying: Mutex::default(),
             session: Mutex::new(session),
             inputs: sender,
+            telling: Mutex::default(),
             stopping: AtomicBool::new(false),
         });
         // Claims must not wait for anything else that is asked of the store.
@@ -152,6 +157,11 @@ impl Real {
 
     pub fn session(&self) -> Session {
         self.shared.session().clone()
+    }
+
+    /// Waits until everybody has been told what is in the way.
+    pub fn all_told(&self) {
+        self.shared.all_told();
     }
 
     /// Changes what is kept of the session.

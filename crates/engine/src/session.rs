@@ -355,6 +355,14 @@ impl Sessions {
         Ok(log.map_err(|error| disk.failed("open", &place, error))?)
     }
 
+    /// What the commands print that tell of what is in the way.
+    pub(crate) fn create_escalation_log(&self) -> Result<File> {
+        self.private(LOGS)?;
+        let (disk, place) = (self.disk(), format!("{LOGS}/escalation.log"));
+        let log = disk.open(&place, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE);
+        Ok(log.map_err(|error| disk.failed("open", &place, error))?)
+    }
+
     /// Where it lies what is asked of whoever runs a milestone.
     pub(crate) fn requests(&self, milestone: MilestoneId) -> Result<String> {
         let place = format!("{REQUESTS}/{milestone}");

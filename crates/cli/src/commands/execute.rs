@@ -19,7 +19,7 @@ use milestone_engine::core::{Budget, Ending, Input, Limits, Rules, State};
 use milestone_engine::git::{Caller, Identity, Repository};
 use milestone_engine::needs::Needs;
 use milestone_engine::prompt::{self, Template, TemplateError};
-use milestone_engine::real::{Real, Setup};
+use milestone_engine::real::{ESCALATION, Real, Setup};
 use milestone_engine::runners::{self, Configured};
 use milestone_engine::session::{Alive, Session, SessionState, Sessions};
 use milestone_engine::world;
@@ -153,10 +153,11 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let runner = chosen_runner(app, args, document);
     let set_up = app.opened()?.config.execution().setup;
     let handing = Handing::wished(app, args.push, repository.as_ref())?;
+    let around = around(app, handing.as_ref())?;
     let how = how(app, args, repository.is_some(), runner.as_deref(), &configured, &set_up)?;
     if args.dry_run {
         let trust = Trust::of(&root.project);
-        let mut asked = untrusted(trust.as_ref(), document, &how.needs, handing.as_ref());
+        let mut asked = untrusted(trust.as_ref(), document, &how.needs, around);
         asked.retain(|asked| !is_typed(args, asked));
         return dry_run::run(app, id, &how, asked);
     }
@@ -166,7 +167,7 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
         return job.is_completed(app, document, &sessions);
     }
     let alive = sessions.begin(id)?;
-    agree(app, args, document, &how.needs, handing.as_ref())?;
+    agree(app, args, document, &how.needs, around)?;
     if args.agents.is_none() && !app.out.json {
         dry_run::hint(app, id, &how)?;
     }
@@ -225,17 +226,24 @@ fn untrusted(
     trust: Option<&Trust>,
     document: &Milestone,
     needs: &Needs<'_>,
-    handing: Option<&Handing>,
+    around: Vec<(&'static str, String)>,
 ) -> Vec<(&'static str, String)> {
     let open = document.tasks.iter().filter(|task| !task.status.is_closed());
     let id = |task: &Task| TaskId::new(document.id, task.id.number);
     let mut asked: Vec<_> = open.flat_map(|task| needs.commands(id(task), task)).collect();
-    asked.extend(handing.and_then(Handing::to_agree));
+    asked.extend(around);
     asked.extend(document.verify.iter().map(|verify| ("verify", verify.clone())));
     asked.sort();
     asked.dedup();
     asked.retain(|(kind, text)| !trust.is_some_and(|trust| trust.has(kind, text)));
     asked
+}
+
+/// What the settings would have run around the tasks, as kind and text.
+fn around(app: &App, handing: Option<&Handing>) -> Result<Vec<(&'static str, String)>, Failure> {
+    let tell = app.opened()?.config.execution().on_blocker.into_iter();
+    let tell = tell.map(|command| (ESCALATION, command));
+    Ok(tell.chain(handing.and_then(Handing::to_agree)).collect())
 }
 
 /// Nothing is run that this person has not agreed to.
@@ -244,10 +252,10 @@ fn agree(
     args: &ExecuteArgs,
     document: &Milestone,
     needs: &Needs<'_>,
-    handing: Option<&Handing>,
+    around: Vec<(&'static str, String)>,
 ) -> Result<(), Failure> {
     let trust = Trust::of(&app.opened()?.root.project);
-    let mut asked = untrusted(trust.as_ref(), document, needs, handing);
+    let mut asked = untrusted(trust.as_ref(), document, needs, around);
     asked.retain(|asked| {
         let typed = is_typed(args, asked);
         if let Some(trust) = trust.as_ref().filter(|_| typed) {
@@ -556,6 +564,7 @@ fn execute(
         real.note(|session| session.handed_on = handed)?;
     }
     shown.end(&real.session());
+    real.all_told();
     match ending {
         Ending::Completed => Ok(()),
         Ending::TasksDone(why) => {

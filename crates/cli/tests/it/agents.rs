@@ -192,3 +192,26 @@ fn what_failed_is_tried_again_when_somebody_says_so() {
     let saved = project.json(&["execute", "1", "--save-session"]);
     assert_eq!(saved["data"]["state"], "waiting");
 }
+
+#[test]
+fn somebody_is_told_once_of_what_is_in_the_way() {
+    let project = project(&["run: 'exit 3'"]);
+    let told = project.home().join("told");
+    configure(
+        &project,
+        &format!(
+            "execute:\n  attempts: 1\n  on_blocker: ['echo $MILESTONE_BLOCKED_TASK \
+             $MILESTONE_SEVERITY >> {0}; cat >> {0}; echo >> {0}']\n",
+            told.display()
+        ),
+    );
+    let refused = project.run(&["execute", "1"]);
+    assert!(refused.stderr.contains("escalation: echo"), "{refused:?}");
+    project.run(&["execute", "1", "--yes"]);
+    project.run(&["execute", "1", "--yes", "--resume"]);
+    let told = fs::read_to_string(told).unwrap();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, "task-001-001 high"), "{told}");
+    let blocker: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!((&blocker["kind"], &blocker["holds_up"]), (&"failed".into(), &0.into()));
+}

@@ -48,7 +48,7 @@ pub fn serve(shared: &Arc<Shared>) -> Sender<(ActionId, Action)> {
 }
 
 impl Shared {
-    fn ask(&self, project: &mut Option<Project>, action: &Action) -> Answer {
+    fn ask(self: &Arc<Self>, project: &mut Option<Project>, action: &Action) -> Answer {
         if project.is_none() {
             match (self.setup.open)() {
                 Ok(opened) => *project = Some(opened),
@@ -133,7 +133,7 @@ impl Shared {
         self.flying().insert(id, flying);
     }
 
-    fn look(&self, project: &Project) -> Result<Answer, Error> {
+    fn look(self: &Arc<Self>, project: &Project) -> Result<Answer, Error> {
         let milestone = self.setup.milestone;
         let snapshot = self.read(project)?;
         let today = project.context(&self.setup.actor).today;
@@ -178,6 +178,7 @@ impl Shared {
         outlook.held = outlook.held.saturating_sub(own.count());
         let mut session = self.session();
         session.looked = Some(Timestamp::now());
+        self.escalate(&session.blockers, &blockers);
         session.blockers = blockers;
         (session.tasks_ready, session.tasks_waiting) = (outlook.ready.len(), outlook.waiting.len());
         session.tasks_open = outlook.open;

@@ -124,15 +124,19 @@ impl Shared {
         Ok(Some(boxes.around(start, &inside)))
     }
 
+    /// What of our own environment is passed on.
+    pub(super) fn usual_environment(&self, more: &[String]) -> BTreeMap<OsString, OsString> {
+        let names = PASSED_ON.iter().copied().chain(more.iter().map(String::as_str));
+        let names = names.chain(self.setup.execution.environment.iter().map(String::as_str));
+        names.filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect()
+    }
+
     pub(super) fn environment(
         &self,
         attempt: Attempt,
         more: &[String],
     ) -> BTreeMap<OsString, OsString> {
-        let names = PASSED_ON.iter().copied().chain(more.iter().map(String::as_str));
-        let names = names.chain(self.setup.execution.environment.iter().map(String::as_str));
-        let mut environment: BTreeMap<OsString, OsString> =
-            names.filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
+        let mut environment = self.usual_environment(more);
         let own = [
             ("MILESTONE_ROOT", self.setup.project.clone().into_os_string()),
             ("MILESTONE_TASK", attempt.task.to_string().into()),

@@ -35,6 +35,8 @@ pub struct Execution {
     pub prompt: Option<String>,
     /// Names of variables that runners are given beside the usual ones.
     pub environment: Vec<String>,
+    /// Commands that tell others what is in the way.
+    pub on_blocker: Vec<String>,
     pub attempts: u32,
     pub attempt_time: Option<Duration>,
     pub silence: Option<Duration>,
@@ -63,6 +65,7 @@ impl Config {
             runner: word(self.raw("execute.runner")).unwrap_or_default(),
             prompt: word(self.raw("execute.prompt")).unwrap_or_default(),
             environment: variables(self.raw("execute.environment")).unwrap_or_default(),
+            on_blocker: commands(self.raw("execute.on_blocker")).unwrap_or_default(),
             attempts: spending::attempts(self.raw("execute.attempts")).unwrap_or(1),
             attempt_time: time("execute.attempt_time"),
             silence: time("execute.silence"),

@@ -75,6 +75,12 @@ pub const KEYS: &[Key] = &[
         check: |value| executing::variables(value).map(drop),
     },
     Key {
+        name: "execute.on_blocker",
+        about: "commands that tell others what only somebody can put right",
+        default: "[]",
+        check: |value| executing::commands(value).map(drop),
+    },
+    Key {
         name: "execute.attempts",
         about: "how often a task is tried before a person has to look at it",
         default: "3",
