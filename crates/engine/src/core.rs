@@ -8,6 +8,7 @@ mod limits;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -228,9 +229,15 @@ pub enum Answer {
     /// Somebody was quicker, or it is not ready any more.
     NotClaimed,
     Ran(Ran),
-    /// Whether anything was changed.
+    /// Whether anything was changed, and which files; of very many, the first.
     Kept {
         changed: bool,
+        files: Vec<String>,
+    },
+    /// It does not go together with what others did in these files.
+    Conflict {
+        files: Vec<String>,
+        reason: String,
     },
     /// An attempt that died after that had brought the task's work into the branch.
     InBranch,
@@ -295,6 +302,8 @@ struct Tries {
     failed: u32,
     last: Option<Failure>,
     not_before: Millis,
+    /// The files in which its work came too late, until it is tried again.
+    conflict: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -494,6 +503,9 @@ impl State {
         if let Answer::Ran(Ran::Limited(wait, _)) = &answer {
             self.paused_until = self.paused_until.max(now + wait);
         }
+        if let Answer::Conflict { files, .. } = &answer {
+            self.tries.entry(attempt.task).or_default().conflict.clone_from(files);
+        }
         work.answered(action, answer, now, self.rules.pause);
         let failed = work.take_failure();
         if work.stage == Stage::Over {
@@ -609,6 +621,13 @@ impl State {
             if integrates && !self.is_idle("integrate") {
                 continue;
             }
+            if let Slot::Busy(work) = &self.slots[at]
+                && integrates
+                && !stopping
+                && self.gives_way(work)
+            {
+                continue;
+            }
             let action = self.next_of(at);
             if let Slot::Busy(work) = &mut self.slots[at] {
                 work.begin(now);
@@ -665,7 +684,7 @@ impl State {
             if self.slots[at] != Slot::Free {
                 continue;
             }
-            let Some(task) = tasks.next() else { break };
+            let Some(task) = tasks.find(|task| !self.would_meet(*task)) else { break };
             self.slots[at] = Slot::Claiming(task);
             self.begin(Action::Claim(task), begun);
         }

@@ -223,6 +223,20 @@ fn a_killed_session_goes_on_and_nothing_of_it_runs_on() {
 }
 
 #[test]
+fn tasks_that_change_the_same_lines_take_turns() {
+    let tasks: Vec<String> =
+        (1..=8).map(|number| format!("run: 'echo {number} >> shared; sleep 0.{number}'")).collect();
+    let project = project(&tasks.iter().map(String::as_str).collect::<Vec<_>>());
+    let ran = project.run(&["execute", "1", "--yes", "--agents", "8"]);
+    assert_eq!(ran.code, 0, "each came too late at most once: {ran:?}");
+    let mut lines: Vec<u32> =
+        in_branch(&project, "shared").lines().map(|line| line.parse().unwrap()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, (1..=8).collect::<Vec<u32>>());
+    assert_eq!(subjects(&project).len(), 8);
+}
+
+#[test]
 fn what_does_not_go_together_is_begun_anew_from_the_branch() {
     let meet = "touch \"$HOME/$MILESTONE_TASK\"; until test -f \"$HOME/OTHER\"; do sleep 0.1; done";
     let task = |own: &str, other: &str| {

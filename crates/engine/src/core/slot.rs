@@ -52,6 +52,8 @@ pub struct Work {
     /// What it came to nothing for; said once, when the task has been given back.
     failure: Option<Failure>,
     given_back: bool,
+    /// The files that it changed.
+    pub(super) touched: Vec<String>,
     /// Why nothing is changed, where that is as it should be.
     nothing_to_change: bool,
     stop: Stop,
@@ -115,6 +117,7 @@ impl Work {
             leaving: false,
             failure: None,
             given_back: false,
+            touched: Vec::new(),
             nothing_to_change: false,
             stop: Stop::No,
             stopped_for: None,
@@ -228,7 +231,13 @@ impl Work {
             Answer::Later(reason) => self.later(reason, now + pause),
             Answer::Failed(failure) => self.came_to_nothing(failure),
             Answer::Ran(ran) => self.ran(ran),
-            Answer::Kept { changed } => self.kept(changed),
+            Answer::Kept { changed, files } => {
+                self.touched = files;
+                self.kept(changed);
+            }
+            Answer::Conflict { reason, .. } => {
+                self.came_to_nothing(Failure::new(FailureKind::Conflict, reason));
+            }
             Answer::InBranch if self.stop == Stop::No => self.stage = Stage::Record,
             _ => self.done(),
         }

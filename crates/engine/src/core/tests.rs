@@ -158,7 +158,10 @@ impl Lasting {
                 }
             },
             Action::Run(attempt, _) => self.ran(*attempt, dice),
-            Action::Keep(_) => Answer::Kept { changed: !dice.one_in(20) },
+            Action::Keep(attempt) => {
+                let files = vec![format!("f{}", attempt.task.number % 3)];
+                Answer::Kept { changed: !dice.one_in(20), files }
+            }
             Action::Verify(_) if dice.one_in(15) => failed(FailureKind::Verify),
             Action::Integrate(attempt) => self.integrate(*attempt, dice),
             Action::Record(attempt) => self.record(*attempt),
@@ -220,7 +223,8 @@ impl Lasting {
             return lost();
         }
         if dice.one_in(15) {
-            return failed(FailureKind::Conflict);
+            let files = vec![format!("f{}", number % 3)];
+            return Answer::Conflict { files, reason: "as the dice fell".into() };
         }
         if self.branch.iter().any(|(task, by)| *task == number && *by != attempt.id) {
             self.wrong.push(format!("task {number} is in the branch twice"));

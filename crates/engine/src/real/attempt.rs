@@ -22,6 +22,9 @@ type Done = Result<Answer, Failure>;
 /// After a limit of which nobody says when it ends.
 const LIMITED_FOR: Duration = Duration::from_mins(1);
 
+/// Whoever changes more files than this is not made to wait for others.
+const TOUCHED_MAX: usize = 10_000;
+
 impl Shared {
     /// What does a task: what it says itself, a shell where it has a command, or what was chosen.
     pub(super) fn runner_of(&self, task: &Task) -> String {
@@ -239,11 +242,11 @@ impl Shared {
         let flight = self.flown(attempt)?;
         let Some(repository) = &self.setup.repository else {
             // Without git, nobody can tell what was changed in the folder.
-            return Ok(Answer::Kept { changed: true });
+            return Ok(Answer::Kept { changed: true, files: Vec::new() });
         };
         let start = flight.start.as_deref().and_then(Oid::parse);
         let Some(start) = start.filter(|_| flight.worktree.exists()) else {
-            return Ok(Answer::Kept { changed: false });
+            return Ok(Answer::Kept { changed: false, files: Vec::new() });
         };
         let kept = repository.keep(&flight.worktree, &attempt, &start)?;
         self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
@@ -254,7 +257,8 @@ impl Shared {
             return Err(Failure::new(FailureKind::Trespass, reason));
         }
         self.check_copies(repository, attempt, (&start, &kept))?;
-        Ok(Answer::Kept { changed: !kept.changed.is_empty() })
+        let files = kept.changed.iter().take(TOUCHED_MAX).cloned().collect();
+        Ok(Answer::Kept { changed: !kept.changed.is_empty(), files })
     }
 
     /// Runs the commands that show that the task is done, in what the attempt left.
@@ -311,7 +315,7 @@ impl Shared {
                     files.join(", "),
                     attempt.kept()
                 );
-                return Err(Failure::new(FailureKind::Conflict, reason));
+                return Ok(Answer::Conflict { files, reason });
             }
         }
         repository.make_durable()?;
