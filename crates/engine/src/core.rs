@@ -77,6 +77,9 @@ pub struct Attempt {
 /// Whoever said nothing for so long is begun anew when somebody asks for that.
 const SEEMS_STALLED: Millis = 300_000;
 
+/// How often a session that ends tries to say so.
+const SAVES_MAX: u32 = 5;
+
 /// Counts up with every action that is begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ActionId(pub u64);
@@ -327,6 +330,8 @@ pub struct State {
     saved_at: Millis,
     /// Something worth saving has happened.
     unsaved: bool,
+    /// How often in a row it could not be saved.
+    saves_failed: u32,
     renewed_at: Millis,
     finished: Option<Result<(), Failure>>,
     finish_stopped: bool,
@@ -355,6 +360,7 @@ impl State {
             spent: BTreeMap::new(),
             saved_at: now,
             unsaved: true,
+            saves_failed: 0,
             renewed_at: now,
             finished: None,
             finish_stopped: false,
@@ -431,8 +437,8 @@ impl State {
 
     fn answered(&mut self, action: &Action, answer: Answer, now: Millis) {
         match (action, answer) {
-            (Action::Save, Answer::Later(_)) => self.hold_off("save", now),
-            (Action::Save, _) => self.saved_at = now,
+            (Action::Save, Answer::Later(_)) => self.not_saved(now),
+            (Action::Save, _) => (self.saved_at, self.saves_failed) = (now, 0),
             (Action::Recover, Answer::Recovered(found)) => {
                 self.recovered = true;
                 self.leftovers = found;
@@ -458,6 +464,14 @@ impl State {
             (Action::Claim(task), answer) => self.claimed(*task, &answer, now),
             (action, answer) => self.worked(action, answer, now),
         }
+    }
+
+    /// It is tried again, but nobody is kept from ending for good: what was done is in git and in the
+    /// store, and a session that does not say how it ended was interrupted.
+    fn not_saved(&mut self, now: Millis) {
+        self.saves_failed += 1;
+        self.unsaved = self.ending.is_none() || self.saves_failed < SAVES_MAX;
+        self.hold_off("save", now);
     }
 
     fn hold_off(&mut self, what: &'static str, now: Millis) {
@@ -726,12 +740,12 @@ impl State {
         if self.phase > Phase::Working {
             return self.end(Ending::Interrupted);
         }
+        let Some(outlook) = self.outlook.as_ref().filter(|_| !self.stale) else { return };
         if let Some(what) = self.used_up(now)
-            && self.outlook.as_ref().is_none_or(|outlook| outlook.open > 0)
+            && outlook.open > 0
         {
             return self.end(Ending::Spent(what));
         }
-        let Some(outlook) = self.outlook.as_ref().filter(|_| !self.stale) else { return };
         if outlook.open == 0 {
             return match self.finished.clone() {
                 None if self.may_begin("finish", now) => self.begin(Action::Finish, begun),

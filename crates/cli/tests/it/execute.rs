@@ -406,3 +406,17 @@ fn a_command_that_changes_after_it_was_agreed_to_is_not_run() {
     assert!(ran.stderr.contains("needs trust") && ran.stderr.contains("echo evil"), "{ran:?}");
     assert!(!project.home().join("evil").exists());
 }
+
+#[test]
+fn a_session_whose_project_was_deleted_can_be_ended() {
+    let project = project(&["run: 'while :; do sleep 0.1; done'"]);
+    let mut session = begun(&project, &["execute", "1", "--yes"]);
+    wait_until("it works", || {
+        fs::read_dir(project.project().join(".milestones/data/attempts"))
+            .is_ok_and(|attempts| attempts.count() > 0)
+    });
+    let folder = project.project().join(".milestones");
+    fs::rename(&folder, folder.with_extension("gone")).unwrap();
+    signal(&session, Signal::TERM);
+    wait_until("it ends", || session.try_wait().unwrap().is_some());
+}
