@@ -173,6 +173,11 @@ impl Config {
                 Some(key) if key.is_personal() && source == Source::Project => {
                     self.warnings.push(misplaced(key, &name));
                 }
+                Some(key) if source == Source::Project && self.is_kept_own(key) => {
+                    let said =
+                        "your own settings say otherwise, and a project opens no box of yours";
+                    self.warnings.push(format!("{name}: `{path}` is ignored here: {said}"));
+                }
                 Some(key) => self.set(key, value, source, &name)?,
                 None if path.starts_with(RUNNERS) => {
                     self.runners.insert(path[RUNNERS.len()..].to_owned(), value);
@@ -183,6 +188,13 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// What a person says about the box holds against what comes with a project.
+    fn is_kept_own(&self, key: &Key) -> bool {
+        let is_of_box =
+            matches!(key.name, boxing::BOX | boxing::BOX_NETWORK | boxing::BOX_WRITABLE);
+        is_of_box && self.values.get(key.name).is_some_and(|(_, source)| *source == Source::User)
     }
 
     fn set(
@@ -630,6 +642,18 @@ mod tests {
             assert!(error.contains("scale.sqlite_above_milestones"), "{error}");
         }
         assert!(load("scale: {writers: 21}\n", &[]).is_err());
+    }
+
+    #[test]
+    fn a_project_opens_no_box_that_a_person_has_shut() {
+        let folder = tempfile::tempdir().unwrap();
+        let (user, project) = (folder.path().join("user"), folder.path().join("project"));
+        fs::write(&user, "execute: {box: on}\n").unwrap();
+        fs::write(&project, "execute: {box: off, box_network: off}\n").unwrap();
+        let layers = Layers { user: Some(user), project: Some(project), ..Layers::default() };
+        let config = Config::load(&layers).unwrap();
+        assert_eq!((config.box_wish(), config.box_network()), (BoxWish::On, false));
+        assert!(config.warnings[0].contains("execute.box"), "{:?}", config.warnings);
     }
 
     #[test]
