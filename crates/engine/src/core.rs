@@ -42,6 +42,9 @@ pub struct Rules {
     pub look_every: Millis,
     /// How long something that could not be done is left alone before it is tried again.
     pub pause: Millis,
+    /// Whether it completes the milestone in the end. A session that only helps leaves that to the
+    /// one that does, and ends as soon as it could begin nothing.
+    pub finishes: bool,
     /// Whether a session in which only people can go on stays for them.
     pub stays: bool,
     pub limits: Limits,
@@ -59,6 +62,7 @@ impl Default for Rules {
             save_together: 500,
             look_every: 3_000,
             pause: 1_000,
+            finishes: true,
             stays: false,
             limits: Limits::default(),
         }
@@ -147,6 +151,8 @@ pub enum FailureKind {
     Blocked,
     /// The program, the disk or the machine; the step was tried again and again.
     World,
+    /// What all share cannot be reached.
+    Away,
     /// The agent was told to wait.
     Limited,
     /// Stopped by a person, or with the session.
@@ -183,7 +189,7 @@ impl FailureKind {
 
     /// Whether it says something about the task.
     fn counts(self) -> bool {
-        !matches!(self, Self::Stopped | Self::Lost | Self::Limited)
+        !matches!(self, Self::Stopped | Self::Lost | Self::Limited | Self::Away)
     }
 }
 
@@ -241,6 +247,8 @@ pub enum Answer {
     Failed(Failure),
     /// It could not be done now: the store or the disk may be back later.
     Later(String),
+    /// What all share cannot be reached now, however long that takes.
+    Away(String),
     /// Which of the claims are another's now.
     Renewed {
         lost: Vec<AttemptId>,
@@ -713,6 +721,10 @@ impl State {
             return self.end(Ending::Spent(what));
         }
         let Some(outlook) = self.outlook.as_ref().filter(|_| !self.stale) else { return };
+        if !self.rules.finishes && outlook.ready.is_empty() {
+            let waiting = outlook.waiting.clone();
+            return self.end(Ending::Stuck(waiting));
+        }
         if outlook.open == 0 {
             return match self.finished.clone() {
                 None if self.may_begin("finish", now) => self.begin(Action::Finish, begun),

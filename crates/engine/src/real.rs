@@ -3,6 +3,7 @@
 //! Whatever an action needs to know beside the attempt's name stands in the attempt's flight, which
 //! is on the disk before anything is begun for it.
 
+mod able;
 mod attempt;
 mod finish;
 mod plan;
@@ -248,6 +249,7 @@ impl Shared {
             Ok(answer) => answer,
             // The disk, the machine or somebody's git: it may be better in a moment.
             Err(Failure { kind: FailureKind::World, reason }) => Answer::Later(reason),
+            Err(Failure { kind: FailureKind::Away, reason }) => Answer::Away(reason),
             Err(failure) => Answer::Failed(failure),
         }
     }
