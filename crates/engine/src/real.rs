@@ -10,6 +10,7 @@ mod plan;
 mod ready;
 mod window;
 
+pub use able::has_work;
 pub use window::Window;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -306,7 +306,7 @@ pub const KEYS: &[Key] = &[
     },
 ];
 
-pub(crate) const POSTGRES_URL: &str = "storage.postgres_url";
+pub const POSTGRES_URL: &str = "storage.postgres_url";
 const POSTGRES_LISTEN_URL: &str = "storage.postgres_listen_url";
 
 /// What comes before the name of a runner.

@@ -36,3 +36,4 @@ mod terminal;
 mod verifying;
 mod views;
 mod walkthrough;
+mod worker;

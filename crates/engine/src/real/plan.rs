@@ -10,17 +10,17 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::{AttemptId, Event};
-use milestone_domain::ids::{MilestoneId, Node, TaskId};
+use milestone_domain::ids::{Node, TaskId};
 use milestone_domain::readiness::Reason;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
 use milestone_domain::views::impact::impacts;
 use milestone_domain::views::next::{Asked, next};
-use milestone_store::{Error, Project, Renewed, StoreError};
+use milestone_store::{Error, Project, Renewed};
 use uuid::Uuid;
 
-use super::{Flying, Shared, trouble};
+use super::{Flying, Shared, able, trouble};
 use crate::blockers::{Blocker, BlockerKind};
 use crate::core::{
     Action, ActionId, Answer, Attempt, Failure, FailureKind, GiveTo, Input, Leftover, Outlook,
@@ -85,7 +85,8 @@ impl Shared {
     }
 
     pub(super) fn read(&self, project: &Project) -> Result<Snapshot, Error> {
-        Ok(read(project, self.setup.milestone, &self.setup.actor)?)
+        let scope = Scope::Graph(BTreeSet::from([self.setup.milestone]));
+        Ok(project.read(&scope, &self.setup.actor)?)
     }
 
     /// What died with an earlier session: its record is there, and nobody runs it.
@@ -146,9 +147,9 @@ impl Shared {
         let asked = Asked { milestone: Some(milestone), worker: None, limit: usize::MAX };
         let next = next(&snapshot, asked, today);
         let mut outlook = Outlook { held: next.held.len(), ..Outlook::default() };
-        let mut in_the_way = Vec::new();
+        let (needs, mut in_the_way) = (self.setup.needs(), Vec::new());
         for ready in next.ready {
-            match self.setup.obstacle(&snapshot, ready.id) {
+            match able::obstacle(&snapshot, ready.id, &needs, &self.setup.trusts) {
                 Some((kind, obstacle)) => {
                     in_the_way.push((ready.id, kind, obstacle.clone()));
                     outlook.waiting.push((ready.id, obstacle));
@@ -291,11 +292,6 @@ impl Shared {
         }
         Ok(Answer::Renewed { lost })
     }
-}
-
-/// A milestone whole, and all that it waits for.
-pub fn read(project: &Project, id: MilestoneId, actor: &str) -> Result<Snapshot, StoreError> {
-    project.read(&Scope::Graph(BTreeSet::from([id])), actor)
 }
 
 /// The worst first.
