@@ -39,8 +39,18 @@ pub struct App {
     globals: Globals,
     opened: OnceCell<Opened>,
     actor: OnceCell<String>,
+    /// The project that this is about, where it is not the one that it was started in.
+    elsewhere: Option<Elsewhere>,
     /// What the last change of this run saw of the project's size.
     seen: Cell<Option<Seen>>,
+}
+
+/// A project that nobody stands in, and what somebody has said for this run alone.
+#[derive(Clone)]
+struct Elsewhere {
+    root: Root,
+    /// As variables of the environment would say it.
+    settings: Vec<(String, String)>,
 }
 
 pub fn main() -> ExitCode {
@@ -58,6 +68,7 @@ pub fn main() -> ExitCode {
         globals: cli.globals,
         opened: OnceCell::new(),
         actor: OnceCell::new(),
+        elsewhere: None,
         seen: Cell::new(None),
     };
     match commands::run(&app, cli.command) {
@@ -87,7 +98,7 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
 
 /// What the guide of this program shows and this version cannot do: people look for it.
 fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
-    const VERBS: [&str; 6] = ["worker", "serve", "mcp", "sync", "release", "doc"];
+    const VERBS: [&str; 5] = ["serve", "mcp", "sync", "release", "doc"];
     const FLAGS: [&str; 3] = ["--deployment-status", "--planner", "hierarchical"];
     let word = word.to_str()?;
     let name = word.split('=').next().unwrap_or_default();
@@ -136,23 +147,49 @@ fn refuse_arguments(line: &[OsString], error: &clap::Error) -> ExitCode {
 }
 
 impl App {
+    /// The same run, about the project at another place, with further settings that are written
+    /// nowhere.
+    pub fn elsewhere(&self, root: Root, settings: Vec<(String, String)>) -> Self {
+        Self {
+            out: self.out,
+            globals: self.globals.clone(),
+            opened: OnceCell::new(),
+            actor: OnceCell::new(),
+            elsewhere: Some(Elsewhere { root, settings }),
+            seen: Cell::new(None),
+        }
+    }
+
+    /// Where the settings of a project are looked for in this run.
+    pub fn layers(&self, root: &Root) -> Layers {
+        let mut layers = layers(Some(root));
+        layers.environment.extend(self.elsewhere.iter().flat_map(|there| there.settings.clone()));
+        layers
+    }
+
     /// The project this run is about.
     pub fn opened(&self) -> Result<&Opened, Failure> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
         }
-        let opened = open(self.found()?)?;
+        let root = self.found()?;
+        let layers = self.layers(&root);
+        let opened = open_with(root, &layers)?;
         Ok(self.opened.get_or_init(|| opened))
     }
 
     /// Where the project is kept, whether it can be opened or not.
     pub fn kept_in(&self) -> Result<Place, Failure> {
-        let (_, place) = kept_in(&self.found()?)?;
+        let root = self.found()?;
+        let (_, place) = kept_in(&root, &self.layers(&root))?;
         Ok(place)
     }
 
     fn found(&self) -> Result<Root, Failure> {
-        Ok(discover::find(&self.start(), chosen_root().as_deref())?)
+        match &self.elsewhere {
+            Some(there) => Ok(there.root.clone()),
+            None => Ok(discover::find(&self.start(), chosen_root().as_deref())?),
+        }
     }
 
     /// The project, made first where there is none. True if it was made now.
@@ -239,7 +276,12 @@ impl App {
 
 /// The project at a place, or the one that would be there.
 pub fn open(root: Root) -> Result<Opened, Failure> {
-    let (config, place) = kept_in(&root)?;
+    let layers = layers(Some(&root));
+    open_with(root, &layers)
+}
+
+fn open_with(root: Root, layers: &Layers) -> Result<Opened, Failure> {
+    let (config, place) = kept_in(&root, layers)?;
     for warning in &config.warnings {
         crate::output::warn(warning);
     }
@@ -251,8 +293,8 @@ pub fn open(root: Root) -> Result<Opened, Failure> {
 }
 
 /// The settings of the project at a place, and where it is kept by them.
-fn kept_in(root: &Root) -> Result<(Config, Place), Failure> {
-    let config = Config::load(&layers(Some(root)))?;
+fn kept_in(root: &Root, layers: &Layers) -> Result<(Config, Place), Failure> {
+    let config = Config::load(layers)?;
     let place = place(root, &config);
     Ok((config, place))
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::commands::{
     agent, archive, ci, completions, condition, config, criterion, doctor, edit, execute, gate,
     help, init, integrate, keep_runner, list, man, merge_driver, next, plan, schema, search,
-    session, show, storage, task, template, update, values, watch,
+    session, show, storage, task, template, update, values, watch, worker,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -66,7 +66,7 @@ pub fn parse(line: &[OsString]) -> Result<Cli, clap::Error> {
 }
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
     /// Print one JSON document instead of text for people
@@ -116,6 +116,7 @@ pub enum Verb {
     Reject(gate::RejectArgs),
     RequestChanges(gate::RequestChangesArgs),
     Execute(execute::ExecuteArgs),
+    Worker(worker::WorkerArgs),
     Session(session::SessionArgs),
     Agent(agent::AgentArgs),
     Ci(ci::CiArgs),

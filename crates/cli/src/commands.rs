@@ -37,6 +37,7 @@ pub mod update;
 pub mod values;
 pub mod views;
 pub mod watch;
+pub mod worker;
 
 use crate::app::App;
 use crate::args::Verb;
@@ -59,6 +60,7 @@ pub fn run(app: &App, verb: Verb) -> Result<(), Failure> {
         Verb::RequestChanges(args) => gate::request_changes(app, args),
         Verb::Execute(args) => execute::run(app, &args),
         Verb::Ci(args) => ci::run(app, &args),
+        Verb::Worker(args) => worker::run(app, &args),
         Verb::Session(args) => session::run(app, args),
         Verb::Agent(args) => agent::run(app, &args),
         Verb::Update(args) => update::run(app, &args),

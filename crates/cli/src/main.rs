@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod pushing;
 mod render;
+mod signals;
 mod target;
 mod teller;
 mod trust;

@@ -118,7 +118,7 @@ impl BlockerKind {
         match failure.kind {
             FailureKind::Conflict => Self::Conflict,
             FailureKind::Verify => Self::Verification,
-            FailureKind::World => Self::Machine,
+            FailureKind::World | FailureKind::Away => Self::Machine,
             FailureKind::Limited => Self::RateLimit,
             FailureKind::TimedOut | FailureKind::Silent => Self::Stall,
             FailureKind::Budget => Self::Budget,

@@ -43,6 +43,9 @@ pub struct Rules {
     pub look_every: Millis,
     /// How long something that could not be done is left alone before it is tried again.
     pub pause: Millis,
+    /// Whether it completes the milestone in the end. A session that only helps leaves that to the
+    /// one that does, and ends as soon as it could begin nothing.
+    pub finishes: bool,
     /// Whether a session in which only people can go on stays for them.
     pub stays: bool,
     pub limits: Limits,
@@ -60,6 +63,7 @@ impl Default for Rules {
             save_together: 500,
             look_every: 3_000,
             pause: 1_000,
+            finishes: true,
             stays: false,
             limits: Limits::default(),
         }
@@ -151,6 +155,8 @@ pub enum FailureKind {
     Blocked,
     /// The program, the disk or the machine; the step was tried again and again.
     World,
+    /// What all share cannot be reached.
+    Away,
     /// The agent was told to wait.
     Limited,
     /// Stopped by a person, or with the session.
@@ -187,7 +193,7 @@ impl FailureKind {
 
     /// Whether it says something about the task.
     fn counts(self) -> bool {
-        !matches!(self, Self::Stopped | Self::Lost | Self::Limited)
+        !matches!(self, Self::Stopped | Self::Lost | Self::Limited | Self::Away)
     }
 }
 
@@ -251,6 +257,8 @@ pub enum Answer {
     Failed(Failure),
     /// It could not be done now: the store or the disk may be back later.
     Later(String),
+    /// What all share cannot be reached now, however long that takes.
+    Away(String),
     /// Which of the claims are another's now.
     Renewed {
         lost: Vec<AttemptId>,
@@ -745,6 +753,10 @@ impl State {
             && outlook.open > 0
         {
             return self.end(Ending::Spent(what));
+        }
+        if !self.rules.finishes && outlook.ready.is_empty() {
+            let waiting = outlook.waiting.clone();
+            return self.end(Ending::Stuck(waiting));
         }
         if outlook.open == 0 {
             return match self.finished.clone() {

@@ -9,6 +9,7 @@ mod branches;
 mod checkout;
 pub mod documents;
 mod error;
+mod hub;
 mod ignored;
 mod integrate;
 mod keep;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 pub use branches::Start;
 pub use error::{GitError, Result};
+pub use hub::{Cloned, clone};
 pub use integrate::{Integrated, Integration};
 pub use keep::Kept;
 pub use message::message;
@@ -54,6 +56,8 @@ pub struct Repository {
     /// The project's folder, from the top on.
     state: String,
     caller: Caller,
+    /// Where work is brought in first, if this is one of several clones that share that.
+    hub: Option<hub::Hub>,
 }
 
 impl Repository {
@@ -74,7 +78,8 @@ impl Repository {
         let is_linked = Path::new(own).canonicalize().is_ok_and(|own| own != common);
         let top = main_top(caller, folder, &common, is_linked)?;
         let caller = caller.clone();
-        let repository = Self { top, common, state: ".milestones".to_owned(), caller };
+        let state = ".milestones".to_owned();
+        let repository = Self { top, common, state, caller, hub: None };
         repository.check_begun()?;
         repository.clear_left_behind()?;
         Ok(Some(repository))
@@ -98,7 +103,8 @@ impl Repository {
     /// Makes all that git was told survive a power cut. Git by itself does not: the folder of a ref
     /// is never synced. Nothing may be recorded as done before this has succeeded.
     pub fn make_durable(&self) -> Result<()> {
-        for folder in [&self.common, &self.top] {
+        let hub = self.hub.as_ref().and_then(hub::Hub::place);
+        for folder in [&*self.common, &*self.top].into_iter().chain(hub) {
             let opened = File::open(folder).map_err(GitError::io("open", folder))?;
             sync(&opened).map_err(GitError::io("sync the disk of", folder))?;
         }
@@ -137,7 +143,11 @@ impl Repository {
     /// Waits for the turn to change which worktrees there are. Calls that do so are handed the
     /// lock, and hold it to their end also if this process is killed.
     fn administration(&self) -> Result<File> {
-        let path = self.common.join(ADMINISTRATION);
+        self.turn(ADMINISTRATION)
+    }
+
+    fn turn(&self, lock: &str) -> Result<File> {
+        let path = self.common.join(lock);
         let open = File::options().create(true).truncate(false).write(true).read(true).open(&path);
         let file = open.map_err(GitError::io("open", &path))?;
         file.lock().map_err(GitError::io("lock", &path))?;

@@ -3,6 +3,7 @@
 //! Whatever an action needs to know beside the attempt's name stands in the attempt's flight, which
 //! is on the disk before anything is begun for it.
 
+mod able;
 mod attempt;
 mod briefing;
 mod escalating;
@@ -12,6 +13,7 @@ mod ready;
 mod running;
 mod window;
 
+pub use able::has_work;
 pub use escalating::KIND as ESCALATION;
 pub use window::Window;
 
@@ -260,6 +262,7 @@ impl Shared {
             Ok(answer) => answer,
             // The disk, the machine or somebody's git: it may be better in a moment.
             Err(Failure { kind: FailureKind::World, reason }) => Answer::Later(reason),
+            Err(Failure { kind: FailureKind::Away, reason }) => Answer::Away(reason),
             Err(failure) => Answer::Failed(failure),
         }
     }

@@ -3,6 +3,8 @@
 //! A request is a file in a folder of the milestone's, and taken when it is gone. The session looks
 //! there now and then; that costs it nothing that could be measured.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,6 +55,18 @@ pub enum Asked {
     NoAnswer,
 }
 
+/// Whoever hands on what is asked, until this is dropped.
+#[derive(Debug)]
+pub struct Listening {
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+}
+
 impl Sessions {
     /// Asks the session that runs a milestone here, and waits until it has taken that.
     pub fn ask(&self, milestone: MilestoneId, request: &Request) -> Result<Asked, EngineError> {
@@ -93,14 +107,20 @@ impl Sessions {
 
     /// Hands on what is asked for as long as the session lives. What was asked of an earlier one is
     /// forgotten.
-    pub fn listen(&self, milestone: MilestoneId, inputs: Sender<Input>) -> Result<(), EngineError> {
+    pub fn listen(
+        &self,
+        milestone: MilestoneId,
+        inputs: Sender<Input>,
+    ) -> Result<Listening, EngineError> {
         let folder = self.requests(milestone)?;
         for (place, _) in self.waiting(&folder) {
             self.remove(&place)?;
         }
         let sessions = self.clone();
+        let over = Arc::new(AtomicBool::new(false));
+        let listening = Listening { over: Arc::clone(&over) };
         thread::spawn(move || {
-            loop {
+            while !over.load(Ordering::SeqCst) {
                 thread::sleep(LOOK_EVERY);
                 for (place, request) in sessions.waiting(&folder) {
                     let sent = request.is_none_or(|request| inputs.send(request.input()).is_ok());
@@ -111,7 +131,7 @@ impl Sessions {
                 }
             }
         });
-        Ok(())
+        Ok(listening)
     }
 
     /// What lies there, in the order in which it was asked; nothing where it is none of ours.

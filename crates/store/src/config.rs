@@ -70,7 +70,7 @@ pub struct Key {
     check: fn(&Value) -> Result<(), String>,
 }
 
-pub(crate) const POSTGRES_URL: &str = "storage.postgres_url";
+pub const POSTGRES_URL: &str = "storage.postgres_url";
 const POSTGRES_LISTEN_URL: &str = "storage.postgres_listen_url";
 
 /// What comes before the name of a runner.

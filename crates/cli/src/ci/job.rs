@@ -24,7 +24,7 @@ use crate::output;
 /// Where reports are written that no place was given for.
 const REPORTS: &str = "reports";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct CiArgs {
     /// Run as a job of a CI: no questions, no colours, annotations, a JUnit report; goes on with the
     /// last session that is not finished

@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
-use std::thread;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, value_parser};
@@ -15,7 +13,7 @@ use milestone_domain::limits;
 use milestone_domain::snapshot::Scope;
 use milestone_domain::status::MilestoneStatus;
 use milestone_engine::boxed::Boxes;
-use milestone_engine::core::{Budget, Ending, Input, Limits, Rules, State};
+use milestone_engine::core::{Budget, Ending, Limits, Rules, State};
 use milestone_engine::git::{Caller, Identity, Repository};
 use milestone_engine::needs::Needs;
 use milestone_engine::prompt::{self, Template, TemplateError};
@@ -25,8 +23,6 @@ use milestone_engine::session::{Alive, Session, SessionState, Sessions};
 use milestone_engine::world;
 use milestone_store::Project;
 use milestone_store::config::{self, BoxWish, Config, Spending};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::agent;
 use super::dry_run::{self, How};
@@ -35,6 +31,7 @@ use crate::ci::job::{CiArgs, Job};
 use crate::errors::{Executing, Failure};
 use crate::pushing::Handing;
 use crate::render::execution;
+use crate::signals::Signals;
 use crate::target::Target;
 use crate::teller::{Subject, Teller};
 use crate::trust::{self, Trust};
@@ -126,13 +123,51 @@ impl Coordination {
     }
 }
 
-pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
-    if std::env::var_os("MILESTONE_ATTEMPT").is_some() {
-        return Err(Failure::usage(
-            "this is an attempt of a session, which starts no sessions",
-            "do the task that was given, and end",
-        ));
+impl ExecuteArgs {
+    /// What a worker would have typed for a milestone.
+    pub(super) fn of_worker(
+        id: Target,
+        agents: Option<u16>,
+        runner: Option<String>,
+        yes: bool,
+    ) -> Self {
+        Self {
+            id,
+            agents,
+            coordination: Coordination::Parallel,
+            runner,
+            resume: false,
+            resume_session: None,
+            save_session: false,
+            restart_agents: false,
+            budget: None,
+            dry_run: false,
+            ci: CiArgs::default(),
+            yes,
+            push: false,
+        }
     }
+
+    /// The same, going on with a session.
+    #[must_use]
+    pub(super) fn resuming(self, session: Option<String>) -> Self {
+        Self { resume_session: session, ..self }
+    }
+}
+
+/// Refuses whoever is an attempt itself.
+pub(super) fn check_begun_by_a_person() -> Result<(), Failure> {
+    if std::env::var_os("MILESTONE_ATTEMPT").is_none() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "this is an attempt of a session, which starts no sessions",
+        "do the task that was given, and end",
+    ))
+}
+
+pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
+    check_begun_by_a_person()?;
     let id = args.id.milestone(app)?;
     if args.save_session {
         return agent::save(app, id);
@@ -144,10 +179,7 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let document = snapshot.documents.get(&id);
     let document = document.ok_or_else(|| super::show::missing(&snapshot, Node::Milestone(id)))?;
     let root = &app.opened()?.root;
-    let caller = Caller::new(Identity {
-        name: app.actor().to_owned(),
-        email: format!("milestone@{}", host()),
-    });
+    let caller = caller(app);
     let repository = Repository::find(&root.project, &caller)?;
     let configured = configured(app)?;
     let runner = chosen_runner(app, args, document);
@@ -185,6 +217,12 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     job.end(app, id, &name, ended)
 }
 
+/// On whose behalf git is started.
+pub(super) fn caller(app: &App) -> Caller {
+    let email = format!("milestone@{}", host());
+    Caller::new(Identity { name: app.actor().to_owned(), email })
+}
+
 fn how<'a>(
     app: &App,
     args: &ExecuteArgs,
@@ -200,7 +238,7 @@ fn how<'a>(
     Ok(How { agents, coordination: args.coordination.word(), sequential, git, needs })
 }
 
-fn agents(app: &App, args: &ExecuteArgs) -> Result<usize, Failure> {
+pub(super) fn agents(app: &App, args: &ExecuteArgs) -> Result<usize, Failure> {
     let workers = app.opened()?.config.settings().workers;
     Ok(args.agents.map_or_else(|| workers.map_or(1, |workers| workers as usize), usize::from))
 }
@@ -211,7 +249,7 @@ fn is_typed(args: &ExecuteArgs, (kind, text): &(&'static str, String)) -> bool {
 }
 
 /// What does the tasks that say nothing: what was chosen, or the first agent that is installed.
-fn chosen_runner(app: &App, args: &ExecuteArgs, document: &Milestone) -> Option<String> {
+pub(super) fn chosen_runner(app: &App, args: &ExecuteArgs, document: &Milestone) -> Option<String> {
     let silent = |task: &&Task| !task.status.is_closed() && Needs::has_no_runner(task);
     let configured = || app.opened().ok()?.config.execution().runner;
     args.runner.clone().or_else(configured).or_else(|| {
@@ -222,7 +260,7 @@ fn chosen_runner(app: &App, args: &ExecuteArgs, document: &Milestone) -> Option<
 }
 
 /// Everything this milestone would have run that nobody has agreed to, as kind and text.
-fn untrusted(
+pub(super) fn untrusted(
     trust: Option<&Trust>,
     document: &Milestone,
     needs: &Needs<'_>,
@@ -240,14 +278,17 @@ fn untrusted(
 }
 
 /// What the settings would have run around the tasks, as kind and text.
-fn around(app: &App, handing: Option<&Handing>) -> Result<Vec<(&'static str, String)>, Failure> {
+pub(super) fn around(
+    app: &App,
+    handing: Option<&Handing>,
+) -> Result<Vec<(&'static str, String)>, Failure> {
     let tell = app.opened()?.config.execution().on_blocker.into_iter();
     let tell = tell.map(|command| (ESCALATION, command));
     Ok(tell.chain(handing.and_then(Handing::to_agree)).collect())
 }
 
 /// Nothing is run that this person has not agreed to.
-fn agree(
+pub(super) fn agree(
     app: &App,
     args: &ExecuteArgs,
     document: &Milestone,
@@ -286,7 +327,7 @@ fn ask(app: &App, asked: &[(&'static str, String)]) -> bool {
 }
 
 /// The session that goes on, or a new one.
-fn session(
+pub(super) fn session(
     app: &App,
     args: &ExecuteArgs,
     sessions: &Sessions,
@@ -379,7 +420,7 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn setup(
+pub(super) fn setup(
     app: &App,
     args: &ExecuteArgs,
     repository: Option<Repository>,
@@ -393,14 +434,14 @@ fn setup(
         path: "milestone".into(),
         source,
     })?;
-    let trusted = project.clone();
+    let (trusted, layers) = (project.clone(), app.layers(&root));
     Ok(Setup {
         milestone: args.id.milestone(app)?,
         root: root.folder(),
         worktrees: worktrees(&project, &root.folder()),
         project,
         open: Arc::new(move || {
-            let config = Config::load(&app::layers(Some(&root)))?;
+            let config = Config::load(&layers)?;
             Project::at(app::place(&root, &config))
         }),
         trusts: Arc::new(move |kind, text| {
@@ -461,7 +502,7 @@ fn wrong_template(file: &str, error: &TemplateError) -> Failure {
 }
 
 /// What may be used, from the settings and what was typed.
-fn limits(app: &App, args: &ExecuteArgs) -> Result<(u32, Limits), Failure> {
+pub(super) fn limits(app: &App, args: &ExecuteArgs) -> Result<(u32, Limits), Failure> {
     let execution = app.opened()?.config.execution();
     let millis = |time: Option<Duration>| {
         time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
@@ -525,14 +566,41 @@ fn execute(
     _alive: &Alive,
 ) -> Result<(), Failure> {
     let milestone = setup.milestone;
+    let signals = Signals::begin()?;
+    let (ending, because) = to_its_end(app, sessions, setup, session, rules, handing, &signals)?;
+    match ending {
+        Ending::Completed => Ok(()),
+        Ending::TasksDone(why) => {
+            Err(Failure::Executing(Executing::TasksDone { milestone, why: why.reason }))
+        }
+        Ending::Stuck(_) => {
+            Err(Failure::Executing(Executing::Stuck { milestone, waiting: because }))
+        }
+        Ending::Interrupted => Err(Failure::Executing(Executing::Interrupted { milestone })),
+        Ending::Spent(what) => Err(Failure::Executing(Executing::Spent { milestone, what })),
+        Ending::Failed(failure) => Err(Failure::Executing(Executing::Failed(failure.reason))),
+    }
+}
+
+/// Runs a session, and says how it ended and because of what.
+pub(super) fn to_its_end(
+    app: &App,
+    sessions: &Sessions,
+    setup: Setup,
+    session: Session,
+    rules: Rules,
+    handing: Option<&Handing>,
+    signals: &Signals,
+) -> Result<(Ending, Vec<String>), Failure> {
+    let milestone = setup.milestone;
     let git = setup.repository.is_some();
     let covers = setup.boxes.as_ref().map(Boxes::covers);
     let (open, actor) = (Arc::clone(&setup.open), setup.actor.clone());
     let spent: Vec<_> = session.attempts.iter().map(|tried| (tried.task, tried.used)).collect();
     let agents = rules.slots;
     let mut real = Real::new(setup, session);
-    listen(real.inputs())?;
-    sessions.listen(milestone, real.inputs())?;
+    signals.hand_to(real.inputs());
+    let _listening = sessions.listen(milestone, real.inputs())?;
     let (window, session) = (real.window(), real.session());
     let subject = Subject { open, milestone, actor, agents };
     let teller = Teller::begin(app.out, &window, &session.id, subject);
@@ -565,36 +633,5 @@ fn execute(
     }
     shown.end(&real.session());
     real.all_told();
-    match ending {
-        Ending::Completed => Ok(()),
-        Ending::TasksDone(why) => {
-            Err(Failure::Executing(Executing::TasksDone { milestone, why: why.reason }))
-        }
-        Ending::Stuck(_) => {
-            Err(Failure::Executing(Executing::Stuck { milestone, waiting: because }))
-        }
-        Ending::Interrupted => Err(Failure::Executing(Executing::Interrupted { milestone })),
-        Ending::Spent(what) => Err(Failure::Executing(Executing::Spent { milestone, what })),
-        Ending::Failed(failure) => Err(Failure::Executing(Executing::Failed(failure.reason))),
-    }
-}
-
-/// The first Ctrl-C lets what runs end; any other word that the process is to end stops it.
-fn listen(inputs: Sender<Input>) -> Result<(), Failure> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|source| Failure::Io {
-        doing: "listen",
-        path: "signals".into(),
-        source,
-    })?;
-    thread::spawn(move || {
-        let mut asked = false;
-        for signal in &mut signals {
-            let input = if signal == SIGINT && !asked { Input::Drain } else { Input::Stop };
-            asked = true;
-            if inputs.send(input).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
+    Ok((ending, because))
 }

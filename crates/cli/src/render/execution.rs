@@ -103,7 +103,7 @@ impl Shown {
             (Action::GiveBack(attempt, failure, to), Answer::Done | Answer::Failed(_)) => {
                 self.given_back(*attempt, failure, *to);
             }
-            (_, Answer::Later(why)) if *why != self.waited_for => {
+            (_, Answer::Later(why) | Answer::Away(why)) if *why != self.waited_for => {
                 self.said(What::Waiting, Some(why), &format!("waiting: {why}"));
                 self.waited_for.clone_from(why);
             }

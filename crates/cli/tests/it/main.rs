@@ -1,6 +1,11 @@
 //! The real binary, in folders of its own, with nothing of the machine around it.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 mod agents;
 mod archive;
@@ -36,3 +41,4 @@ mod terminal;
 mod verifying;
 mod views;
 mod walkthrough;
+mod worker;

@@ -229,6 +229,7 @@ impl Work {
         self.laters = if matches!(answer, Answer::Later(_)) { self.laters + 1 } else { 0 };
         match answer {
             Answer::Later(reason) => self.later(reason, now + pause),
+            Answer::Away(reason) => self.away(reason, now + pause),
             Answer::Failed(failure) => self.came_to_nothing(failure),
             Answer::Ran(ran) => self.ran(ran),
             Answer::Kept { changed, files } => {
@@ -257,6 +258,15 @@ impl Work {
                 self.came_to_nothing(Failure::new(FailureKind::World, reason));
             }
             _ => self.again_at = again_at,
+        }
+    }
+
+    /// What has not begun is left to others, who may be nearer; what is done waits.
+    fn away(&mut self, reason: String, again_at: Millis) {
+        if self.leaving || matches!(self.stage, Stage::Prepare) {
+            self.came_to_nothing(Failure::new(FailureKind::Away, reason));
+        } else {
+            self.again_at = again_at;
         }
     }
 

@@ -69,7 +69,7 @@ impl Repository {
             }
             self.check_not_checked_out(&name)?;
             let step = Step::Update { name: name.clone(), from: before.as_ref(), to: &tip };
-            match self.change(&[step]) {
+            match self.publish(&[step]) {
                 Ok(()) => return Ok(tip),
                 Err(error) if self.commit_of(&name)? == before => return Err(error),
                 Err(_) => {}
@@ -122,7 +122,8 @@ impl Repository {
     }
 
     pub(super) fn check_not_checked_out(&self, branch: &str) -> Result<()> {
-        match self.checked_out(branch)? {
+        let at_hub = || self.checked_out_at_hub(branch);
+        match self.checked_out(branch)?.map_or_else(at_hub, |path| Ok(Some(path)))? {
             Some(path) => Err(GitError::CheckedOut { branch: branch.to_owned(), path }),
             None => Ok(()),
         }

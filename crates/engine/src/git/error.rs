@@ -59,6 +59,12 @@ pub enum GitError {
     PathTaken { path: PathBuf },
     #[error("{path} is not a worktree of this repository")]
     NotAWorktree { path: PathBuf },
+    #[error("{hub} cannot be reached: {said}")]
+    HubAway { hub: String, said: String },
+    #[error(
+        "{hub} refuses what was brought to it: {said}. Put that right there; what was done stays kept"
+    )]
+    HubRefuses { hub: String, said: String },
     #[error("{branch} kept changing while work was added to it; nothing was lost, run this again")]
     Busy { branch: String },
     #[error(

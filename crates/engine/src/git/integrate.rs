@@ -43,6 +43,7 @@ impl Repository {
     pub fn integrate(&self, work: &Integration<'_>) -> Result<Integrated> {
         let attempt = &work.attempt;
         let branch = names::milestone_branch(attempt.task.milestone);
+        self.refresh(attempt.task.milestone, &[])?;
         for _ in 0..TRIES_MAX {
             let fence = self.fenced(attempt)?;
             if let Some(done) = self.done(attempt)? {
@@ -63,7 +64,7 @@ impl Repository {
             };
             let commit = self.commit(&tree, parents, &text)?;
             self.check_not_checked_out(&branch)?;
-            let Err(error) = self.publish(attempt, &fence, &tip, &commit) else {
+            let Err(error) = self.bring_in(attempt, &fence, &tip, &commit) else {
                 return Ok(Integrated::Done(commit));
             };
             // Whoever was quicker has changed the branch or the fence; anything else is a failure.
@@ -76,12 +77,19 @@ impl Repository {
         Err(GitError::Busy { branch })
     }
 
-    fn publish(&self, attempt: &Attempt, fence: &Oid, tip: &Oid, commit: &Oid) -> Result<()> {
+    fn bring_in(&self, attempt: &Attempt, fence: &Oid, tip: &Oid, commit: &Oid) -> Result<()> {
         let done = names::done(attempt.task);
         let before = self.object_of(&done)?;
         let branch = names::milestone_branch(attempt.task.milestone);
-        self.change(&[
-            Step::Verify { name: names::fence(attempt.task), is: fence },
+        let name = names::fence(attempt.task);
+        // Of a ref that stays as it is, a push says nothing to the hub, which would not look.
+        let moved = self.hub.is_some().then(|| self.fence_bringing(attempt, commit)).transpose()?;
+        let fence = match &moved {
+            Some(to) => Step::Update { name, from: Some(fence), to },
+            None => Step::Verify { name, is: fence },
+        };
+        self.publish(&[
+            fence,
             Step::Update { name: branch, from: Some(tip), to: commit },
             Step::Update { name: done, from: before.as_ref(), to: commit },
         ])

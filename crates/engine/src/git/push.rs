@@ -12,12 +12,13 @@ use milestone_domain::ids::MilestoneId;
 use super::Repository;
 use super::error::Result;
 use super::names;
+use super::run::Said;
 
 /// A hook may run tests; more than this waits for somebody.
 pub const PUSHING_MAX: Duration = Duration::from_mins(10);
 
 /// The ways to a remote that start no program of the repository's choice.
-const PROTOCOLS: [&str; 5] = ["https", "http", "ssh", "git", "file"];
+pub(super) const PROTOCOLS: [&str; 5] = ["https", "http", "ssh", "git", "file"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pushed {
@@ -57,12 +58,7 @@ impl Repository {
         if said.exit == Some(0) {
             return Ok(Pushed::Done);
         }
-        // What was refused stands among what is printed; everything else is said.
-        let refused = said.text();
-        let refused = refused.lines().filter_map(|line| line.strip_prefix("!\t"));
-        let said_more = said.err.lines().map(str::trim).filter(|line| !line.is_empty());
-        let said_more = said_more.filter(|line| !line.starts_with("hint:"));
-        let mut lines: Vec<String> = refused.chain(said_more).map(without_credentials).collect();
+        let mut lines = reasons(&said);
         if said.exit.is_none() {
             lines.insert(0, format!("it took longer than {} minutes", PUSHING_MAX.as_secs() / 60));
         }
@@ -70,7 +66,16 @@ impl Repository {
     }
 }
 
-fn shortened(mut lines: Vec<String>) -> String {
+/// What was refused stands among what is printed; everything else is said.
+pub(super) fn reasons(said: &Said) -> Vec<String> {
+    let refused = said.text();
+    let refused = refused.lines().filter_map(|line| line.strip_prefix("!\t"));
+    let said_more = said.err.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said_more = said_more.filter(|line| !line.starts_with("hint:"));
+    refused.chain(said_more).map(without_credentials).collect()
+}
+
+pub(super) fn shortened(mut lines: Vec<String>) -> String {
     const LINES_MAX: usize = 6;
     lines.truncate(LINES_MAX);
     if lines.is_empty() { "it gave no reason".to_owned() } else { lines.join("; ") }

@@ -32,11 +32,27 @@ pub enum Step<'a> {
 }
 
 impl Step<'_> {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Verify { name, .. } | Self::Update { name, .. } | Self::Delete { name, .. } => {
                 name
             }
+        }
+    }
+
+    /// What is there before; nothing where it is made.
+    pub(super) fn before(&self) -> Option<&Oid> {
+        match self {
+            Self::Verify { is: before, .. } | Self::Delete { from: before, .. } => Some(before),
+            Self::Update { from, .. } => *from,
+        }
+    }
+
+    /// What is there after it; nothing where it goes.
+    pub(super) fn after(&self) -> Option<&Oid> {
+        match self {
+            Self::Verify { is: after, .. } | Self::Update { to: after, .. } => Some(after),
+            Self::Delete { .. } => None,
         }
     }
 
@@ -60,6 +76,11 @@ struct Fence {
 impl Fence {
     fn text(attempt: &Attempt) -> String {
         format!("fence {}\nattempt {}\n", attempt.fence, attempt.id.0)
+    }
+
+    /// What it says from the moment on that brings a commit into the branch.
+    fn text_bringing(attempt: &Attempt, commit: &Oid) -> String {
+        format!("{}brings {commit}\n", Self::text(attempt))
     }
 
     /// One that cannot be read, as a power cut may leave it, keeps nobody out: whoever held it is
@@ -92,9 +113,7 @@ impl Repository {
     /// The object to which the task's fence points once it is this attempt's.
     pub(super) fn fenced(&self, attempt: &Attempt) -> Result<Oid> {
         let name = names::fence(attempt.task);
-        let hash = ["hash-object", "-w", "--stdin"];
-        let said = self.git(&hash).input(Fence::text(attempt)).run()?;
-        let own = Oid::said("hash-object", &said.text())?;
+        let own = self.blob(Fence::text(attempt))?;
         for _ in 0..TRIES_MAX {
             let held = self.object_of(&name)?;
             if held.as_ref() == Some(&own) {
@@ -102,7 +121,7 @@ impl Repository {
             }
             self.check_fence(attempt, held.as_ref())?;
             let step = Step::Update { name: name.clone(), from: held.as_ref(), to: &own };
-            match self.change(&[step]) {
+            match self.publish(&[step]) {
                 Ok(()) => return Ok(own),
                 // Somebody was quicker, or it is truly refused.
                 Err(error) if self.object_of(&name)? == held => return Err(error),
@@ -110,6 +129,16 @@ impl Repository {
             }
         }
         Err(GitError::Busy { branch: name })
+    }
+
+    /// The object to which the fence moves together with a commit that comes into the branch.
+    pub(super) fn fence_bringing(&self, attempt: &Attempt, commit: &Oid) -> Result<Oid> {
+        self.blob(Fence::text_bringing(attempt, commit))
+    }
+
+    fn blob(&self, text: String) -> Result<Oid> {
+        let said = self.git(&["hash-object", "-w", "--stdin"]).input(text).run()?;
+        Oid::said("hash-object", &said.text())
     }
 
     /// Refuses whoever was taken over.
@@ -151,5 +180,29 @@ impl Repository {
 
     pub(super) fn fence_of(&self, task: TaskId) -> Result<Option<Oid>> {
         self.object_of(&names::fence(task))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milestone_domain::ids::MilestoneId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_fence_that_brings_something_is_still_the_same_attempts() {
+        let attempt = |fence, id| Attempt {
+            task: TaskId::new(MilestoneId(1), 1),
+            id: AttemptId(Uuid::from_u128(id)),
+            fence,
+        };
+        let commit = Oid::parse(&"a".repeat(40)).unwrap();
+        for text in [Fence::text(&attempt(2, 7)), Fence::text_bringing(&attempt(2, 7), &commit)] {
+            let fence = Fence::parse(&text);
+            assert_eq!(fence, Fence { number: 2, attempt: Some(attempt(2, 7).id) });
+            assert!(!fence.stops(&attempt(2, 7)) && !fence.stops(&attempt(3, 8)));
+            assert!(fence.stops(&attempt(2, 8)) && fence.stops(&attempt(1, 7)));
+        }
     }
 }

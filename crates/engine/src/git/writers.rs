@@ -40,7 +40,8 @@ pub fn own_name(kind: &str) -> String {
 struct Intent {
     /// When it began, in microseconds.
     began: u64,
-    /// The files that it may leave behind, from git's folder on.
+    /// The files that it may leave behind, from git's folder on. One that ends in `*` stands for the
+    /// locks of all refs that begin so.
     leaves: BTreeSet<String>,
 }
 
@@ -116,7 +117,7 @@ pub fn clear(common: &Path, folders: &[PathBuf]) -> Result<bool> {
     let mut is_left = false;
     for record in dead {
         let mut stays = false;
-        for name in record.intent.leaves.iter().filter(|name| is_ours(name)) {
+        for name in meant(common, &record.intent.leaves).iter().filter(|name| is_ours(name)) {
             let file = common.join(name);
             if !was_left(&file, record.intent.began) {
                 continue;
@@ -151,7 +152,9 @@ fn records(common: &Path) -> Result<(Vec<Dead>, BTreeSet<String>)> {
         match file.try_lock() {
             Ok(()) => dead.push(Dead { path, intent, _file: file }),
             // Where it cannot be told, somebody may hold it.
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => needed.extend(intent.leaves),
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {
+                needed.extend(meant(common, &intent.leaves));
+            }
         }
     }
     Ok((dead, needed))
@@ -173,6 +176,22 @@ fn torn(common: &Path, file: &File) -> Intent {
         locks_below(common, place, &mut leaves);
     }
     Intent { began, leaves }
+}
+
+/// The names that a record means, of those that may be there.
+fn meant(common: &Path, leaves: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for name in leaves {
+        let Some(begins) = name.strip_suffix('*') else {
+            names.insert(name.clone());
+            continue;
+        };
+        let mut locks = BTreeSet::new();
+        let folder = begins.rsplit_once('/').map_or(begins, |(folder, _)| folder);
+        locks_below(common, folder, &mut locks);
+        names.extend(locks.into_iter().filter(|lock| lock.starts_with(begins)));
+    }
+    names
 }
 
 fn locks_below(common: &Path, place: &str, locks: &mut BTreeSet<String>) {

@@ -103,15 +103,16 @@ impl Shared {
         let mut flight = self.flown(attempt)?;
         let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
         repository.take_fence(&attempt)?;
+        let (document, _) = self.task(attempt)?;
+        let required = document.dependencies.requires.iter();
+        let required: Vec<_> = required.map(|on| on.node(document.id).milestone()).collect();
+        repository.refresh(document.id, &required)?;
         // From here on nobody else brings anything of this task into the branch.
         if let Some(commit) = self.unrecorded(repository, attempt)? {
             self.with(attempt, |flying| flying.integrated = Some(commit));
             return Ok(Answer::InBranch);
         }
         // With the work of all that its milestone requires.
-        let (document, _) = self.task(attempt)?;
-        let required = document.dependencies.requires.iter();
-        let required: Vec<_> = required.map(|on| on.node(document.id).milestone()).collect();
         let start = repository.milestone_branch(document.id, &required)?;
         flight.start = Some(start.to_string());
         let goes_on_from = self.goes_on_from(repository, &flight, &start)?;
@@ -251,6 +252,7 @@ impl Shared {
         let kept = repository.keep(&flight.worktree, &attempt, &start)?;
         self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
         self.tell(attempt.id, |tried| tried.commit = Some(kept.commit.to_string()));
+        repository.hand_over(&attempt, &kept.commit)?;
         if kept.state_touched {
             let reason = "it changed the project's own files in .milestones, which only commands \
                  may do";
@@ -425,6 +427,7 @@ impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
         let kind = match error {
             GitError::FenceMoved { .. } => FailureKind::Lost,
+            GitError::HubAway { .. } => FailureKind::Away,
             _ => FailureKind::World,
         };
         Self::new(kind, error.to_string())

@@ -20,11 +20,12 @@ use milestone_domain::views::next::{Asked, next};
 use milestone_store::{Error, Project, Renewed};
 use uuid::Uuid;
 
-use super::{Flying, Shared, trouble};
+use super::{Flying, Shared, able, trouble};
 use crate::blockers::{Blocker, BlockerKind};
 use crate::core::{
     Action, ActionId, Answer, Attempt, Failure, FailureKind, GiveTo, Input, Leftover, Outlook,
 };
+use crate::git::Repository;
 use crate::process::Lifeline;
 use crate::session::Flight;
 
@@ -94,6 +95,12 @@ impl Shared {
             Ok(flights) => flights,
             Err(error) => return Ok(Answer::Failed(trouble(error))),
         };
+        // What this clone last saw of the hub may be from before others went on.
+        if let Some(repository) = self.setup.repository.as_ref().filter(|_| !flights.is_empty())
+            && let Err(error) = repository.refresh(self.setup.milestone, &[])
+        {
+            return Ok(Answer::Later(error.to_string()));
+        }
         let snapshot = self.read(project)?;
         let mut left = Vec::new();
         for flight in flights.into_values() {
@@ -140,9 +147,9 @@ impl Shared {
         let asked = Asked { milestone: Some(milestone), worker: None, limit: usize::MAX };
         let next = next(&snapshot, asked, today);
         let mut outlook = Outlook { held: next.held.len(), ..Outlook::default() };
-        let mut in_the_way = Vec::new();
+        let (needs, mut in_the_way) = (self.setup.needs(), Vec::new());
         for ready in next.ready {
-            match self.obstacle(&snapshot, ready.id) {
+            match able::obstacle(&snapshot, ready.id, &needs, &self.setup.trusts) {
                 Some((kind, obstacle)) => {
                     in_the_way.push((ready.id, kind, obstacle.clone()));
                     outlook.waiting.push((ready.id, obstacle));
@@ -187,26 +194,6 @@ impl Shared {
         Ok(Answer::Looked(outlook))
     }
 
-    /// What keeps this session from a task that is ready.
-    fn obstacle(&self, snapshot: &Snapshot, id: TaskId) -> Option<(BlockerKind, String)> {
-        let task = snapshot.documents.get(&id.milestone)?.task(id.number)?;
-        let needs = self.setup.needs();
-        if let Some(obstacle) = needs.obstacle(id, task) {
-            let for_person = needs.is_for_a_person(task);
-            let kind = if for_person { BlockerKind::Person } else { BlockerKind::Runner };
-            return Some((kind, obstacle));
-        }
-        let commands = needs.commands(id, task);
-        let untrusted = commands.iter().find(|(kind, text)| !(self.setup.trusts)(kind, text));
-        let reason = match untrusted? {
-            ("runner", name) => format!("needs trust: nobody has agreed to run {name} here"),
-            (kind, text) => {
-                format!("needs trust: its `{kind}` command has not been agreed to here: {text}")
-            }
-        };
-        Some((BlockerKind::Trust, reason))
-    }
-
     /// What stopped a task, as the last attempt at it says; or as it looks from outside.
     fn kind_of(&self, task: TaskId, from_outside: BlockerKind) -> BlockerKind {
         let session = self.session();
@@ -218,6 +205,10 @@ impl Shared {
     }
 
     fn claim(&self, project: &Project, task: TaskId) -> Result<Answer, Error> {
+        // Nobody holds what they could not bring anywhere.
+        if let Some(Err(error)) = self.setup.repository.as_ref().map(Repository::reach_hub) {
+            return Ok(Answer::Later(error.to_string()));
+        }
         let id = AttemptId(Uuid::now_v7());
         let lease_seconds = self.setup.lease.as_secs();
         let claim = Command::Claim { task, attempt: id, lease_seconds };

@@ -73,7 +73,7 @@ impl Place {
         (out.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
-    fn caller(&self) -> Caller {
+    pub fn caller(&self) -> Caller {
         let fallback = Identity { name: "Milestone".into(), email: "m@localhost".into() };
         Caller::new(fallback).with("HOME", &self.home).with("XDG_CONFIG_HOME", &self.home)
     }
