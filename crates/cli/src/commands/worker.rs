@@ -58,7 +58,8 @@ pub struct WorkerArgs {
     /// The repository into which work is brought, as `git clone` takes it
     #[arg(long, value_name = "URL")]
     repo: String,
-    /// The database that keeps the project [default: MILESTONE_DATABASE_URL, or your settings]
+    /// The database that keeps the project [default: `MILESTONE_DATABASE_URL`, or your
+    /// settings]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// The project in the database, where the repository does not say it
@@ -344,7 +345,7 @@ impl<'a> Worker<'a> {
             return Ok(false);
         }
         follow(&self.repository)?;
-        self.session(id, args, chosen)
+        self.session(id, &args, chosen)
     }
 
     fn args_for(&self, id: MilestoneId) -> ExecuteArgs {
@@ -398,16 +399,16 @@ impl<'a> Worker<'a> {
     fn session(
         &mut self,
         id: MilestoneId,
-        args: ExecuteArgs,
+        args: &ExecuteArgs,
         chosen: Option<String>,
     ) -> Result<bool, Failure> {
         let alive = self.sessions.begin(id)?;
-        let slots = execute::agents(self.app, &args)?;
-        let mut session = execute::session(self.app, &args, &self.sessions, false, slots)?;
+        let slots = execute::agents(self.app, args)?;
+        let mut session = execute::session(self.app, args, &self.sessions, false, slots)?;
         "worker".clone_into(&mut session.coordination);
         self.begun.insert(id, session.id.clone());
-        let setup = execute::setup(self.app, &args, Some(self.repository.clone()), chosen)?;
-        let (tries_max, limits) = execute::limits(self.app, &args)?;
+        let setup = execute::setup(self.app, args, Some(self.repository.clone()), chosen)?;
+        let (tries_max, limits) = execute::limits(self.app, args)?;
         let rules = Rules { slots, finishes: false, tries_max, limits, ..Rules::default() };
         let (sessions, signals) = (&self.sessions, &self.signals);
         let (ending, _) =

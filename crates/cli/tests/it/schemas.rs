@@ -387,6 +387,7 @@ fn work_that_is_executed() -> Judged {
     all.ok("init");
     all.ok("execute 1 --dry-run");
     all.refused("execute 1");
+    all.refused("worker --repo /nowhere/at/all --once");
     all.ok("execute 1 --yes");
     all.ok("execute 1 --ci-integration");
     let report = all.project.home().join("report.xml").display().to_string();

@@ -144,6 +144,11 @@ fn a_team_works_as_the_page_says() {
 }
 
 #[test]
+fn workers_help_as_the_page_says() {
+    check("docs/workers.md");
+}
+
+#[test]
 fn storing_goes_as_the_page_says() {
     check("docs/storage.md");
 }

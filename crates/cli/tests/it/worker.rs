@@ -17,6 +17,16 @@ fn database() -> Option<String> {
     url
 }
 
+/// A worker that a test which fails does not leave running.
+struct Begun(Child);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A host with the hub, and others that have nothing of it but the way there.
 struct Team {
     hub: Environment,
@@ -68,11 +78,11 @@ impl Team {
     }
 
     /// One under way, and what it says to people.
-    fn begun(&self, host: &str, args: &[&str]) -> (Child, PathBuf) {
+    fn begun(&self, host: &str, args: &[&str]) -> (Begun, PathBuf) {
         let mut command = self.worker(host, args);
         let said = self.hosts.path().join(format!("{host}.said"));
         let file = fs::File::create(&said).unwrap();
-        (command.stdout(Stdio::null()).stderr(file).spawn().unwrap(), said)
+        (Begun(command.stdout(Stdio::null()).stderr(file).spawn().unwrap()), said)
     }
 
     /// The clone in which a host works.
@@ -152,19 +162,18 @@ fn hosts_share_the_tasks_and_one_that_dies_is_taken_over_after_its_lease() {
     let Some(url) = database() else { return };
     let tasks: Vec<String> = (1..=12).map(hanging).collect();
     let team = Team::new(url, &tasks.iter().map(String::as_str).collect::<Vec<_>>());
-    let (mut dying, _) = team.begun("dying", &["1", "--yes", "--agents", "2"]);
+    let (dying, _) = team.begun("dying", &["1", "--yes", "--agents", "2"]);
     let branch = team.hub.project().join(".git/refs/heads/milestone/milestone-001");
     wait_until("the first work has arrived", || branch.exists());
     fs::write(team.home("dying").join("slow"), "").unwrap();
     wait_until("it is in the middle of two", || hangs(&team.home("dying")) == 2);
     let (mut living, _) = team.begun("living", &["--yes", "--agents", "2"]);
     let host = team.command(&["execute", "1", "--yes", "--agents", "2"]).spawn().unwrap();
-    dying.kill().unwrap();
-    dying.wait().unwrap();
+    drop(dying);
     let ran = Ran::from(host.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
-    crate::execute::signal(&living, rustix::process::Signal::INT);
-    assert!(living.wait().unwrap().success());
+    crate::execute::signal(&living.0, rustix::process::Signal::INT);
+    assert!(living.0.wait().unwrap().success());
     assert_eq!(team.status_of("1"), "completed");
     assert_eq!(brought(&team), numbered(12));
     let by = |number: u32| in_branch(&team.hub, &format!("{number}.txt"));
@@ -186,10 +195,9 @@ fn a_worker_that_was_killed_goes_on_where_it_was() {
     let team = Team::new(url, &[&hanging(1), &hanging(2)]);
     fs::create_dir_all(team.home("far")).unwrap();
     fs::write(team.home("far").join("slow"), "").unwrap();
-    let (mut killed, _) = team.begun("far", &["--yes", "--agents", "2"]);
+    let (killed, _) = team.begun("far", &["--yes", "--agents", "2"]);
     wait_until("it is in the middle of both", || hangs(&team.home("far")) == 2);
-    killed.kill().unwrap();
-    killed.wait().unwrap();
+    drop(killed);
     fs::remove_file(team.home("far").join("slow")).unwrap();
     let ran = team.works("far", &["--once", "--agents", "2"]);
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -210,7 +218,7 @@ fn work_waits_for_a_hub_that_is_away() {
     fs::write(team.home("far").join("go"), "").unwrap();
     wait_until("it waits", || fs::read_to_string(&said).unwrap().contains("cannot be reached"));
     fs::rename(&away, &hub).unwrap();
-    assert!(worker.wait().unwrap().success(), "{}", fs::read_to_string(&said).unwrap());
+    assert!(worker.0.wait().unwrap().success(), "{}", fs::read_to_string(&said).unwrap());
     assert_eq!(brought(&team), ["feat(milestone-001): Task 1"]);
     assert_eq!(team.status_of("1.1"), "completed");
 }

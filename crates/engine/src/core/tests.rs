@@ -406,6 +406,11 @@ impl Simulated<'_> {
 
     fn effect(&mut self, action: &Action) -> Answer {
         let unreachable = self.dice.one_in(25) && !matches!(action, Action::Run(..));
+        let leaves_the_host =
+            matches!(action, Action::Prepare(_) | Action::Keep(_) | Action::Integrate(_));
+        if unreachable && leaves_the_host && self.dice.one_in(2) {
+            return Answer::Away("the hub is not there".into());
+        }
         if unreachable {
             return Answer::Later("the store is not there".into());
         }
@@ -429,7 +434,11 @@ fn simulate(seed: u64, planted: Planted) -> Result<Ending, String> {
             ..Limits::default()
         };
         let slots = 1 + usize::try_from(dice.roll(5)).unwrap();
-        let mut state = State::new(Rules { slots, limits, ..Rules::default() }, now);
+        // One that only helps ends without completing anything, and another one comes.
+        let finishes = life >= kills || !dice.one_in(4);
+        let was_completed = lasting.completed;
+        let rules = Rules { slots, limits, finishes, ..Rules::default() };
+        let mut state = State::new(rules, now);
         for (task, cost) in lasting.spent.values().filter(|_| planted != Planted::SpentForgotten) {
             state.has_spent(*task, Spent { cost: *cost, tokens: 0 });
         }
@@ -452,6 +461,8 @@ fn simulate(seed: u64, planted: Planted) -> Result<Ending, String> {
         now = world.now;
         let left: Vec<Action> = world.pending.into_iter().map(|(_, _, action, _)| action).collect();
         match ended {
+            Ok(Ending::Stuck(_)) if !finishes && lasting.completed == was_completed => {}
+            Ok(Ending::Completed) if !finishes => return Err("it was only to help".into()),
             Ok(ending) => {
                 for zombie in &zombies {
                     lasting.act(zombie, now, &mut dice);
