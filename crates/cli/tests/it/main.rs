@@ -32,6 +32,7 @@ mod search;
 mod seed;
 mod shells;
 mod storage;
+mod streams;
 mod terminal;
 mod verifying;
 mod views;

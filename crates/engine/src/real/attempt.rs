@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use milestone_domain::document::{Milestone, Task};
 use milestone_domain::event::Event;
-use milestone_domain::ids::{Node, TaskId};
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
 use milestone_store::EventFilter;
@@ -20,7 +19,6 @@ use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository};
 use crate::keeper;
 use crate::log::Log;
 use crate::process::{self, Lifeline, Start};
-use crate::prompt::{Briefing, Delivered};
 use crate::runners::{Ended, Heard, Job, Kind, Limited, Runner, Said, Used, Wait, said};
 use crate::session::{Flight, GitState, Tried};
 
@@ -73,6 +71,7 @@ impl Shared {
             runner: task.map(|task| self.runner_of(task)).unwrap_or_default(),
             branch: self.setup.repository.as_ref().map(|_| attempt.branch_name()),
             worktree,
+            stream: document.and_then(|document| self.stream_of(document, attempt.task)),
             start: None,
             goes_on_from: None,
             log: self.sessions.log(attempt.id),
@@ -131,15 +130,12 @@ impl Shared {
         let Some(repository) = &self.setup.repository else { return Ok(Answer::Done) };
         repository.take_fence(&attempt)?;
         // From here on nobody else brings anything of this task into the branch.
-        if let Some(commit) = self.unrecorded(repository, attempt)? {
+        if let Some(commit) = self.unrecorded(repository, &flight)? {
             self.with(attempt, |flying| flying.integrated = Some(commit));
             return Ok(Answer::InBranch);
         }
-        // With the work of all that its milestone requires.
         let (document, _) = self.task(attempt)?;
-        let required = document.dependencies.requires.iter();
-        let required: Vec<_> = required.map(|on| on.node(document.id).milestone()).collect();
-        let start = repository.milestone_branch(document.id, &required)?;
+        let start = self.begin_at(repository, &document, &flight)?;
         flight.start = Some(start.to_string());
         let goes_on_from = self.goes_on_from(repository, &flight, &start)?;
         flight.goes_on_from = goes_on_from.as_ref().map(Oid::to_string);
@@ -189,9 +185,10 @@ impl Shared {
     fn unrecorded(
         &self,
         repository: &Repository,
-        attempt: Attempt,
+        flight: &Flight,
     ) -> Result<Option<String>, Failure> {
-        let brought = repository.brought(attempt.task)?;
+        let attempt = flight.attempt;
+        let brought = repository.brought(attempt.task, &flight.goes_into())?;
         let Some((by, commit)) = brought.filter(|(by, _)| *by != attempt.id) else {
             return Ok(None);
         };
@@ -244,23 +241,9 @@ impl Shared {
             model: preset.model.as_deref(),
             extra: &preset.arguments,
         };
-        let launch = runner
-            .launch(&job)
-            .map_err(|error| Failure::new(FailureKind::Blocked, error.to_string()))?;
-        let mut environment = self.environment(attempt, &launch.passes_on);
-        let given = launch.environment.iter();
-        environment.extend(given.map(|(name, value)| (name.into(), value.into())));
-        let start = Start {
-            keeper: &self.setup.keeper,
-            program: &launch.program,
-            arguments: &launch.arguments,
-            environment: &environment,
-            folder: &flight.worktree,
-            stdin: launch.stdin.as_deref().unwrap_or_default(),
-        };
-        let before = earlier.filter(|tried| tried.handle.is_some());
+        let before = earlier.as_ref().filter(|tried| tried.handle.is_some());
         let before = before.map(|tried| tried.counted).unwrap_or_default();
-        let (code, heard) = self.hear(attempt, runner.as_ref(), &start, before)?;
+        let (code, heard) = self.converse(attempt, runner.as_ref(), &job, before)?;
         self.with(attempt, |flying| {
             flying.answer.clone_from(&heard.answer);
         });
@@ -271,64 +254,29 @@ impl Shared {
         Ok(Answer::Ran(ran))
     }
 
-    /// The tasks of the same milestone that it builds on, and what was said of each at its end.
-    fn delivered(
+    /// Starts a runner, and hears all that it says.
+    pub(super) fn converse(
         &self,
-        document: &Milestone,
-        task: &Task,
-    ) -> Vec<(String, String, Option<String>)> {
-        let named =
-            task.requires.iter().filter_map(|reference| match reference.node(document.id) {
-                Node::Task(id) if id.milestone == document.id => Some(id),
-                _ => None,
-            });
-        let told = |id: TaskId| {
-            let title = document.task(id.number)?.title.clone();
-            // It helps to know; the work itself is in the folder.
-            let repository = self.setup.repository.as_ref();
-            let account = repository.and_then(|repository| repository.account(id).ok().flatten());
-            Some((id.to_string(), title, account))
+        attempt: Attempt,
+        runner: &dyn Runner,
+        job: &Job<'_>,
+        before: Used,
+    ) -> Result<(i32, Heard), Failure> {
+        let launch = runner
+            .launch(job)
+            .map_err(|error| Failure::new(FailureKind::Blocked, error.to_string()))?;
+        let mut environment = self.environment(attempt, &launch.passes_on);
+        let given = launch.environment.iter();
+        environment.extend(given.map(|(name, value)| (name.into(), value.into())));
+        let start = Start {
+            keeper: &self.setup.keeper,
+            program: &launch.program,
+            arguments: &launch.arguments,
+            environment: &environment,
+            folder: job.worktree.as_ref(),
+            stdin: launch.stdin.as_deref().unwrap_or_default(),
         };
-        named.filter_map(told).collect()
-    }
-
-    /// What an agent is told about its task.
-    fn briefed(
-        &self,
-        document: &Milestone,
-        task: &Task,
-        flight: &Flight,
-        before: Option<&Failure>,
-    ) -> String {
-        let before_it = self.delivered(document, task);
-        let delivered = before_it.iter().map(|(task, title, what)| {
-            let what = what.as_deref();
-            Delivered { task, title, what }
-        });
-        let delivered: Vec<Delivered<'_>> = delivered.collect();
-        let mut criteria: Vec<String> =
-            document.criteria.iter().map(|criterion| criterion.text.clone()).collect();
-        let promised = document.promised_with(flight.attempt.task.number).into_iter();
-        criteria.extend(promised.map(|file| format!("with this task, {} is there", file.path)));
-        // What an agent can do nothing about is none of its business.
-        let is_its_own = |kind| !matches!(kind, FailureKind::Stopped | FailureKind::Setup);
-        let failed = before.filter(|before| is_its_own(before.kind));
-        let start = flight.start.as_deref().filter(|_| flight.goes_on_from.is_some());
-        self.setup.template.filled(&Briefing {
-            milestone: &document.id.to_string(),
-            milestone_title: &document.title,
-            milestone_description: document.description.as_deref(),
-            task: &flight.attempt.task.to_string(),
-            title: &task.title,
-            description: task.description.as_deref(),
-            criteria: &texts(&criteria),
-            resources: &texts(&task.resources),
-            prerequisites: &delivered,
-            verify: &texts(&task.verify),
-            attempt: flight.attempt.fence,
-            failed: failed.map(|failure| failure.reason.as_str()),
-            begun_at: start,
-        })
+        self.hear(attempt, runner, &start, before)
     }
 
     pub(super) fn check_trust(&self, kind: &str, command: &str) -> Result<(), Failure> {
@@ -501,7 +449,7 @@ impl Shared {
         let mut commits = Vec::new();
         if let Some(repository) = &self.setup.repository {
             commits.push(self.kept_of(attempt)?);
-            commits.extend(repository.milestone_tip(document.id)?);
+            commits.extend(repository.tip(&self.flown(attempt)?.goes_into())?);
         }
         self.check_promised(&promised, &commits.iter().collect::<Vec<_>>())
     }
@@ -546,8 +494,10 @@ impl Shared {
         self.stage(attempt, "integrating");
         let (_, task) = self.task(attempt)?;
         let kept = self.kept_of(attempt)?;
+        let into = self.flown(attempt)?.goes_into();
         let work = Integration {
             attempt,
+            into: &into,
             kept: &kept,
             subject: &subject(&task, attempt),
             body: &self.said_of(attempt),
@@ -583,9 +533,9 @@ impl Shared {
         self.with(attempt, |flying| flying.answer.clone()).flatten().unwrap_or_default()
     }
 
-    pub(super) fn is_integrated(&self, attempt: Attempt) -> Option<String> {
+    pub(super) fn is_integrated(&self, flight: &Flight) -> Option<String> {
         let repository = self.setup.repository.as_ref()?;
-        repository.done(&attempt).ok()?.map(|commit| commit.to_string())
+        repository.done(&flight.attempt, &flight.goes_into()).ok()?.map(|commit| commit.to_string())
     }
 
     /// Removes the worktree, unless something in it is nowhere else.
@@ -629,10 +579,6 @@ impl Shared {
     }
 }
 
-fn texts(of: &[String]) -> Vec<&str> {
-    of.iter().map(String::as_str).collect()
-}
-
 /// What a runner's end means for the task.
 fn ended(runner: &dyn Runner, task: &Task, code: i32, heard: &Heard) -> Ran {
     let ended = runner.ended(heard, Some(code));
@@ -652,7 +598,7 @@ fn ended(runner: &dyn Runner, task: &Task, code: i32, heard: &Heard) -> Ran {
 }
 
 /// How long nothing is begun after a limit.
-fn wait(limited: Limited) -> Millis {
+pub(super) fn wait(limited: Limited) -> Millis {
     let wait = match limited.wait {
         Some(Wait::For(wait)) => wait,
         Some(Wait::Until(at)) => at.duration_since(Timestamp::now()).try_into().unwrap_or_default(),
