@@ -99,7 +99,7 @@ fn report_bug(panic: &std::panic::PanicHookInfo<'_>) {
 /// What the guide of this program shows and this version cannot do: people look for it.
 fn not_built_yet((place, word): (usize, OsString)) -> Option<&'static str> {
     const VERBS: [&str; 5] = ["serve", "mcp", "sync", "release", "doc"];
-    const FLAGS: [&str; 3] = ["--deployment-status", "--planner", "hierarchical"];
+    const FLAGS: [&str; 2] = ["--deployment-status", "--planner"];
     let word = word.to_str()?;
     let name = word.split('=').next().unwrap_or_default();
     let later = if place == 0 { &VERBS[..] } else { &FLAGS[..] };

@@ -29,6 +29,7 @@ pub mod session;
 pub mod session_log;
 pub mod show;
 pub mod storage;
+pub mod streams;
 pub mod task;
 pub mod task_claim;
 pub mod task_set;

@@ -1,6 +1,7 @@
 //! What `execute --json` prints, a line for whatever happens.
 
 use jiff::Timestamp;
+use milestone_domain::streams::StreamName;
 use milestone_engine::session::{Session, Tried};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,6 +16,9 @@ pub struct Happening {
     /// The attempt that it happened to, as it stood then: its `id`, its `task`, its `log`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Tried>,
+    /// The stream that it happened to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamName>,
     /// Why, where there is a reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -46,6 +50,12 @@ pub enum What {
     Stopped,
     /// The task is another's now.
     Lost,
+    /// The tasks of a stream are done, and their work is judged together.
+    Judging,
+    /// A stream's work is in the milestone's branch.
+    Raised,
+    /// It stays out; `reason` says why.
+    Out,
     /// Something cannot be done now, such as to reach the store; it is tried again.
     Waiting,
     /// Nothing more is begun; what runs may end.

@@ -42,6 +42,7 @@ use crate::commands::schema::Schemas;
 use crate::commands::session::SessionList;
 use crate::commands::session_log::LogLine;
 use crate::commands::storage::{BackupContents, MovedTo, OptimizedStore, RestoredFrom};
+use crate::commands::streams::Accepted;
 use crate::commands::task_claim::Claimed;
 use crate::commands::task_set::Removed;
 use crate::commands::template::Shelf;
@@ -77,6 +78,8 @@ pub enum Kind {
     DryRun,
     /// A line of `execute`
     Execution,
+    /// A stream that a person takes in, from `execute --accept`
+    Accepted,
     /// A session, from `session show`
     Session,
     /// Sessions, from `session list`
@@ -181,6 +184,7 @@ impl Kind {
             Self::Next => schema::<Next>(),
             Self::DryRun => schema::<DryRun>(),
             Self::Execution => schema::<Happening>(),
+            Self::Accepted => schema::<Accepted>(),
             Self::Session => schema::<Session>(),
             Self::Sessions => schema::<SessionList>(),
             Self::Agents => schema::<Agents>(),

@@ -7,7 +7,7 @@ use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_domain::snapshot::Scope;
 use milestone_domain::status::TaskStatus;
 use milestone_engine::forge::{Address, Forge, ForgeError, Open, Request};
-use milestone_engine::git::{Pushed, Repository};
+use milestone_engine::git::{Branch, Pushed, Repository};
 use milestone_engine::session::{HandedOn, Session, Sessions};
 use milestone_store::EventFilter;
 use milestone_store::config::Pushing;
@@ -187,7 +187,10 @@ impl Handing {
         let completed = document.tasks.iter().filter(|t| t.status == TaskStatus::Completed);
         let of_task = |task: &milestone_domain::document::Task| -> Result<Done, Failure> {
             let id = document.task_id(task);
-            let commit = self.repository.brought(id)?.map(|(_, commit)| commit.to_string());
+            let commit = self
+                .repository
+                .brought(id, &Branch::of(id.milestone))?
+                .map(|(_, commit)| commit.to_string());
             Ok(Done { id, title: task.title.clone(), commit, evidence: evidence(id) })
         };
         completed.map(of_task).collect()

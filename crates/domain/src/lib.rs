@@ -31,4 +31,5 @@ pub mod search;
 pub mod settings;
 pub mod snapshot;
 pub mod status;
+pub mod streams;
 pub mod views;

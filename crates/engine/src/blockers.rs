@@ -40,6 +40,8 @@ pub enum BlockerKind {
     Asks,
     /// The runner failed, again and again.
     Failed,
+    /// The work of its stream together was not accepted.
+    Stream,
 }
 
 /// How much it matters.
@@ -110,6 +112,7 @@ impl BlockerKind {
             Self::Runner => "runner",
             Self::Asks => "asks",
             Self::Failed => "failed",
+            Self::Stream => "stream",
         }
     }
 
@@ -172,6 +175,7 @@ impl BlockerKind {
             Self::Person => format!("see it: `milestone show {task}`"),
             Self::Runner => format!("give it a runner: `milestone task set {task} --runner NAME`"),
             Self::Asks => format!("do what it asks for, then {again}"),
+            Self::Stream => crate::verdicts::next(task.milestone),
         }
     }
 }

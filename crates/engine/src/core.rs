@@ -4,6 +4,7 @@
 //! that was begun stands in the state until its answer comes. On start the state knows nothing and
 //! looks, so that starting, resuming and recovering are the same path.
 
+mod leading;
 mod limits;
 mod slot;
 #[cfg(test)]
@@ -14,9 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::TaskId;
+use milestone_domain::streams::StreamName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use leading::Leading;
 pub use limits::{Budget, Limits, Spent};
 pub use slot::{Slot, Stage, Work};
 
@@ -115,9 +118,11 @@ pub enum Action {
     Stop(Attempt),
     Renew(Vec<Attempt>),
     Save,
+    /// Judge the work of a stream together, and bring it up into the milestone's branch.
+    Lead(StreamName),
     /// Verify all of the work together, and say in the store that the milestone is completed.
     Finish,
-    /// Stop that verification.
+    /// Stop that verification, or that of a stream.
     StopFinish,
 }
 
@@ -208,6 +213,8 @@ pub struct Outlook {
     pub waiting: Vec<(TaskId, String)>,
     /// What is neither done nor cancelled, all of the above included.
     pub open: usize,
+    /// The streams whose tasks are all done and whose work is not in the milestone's branch yet.
+    pub to_raise: Vec<StreamName>,
 }
 
 /// What an earlier run left behind.
@@ -298,6 +305,8 @@ pub enum Ending {
     Completed,
     /// Every task is done; the milestone cannot be completed yet, and this is why.
     TasksDone(Failure),
+    /// Every task is done; these streams were judged and stay out of the milestone's branch.
+    StreamsOut(Vec<(StreamName, Failure)>),
     /// Nothing can be begun until somebody does something.
     Stuck(Vec<(TaskId, String)>),
     Interrupted,
@@ -341,6 +350,7 @@ pub struct State {
     /// How often in a row it could not be saved.
     saves_failed: u32,
     renewed_at: Millis,
+    leading: Leading,
     finished: Option<Result<(), Failure>>,
     finish_stopped: bool,
     ending: Option<Ending>,
@@ -370,6 +380,7 @@ impl State {
             unsaved: true,
             saves_failed: 0,
             renewed_at: now,
+            leading: Leading::default(),
             finished: None,
             finish_stopped: false,
             ending: None,
@@ -428,6 +439,7 @@ impl State {
             }
         }
         self.tries.clear();
+        self.leading = Leading::default();
         self.stale = true;
         self.unsaved = true;
     }
@@ -452,6 +464,7 @@ impl State {
                 self.leftovers = found;
             }
             (Action::Look, Answer::Looked(outlook)) => {
+                self.leading.forget_all_but(&outlook.to_raise);
                 self.outlook = Some(outlook);
                 self.looked_at = now;
             }
@@ -469,6 +482,7 @@ impl State {
             (Action::Finish, _) => self.finished = Some(Ok(())),
             (Action::Renew(_), Answer::Renewed { lost }) => self.lose(&lost),
             (Action::Renew(_), _) => {}
+            (Action::Lead(stream), answer) => self.led(stream, answer, now),
             (Action::Claim(task), answer) => self.claimed(*task, &answer, now),
             (action, answer) => self.worked(action, answer, now),
         }
@@ -592,6 +606,7 @@ impl State {
             self.keep_claims(now, &mut begun);
             self.begin_tasks(now, &mut begun);
             self.look(now, &mut begun);
+            self.lead(now, &mut begun);
             self.wind_up(now, &mut begun);
         }
         self.save(now, &mut begun);
@@ -734,7 +749,8 @@ impl State {
 
     /// Ends the session when nothing is left that it could do.
     fn wind_up(&mut self, now: Millis, begun: &mut Vec<(ActionId, Action)>) {
-        let finishing = self.phase == Phase::Stopping && !self.is_idle("finish");
+        let judging = !self.is_idle("finish") || !self.is_idle("lead");
+        let finishing = self.phase == Phase::Stopping && judging;
         if finishing && !self.finish_stopped {
             self.finish_stopped = true;
             self.begin(Action::StopFinish, begun);
@@ -757,6 +773,13 @@ impl State {
         if !self.rules.finishes && outlook.ready.is_empty() {
             let waiting = outlook.waiting.clone();
             return self.end(Ending::Stuck(waiting));
+        }
+        if outlook.to_raise.iter().any(|stream| self.leading.is_to_lead(stream)) {
+            return;
+        }
+        if outlook.open == 0 && !outlook.to_raise.is_empty() {
+            let out = self.leading.kept_out();
+            return self.end(Ending::StreamsOut(out));
         }
         if outlook.open == 0 {
             return match self.finished.clone() {
@@ -815,6 +838,7 @@ fn of(action: &Action) -> Option<Attempt> {
         | Action::Claim(_)
         | Action::Renew(_)
         | Action::Save
+        | Action::Lead(_)
         | Action::Finish
         | Action::StopFinish => None,
     }
@@ -836,6 +860,7 @@ fn name(action: &Action) -> &'static str {
         Action::Stop(_) => "stop",
         Action::Renew(_) => "renew",
         Action::Save => "save",
+        Action::Lead(_) => "lead",
         Action::Finish => "finish",
         Action::StopFinish => "stop finish",
     }

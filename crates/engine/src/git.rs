@@ -19,6 +19,7 @@ mod push;
 mod refs;
 mod remove;
 mod run;
+mod streams;
 mod worktrees;
 mod writers;
 
@@ -33,11 +34,12 @@ pub use integrate::{Integrated, Integration};
 pub use keep::Kept;
 pub use message::message;
 pub use milestone_store::config::Strategy;
-pub use names::{Attempt, Oid, milestone_branch};
+pub use names::{Attempt, Branch, Oid, milestone_branch};
 pub use push::{Pushed, without_credentials};
 pub use remove::Removed;
 pub(crate) use run::OF_ONE_REPOSITORY;
 pub use run::{Caller, Identity};
+pub use streams::{Raised, Together};
 pub use worktrees::{Description, Worktree};
 
 use run::{Call, Said};

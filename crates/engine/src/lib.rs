@@ -23,4 +23,5 @@ pub mod requests;
 pub mod roles;
 pub mod runners;
 pub mod session;
+pub mod verdicts;
 pub mod world;

@@ -52,6 +52,11 @@ impl Needs<'_> {
         None
     }
 
+    /// What there is to agree to before this runner may be started; none where it starts nothing.
+    pub fn to_agree(&self, runner: &str) -> Option<(&'static str, String)> {
+        (runner != MANUAL).then(|| ("runner", self.runners.trusted_as(runner)))
+    }
+
     /// All that a task would have run, as kind and text. What no session can do has nothing run.
     pub fn commands(&self, id: TaskId, task: &Task) -> Vec<(&'static str, String)> {
         if self.obstacle(id, task).is_some() {

@@ -8,6 +8,9 @@ use std::fmt::Write;
 /// Used where a project has none of its own.
 pub const DEFAULT: &str = include_str!("prompt/default.md");
 
+/// What an agent is told that reviews a stream.
+pub const REVIEW: &str = include_str!("prompt/review.md");
+
 /// So much of what went wrong before is told: the end, where most programs say it.
 const FAILED_MAX: usize = 8 * 1024;
 
@@ -35,6 +38,11 @@ pub struct Briefing<'a> {
     pub failed: Option<&'a str>,
     /// The commit that the work of an earlier attempt is seen from, if this one goes on with it.
     pub begun_at: Option<&'a str>,
+    /// The stream that is reviewed, and its tasks.
+    pub stream: Option<&'a str>,
+    pub tasks: &'a [Delivered<'a>],
+    /// The two commits between which all of its work is.
+    pub difference: Option<(&'a str, &'a str)>,
 }
 
 /// What one of the tasks before has brought.
@@ -70,10 +78,13 @@ enum Part {
     Verification,
     Failed,
     Begun,
+    Stream,
+    Tasks,
+    Difference,
 }
 
 impl Part {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 15] = [
         Self::Milestone,
         Self::MilestoneTitle,
         Self::MilestoneDescription,
@@ -86,6 +97,9 @@ impl Part {
         Self::Verification,
         Self::Failed,
         Self::Begun,
+        Self::Stream,
+        Self::Tasks,
+        Self::Difference,
     ];
 
     fn word(self) -> &'static str {
@@ -102,6 +116,9 @@ impl Part {
             Self::Verification => "verification",
             Self::Failed => "failed",
             Self::Begun => "begun",
+            Self::Stream => "stream",
+            Self::Tasks => "tasks",
+            Self::Difference => "difference",
         }
     }
 
@@ -115,10 +132,15 @@ impl Part {
             Self::Description => paragraph(of.description),
             Self::Criteria => list("What must be true when the milestone is done", of.criteria),
             Self::Resources => list("What this task is about", of.resources),
-            Self::Prerequisites => prerequisites(of.prerequisites),
+            Self::Prerequisites => {
+                told("What was done before, and is in this folder", of.prerequisites)
+            }
             Self::Verification => verification(of.verify),
             Self::Failed => failed(of),
             Self::Begun => begun(of.begun_at),
+            Self::Stream => of.stream.unwrap_or_default().to_owned(),
+            Self::Tasks => told("Its tasks, and what was said of each at its end", of.tasks),
+            Self::Difference => difference(of.difference),
         }
     }
 }
@@ -192,7 +214,7 @@ fn list(heading: &str, items: &[&str]) -> String {
     format!("## {heading}\n\n{}", items.join("\n"))
 }
 
-fn prerequisites(delivered: &[Delivered<'_>]) -> String {
+fn told(heading: &str, delivered: &[Delivered<'_>]) -> String {
     let told = |one: &Delivered<'_>| {
         let mut told = format!("{} {}", one.task, one.title);
         if let Some(what) = one.what.map(str::trim).filter(|what| !what.is_empty()) {
@@ -202,7 +224,14 @@ fn prerequisites(delivered: &[Delivered<'_>]) -> String {
     };
     let told: Vec<String> = delivered.iter().map(told).collect();
     let told: Vec<&str> = told.iter().map(String::as_str).collect();
-    list("What was done before, and is in this folder", &told)
+    list(heading, &told)
+}
+
+fn difference(of: Option<(&str, &str)>) -> String {
+    let Some((from, to)) = of else { return String::new() };
+    format!(
+        "## What they changed\n\n    git diff {from} {to}\n\nand commit by commit:\n\n    git log -p {from}..{to}"
+    )
 }
 
 fn verification(commands: &[&str]) -> String {
@@ -269,6 +298,9 @@ mod tests {
         attempt: 2,
         failed: Some("assertion failed\n# not a heading"),
         begun_at: Some("1234567890"),
+        stream: Some("tasks-001"),
+        tasks: &[],
+        difference: Some(("0123", "4567")),
     };
 
     fn prompt(briefing: &Briefing<'_>) -> String {
@@ -344,5 +376,22 @@ mod tests {
         let prompt = prompt(&FULL);
         let told: Vec<_> = prompt.lines().filter_map(said).collect();
         assert!(matches!(told[..], [Said::NothingToChange(_), Said::Blocked(_)]), "{told:?}");
+    }
+
+    #[test]
+    fn a_review_is_told_what_to_look_at_and_how_to_answer() {
+        use crate::runners::{Reviewed, reviewed};
+        let tasks = [Delivered { task: "1.1", title: "Make the table", what: Some("It has one.") }];
+        let prompt = Template::parse(REVIEW).unwrap().filled(&Briefing { tasks: &tasks, ..FULL });
+        for told in [
+            "# Review: tasks-001",
+            "- 1.1 Make the table:\n    It has one.",
+            "    git diff 0123 4567\n",
+            "- logging in takes a second",
+        ] {
+            assert!(prompt.contains(told), "{told:?} is not in:\n{prompt}");
+        }
+        let told: Vec<_> = prompt.lines().filter_map(reviewed).collect();
+        assert!(matches!(told[..], [Reviewed::Accepted(None), Reviewed::Rejected(_)]), "{told:?}");
     }
 }

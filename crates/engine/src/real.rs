@@ -8,6 +8,7 @@ mod attempt;
 mod briefing;
 mod escalating;
 mod finish;
+mod lead;
 mod plan;
 mod ready;
 mod running;
@@ -69,6 +70,8 @@ pub struct Setup {
     pub lease: Duration,
     /// One after the other, in the order of their dependencies.
     pub sequential: bool,
+    /// In streams, each with a branch of its own.
+    pub hierarchical: bool,
     /// What the settings say about how work is set up, brought together and handed on.
     pub execution: Execution,
     pub runners: Configured,
@@ -255,6 +258,7 @@ impl Shared {
             Action::Verify(attempt) => self.verify(*attempt),
             Action::Integrate(attempt) => self.integrate(*attempt),
             Action::Clear(attempt) => self.clear(*attempt),
+            Action::Lead(stream) => self.lead(stream),
             Action::Save => Ok(self.save()),
             _ => Ok(Answer::Done),
         };

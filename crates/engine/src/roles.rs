@@ -6,7 +6,7 @@ use milestone_domain::ids::TaskId;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::session::{Session, SessionState, Tried};
+use crate::session::{Session, SessionState, StreamStage, StreamState, Tried};
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Role {
@@ -20,6 +20,7 @@ pub struct Role {
 }
 
 const EXECUTOR: &str = "task executor";
+const LEAD: &str = "stream lead";
 const MONITOR: &str = "progress monitor";
 const GIT: &str = "git integration";
 const DEPENDENCIES: &str = "dependency validator";
@@ -30,6 +31,7 @@ const STOPPED: &str = "stopped";
 
 pub fn roles(session: &Session) -> Vec<Role> {
     let mut roles = executors(session);
+    roles.extend(session.streams.iter().map(lead));
     roles.extend([monitor(session), git(session), dependencies(session), blockers(session)]);
     if session.state != SessionState::Running {
         for role in &mut roles {
@@ -66,6 +68,22 @@ fn executors(session: &Session) -> Vec<Role> {
     let missing = session.agents.saturating_sub(busy.len());
     busy.extend(std::iter::repeat_n(free, missing));
     busy
+}
+
+/// One a stream.
+fn lead(stream: &StreamState) -> Role {
+    let name = &stream.name;
+    let says = match (stream.state, &stream.reason) {
+        (StreamStage::Working, _) => {
+            format!("{name}: {} of {} tasks done", stream.tasks_done, stream.tasks)
+        }
+        (StreamStage::Out, Some(reason)) => {
+            format!("{name} stays out: {}", reason.lines().next().unwrap_or_default())
+        }
+        (state, _) => format!("{name}: {}", state.word()),
+    };
+    let state = if stream.state.is_judged() { "working" } else { "waiting" };
+    Role { role: LEAD, state, task: None, says, last_sign: stream.at }
 }
 
 fn monitor(session: &Session) -> Role {

@@ -23,7 +23,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use answer::{Said, said};
+pub use answer::{Reviewed, Said, reviewed, said};
 pub use claude::Claude;
 pub use codex::Codex;
 pub use configured::{Configured, Preset};

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::streams::StreamName;
 use milestone_store::files::disk::Disk;
 use rustix::fs::{FlockOperation, OFlags};
 use schemars::JsonSchema;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::blockers::Blocker;
 use crate::core::{Attempt, Failure};
 use crate::error::EngineError;
+use crate::git::Branch;
 use crate::runners::Used;
 
 type Result<T> = std::result::Result<T, EngineError>;
@@ -98,8 +100,63 @@ pub struct Session {
     /// The milestone's own commands that succeeded on all of its work together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verified: Vec<String>,
+    /// The streams that it works in, where it works in streams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamState>,
     #[serde(default)]
     pub attempts: Vec<Tried>,
+}
+
+/// A stream, as its lead saw it last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StreamState {
+    pub name: StreamName,
+    pub branch: String,
+    pub tasks: usize,
+    pub tasks_done: usize,
+    pub state: StreamStage,
+    /// Why it stays out, or what it was accepted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What its verification and its review printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<PathBuf>,
+    /// When its lead last did anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamStage {
+    /// Its tasks are not all done.
+    Working,
+    /// They are; it is to be judged.
+    Complete,
+    Verifying,
+    Reviewing,
+    /// Its work is in the milestone's branch.
+    Up,
+    /// It was judged, and its work is not to come in yet.
+    Out,
+}
+
+impl StreamStage {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Complete => "complete",
+            Self::Verifying => "verifying",
+            Self::Reviewing => "reviewing",
+            Self::Up => "up",
+            Self::Out => "out",
+        }
+    }
+
+    /// Whether its lead is at work on it.
+    pub fn is_judged(self) -> bool {
+        matches!(self, Self::Verifying | Self::Reviewing)
+    }
 }
 
 /// A branch that was pushed.
@@ -176,12 +233,22 @@ pub struct Flight {
     pub runner: String,
     pub branch: Option<String>,
     pub worktree: PathBuf,
-    /// The commit of the milestone's branch that it began at.
+    /// The stream that its work goes into, where there are any.
+    #[serde(default)]
+    pub stream: Option<StreamName>,
+    /// The commit of that branch that it began at.
     pub start: Option<String>,
     /// What its worktree was made of, where that is the work of an attempt before it.
     #[serde(default)]
     pub goes_on_from: Option<String>,
     pub log: PathBuf,
+}
+
+impl Flight {
+    /// The branch that its work is brought into.
+    pub fn goes_into(&self) -> Branch {
+        Branch { milestone: self.attempt.task.milestone, stream: self.stream.clone() }
+    }
 }
 
 /// The folder in which sessions are kept.

@@ -7,11 +7,13 @@ use milestone_domain::forecast::{NoForecast, Quantiles, Question, forecast};
 use milestone_domain::ids::{MilestoneId, Node, TaskId};
 use milestone_domain::limits;
 use milestone_domain::snapshot::Scope;
+use milestone_domain::streams::{Streams, StreamsBy};
 use milestone_domain::views::rehearsal::{Asked, Doer, Rehearsal, rehearse};
 use milestone_engine::needs::Needs;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::streams::StreamPlan;
 use crate::app::App;
 use crate::errors::Failure;
 use crate::kinds::{Kind, Printed};
@@ -19,11 +21,14 @@ use crate::output;
 use crate::render;
 
 /// How a milestone is to be executed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct How<'a> {
     pub agents: usize,
     pub coordination: &'static str,
     pub sequential: bool,
+    /// What tasks make a stream, where there are streams; and what reviews them.
+    pub streams: Option<StreamsBy>,
+    pub reviewer: Option<String>,
     /// Without git there is one folder, and one task at a time in it.
     pub git: bool,
     pub needs: Needs<'a>,
@@ -36,6 +41,9 @@ pub struct DryRun {
     pub rehearsal: Rehearsal,
     pub coordination: &'static str,
     pub git: bool,
+    /// Where the work of each part goes before it goes into the milestone's branch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamPlan>,
     /// When everything of the milestone is done, with so many at work and by what the past says.
     pub finish: Option<Quantiles>,
     /// Why that cannot be said.
@@ -57,11 +65,13 @@ impl Printed for DryRun {
 
 pub fn run(
     app: &App,
-    id: MilestoneId,
+    document: &Milestone,
     how: &How<'_>,
     to_agree: Vec<(&'static str, String)>,
 ) -> Result<(), Failure> {
+    let id = document.id;
     let rehearsal = rehearsed(app, id, how)?;
+    let streams = how.streams.map(|by| StreamPlan::all(document, &Streams::of(document, by)));
     let past = app.read(&Scope::Past(limits::PAST_MILESTONES_MAX))?;
     let context = app.opened()?.project.context(app.actor());
     let workers = u32::try_from(how.agents).ok();
@@ -71,6 +81,7 @@ pub fn run(
         rehearsal,
         coordination: how.coordination,
         git: how.git,
+        streams: streams.unwrap_or_default(),
         finish: forecast.finish,
         no_finish: forecast.reason,
         to_agree: to_agree.into_iter().map(|(kind, text)| ToAgree { kind, text }).collect(),

@@ -26,6 +26,7 @@ use milestone_store::config::{self, BoxWish, Config, Spending};
 
 use super::agent;
 use super::dry_run::{self, How};
+use super::streams;
 use crate::app::{self, App};
 use crate::ci::job::{CiArgs, Job};
 use crate::errors::{Executing, Failure};
@@ -60,6 +61,8 @@ Examples:
   milestone execute 1 --agents 5
   milestone execute 1 --runner claude --agents 3
   milestone execute 1 --dry-run --agents 3
+  milestone execute 1 --coordination hierarchical --agents 5
+  milestone execute 1 --accept tasks-001
   milestone execute 1 --resume
   milestone execute 1 --ci-integration --yes --junit report.xml
   milestone execute 1 --push
@@ -71,9 +74,9 @@ pub struct ExecuteArgs {
     /// How many tasks are worked on at once [default: planning.workers, else 1]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=i64::from(limits::AGENTS_MAX)))]
     agents: Option<u16>,
-    /// How they go about it
-    #[arg(long, value_enum, default_value = "parallel")]
-    coordination: Coordination,
+    /// How they go about it [default: as the session was that goes on, else parallel]
+    #[arg(long, value_enum)]
+    coordination: Option<Coordination>,
     /// What does the tasks that name no runner and have no command
     #[arg(long, value_name = "NAME")]
     runner: Option<String>,
@@ -89,6 +92,9 @@ pub struct ExecuteArgs {
     /// Let what failed be tried again, and what seems stalled be begun anew; starts no session
     #[arg(long, group = "from_outside")]
     restart_agents: bool,
+    /// Take in the work of this stream as it is, on your word; starts no session
+    #[arg(long, value_name = "STREAM", group = "from_outside")]
+    accept: Option<String>,
     /// Dollars that the session may cost; then nothing more is begun [default:
     /// `execute.session_cost`]
     #[arg(long, value_name = "USD", value_parser = dollars)]
@@ -107,11 +113,13 @@ pub struct ExecuteArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Coordination {
+pub enum Coordination {
     /// One task after the other, in the order in which they depend on one another
     Sequential,
     /// Whatever is ready, as many at once as there are agents
     Parallel,
+    /// The same in streams, each with a branch that is verified and reviewed before it goes up
+    Hierarchical,
 }
 
 impl Coordination {
@@ -119,7 +127,12 @@ impl Coordination {
         match self {
             Self::Sequential => "sequential",
             Self::Parallel => "parallel",
+            Self::Hierarchical => "hierarchical",
         }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        Self::value_variants().iter().copied().find(|one| one.word() == word)
     }
 }
 
@@ -134,7 +147,8 @@ impl ExecuteArgs {
         Self {
             id,
             agents,
-            coordination: Coordination::Parallel,
+            coordination: Some(Coordination::Parallel),
+            accept: None,
             runner,
             resume: false,
             resume_session: None,
@@ -181,19 +195,25 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let root = &app.opened()?.root;
     let caller = caller(app);
     let repository = Repository::find(&root.project, &caller)?;
+    if let Some(stream) = &args.accept {
+        return streams::accept(app, document, repository.as_ref(), stream);
+    }
     let configured = configured(app)?;
     let runner = chosen_runner(app, args, document);
     let set_up = app.opened()?.config.execution().setup;
     let handing = Handing::wished(app, args.push, repository.as_ref())?;
-    let around = around(app, handing.as_ref())?;
-    let how = how(app, args, repository.is_some(), runner.as_deref(), &configured, &set_up)?;
+    let sessions = Sessions::of(&root.folder());
+    let coordination = coordination(args, &sessions, repository.as_ref(), id)?;
+    let git = repository.is_some();
+    let how = how(app, args, coordination, git, runner.as_deref(), &configured, &set_up)?;
+    let mut around = around(app, handing.as_ref())?;
+    around.extend(how.reviewer.iter().filter_map(|name| how.needs.to_agree(name)));
     if args.dry_run {
         let trust = Trust::of(&root.project);
         let mut asked = untrusted(trust.as_ref(), document, &how.needs, around);
         asked.retain(|asked| !is_typed(args, asked));
-        return dry_run::run(app, id, &how, asked);
+        return dry_run::run(app, document, &how, asked);
     }
-    let sessions = Sessions::of(&root.folder());
     let job = args.ci.job();
     if let Some(job) = job.as_ref().filter(|_| document.status == MilestoneStatus::Completed) {
         return job.is_completed(app, document, &sessions);
@@ -203,9 +223,9 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     if args.agents.is_none() && !app.out.json {
         dry_run::hint(app, id, &how)?;
     }
-    let session = session(app, args, &sessions, job.is_some(), how.agents)?;
+    let session = session(app, args, &sessions, job.is_some(), (how.agents, how.coordination))?;
     let agents = how.agents;
-    let setup = setup(app, args, repository, runner)?;
+    let setup = setup(app, args, coordination, repository, runner)?;
     let (tries_max, limits) = limits(app, args)?;
     let rules = Rules { slots: agents, tries_max, limits, ..Rules::default() };
     let Some(job) = job else {
@@ -223,19 +243,40 @@ pub(super) fn caller(app: &App) -> Caller {
     Caller::new(Identity { name: app.actor().to_owned(), email })
 }
 
+/// How the milestone is worked on, in this session and in the one that it goes on with.
+fn coordination(
+    args: &ExecuteArgs,
+    sessions: &Sessions,
+    repository: Option<&Repository>,
+    id: MilestoneId,
+) -> Result<Coordination, Failure> {
+    let before = match &args.resume_session {
+        Some(name) => sessions.session(name)?,
+        None if args.resume => sessions.all()?.into_iter().find(|session| session.milestone == id),
+        None => None,
+    };
+    let before = before.and_then(|session| Coordination::of(&session.coordination));
+    streams::coordination(args.coordination, before, repository, id)
+}
+
 fn how<'a>(
     app: &App,
     args: &ExecuteArgs,
+    coordination: Coordination,
     git: bool,
     chosen: Option<&'a str>,
     runners: &'a Configured,
     set_up: &'a [String],
 ) -> Result<How<'a>, Failure> {
-    let sequential = args.coordination == Coordination::Sequential;
+    let sequential = coordination == Coordination::Sequential;
+    let execution = app.opened()?.config.execution();
+    let streams = (coordination == Coordination::Hierarchical).then_some(execution.streams);
+    let reviewer = execution.reviewer.filter(|_| streams.is_some());
     let agents = if sequential || !git { 1 } else { agents(app, args)? };
     // Without git there is no new worktree to be made ready.
     let needs = Needs { chosen, runners, set_up: if git { set_up } else { &[] } };
-    Ok(How { agents, coordination: args.coordination.word(), sequential, git, needs })
+    let coordination = coordination.word();
+    Ok(How { agents, coordination, sequential, streams, reviewer, git, needs })
 }
 
 pub(super) fn agents(app: &App, args: &ExecuteArgs) -> Result<usize, Failure> {
@@ -332,7 +373,7 @@ pub(super) fn session(
     args: &ExecuteArgs,
     sessions: &Sessions,
     in_job: bool,
-    agents: usize,
+    (agents, coordination): (usize, &str),
 ) -> Result<Session, Failure> {
     let id = args.id.milestone(app)?;
     let earlier = match (&args.resume_session, args.resume) {
@@ -368,6 +409,7 @@ pub(super) fn session(
             blockers: Vec::new(),
             handed_on: None,
             verified: Vec::new(),
+            streams: Vec::new(),
             attempts: Vec::new(),
         },
     };
@@ -376,7 +418,7 @@ pub(super) fn session(
     session.ended = None;
     session.pid = std::process::id();
     session.agents = agents;
-    args.coordination.word().clone_into(&mut session.coordination);
+    coordination.clone_into(&mut session.coordination);
     sessions.save(&session)?;
     Ok(session)
 }
@@ -423,6 +465,7 @@ fn host() -> String {
 pub(super) fn setup(
     app: &App,
     args: &ExecuteArgs,
+    coordination: Coordination,
     repository: Option<Repository>,
     runner: Option<String>,
 ) -> Result<Setup, Failure> {
@@ -454,7 +497,8 @@ pub(super) fn setup(
         runner,
         lease: LEASE,
         execution: app.opened()?.config.execution(),
-        sequential: args.coordination == Coordination::Sequential,
+        sequential: coordination == Coordination::Sequential,
+        hierarchical: coordination == Coordination::Hierarchical,
         runners: configured(app)?,
         template: template(app)?,
         log_limit: config.log_limit(),
@@ -573,6 +617,9 @@ fn execute(
         Ending::TasksDone(why) => {
             Err(Failure::Executing(Executing::TasksDone { milestone, why: why.reason }))
         }
+        Ending::StreamsOut(_) => {
+            Err(Failure::Executing(Executing::StreamsOut { milestone, out: because }))
+        }
         Ending::Stuck(_) => {
             Err(Failure::Executing(Executing::Stuck { milestone, waiting: because }))
         }
@@ -614,6 +661,10 @@ pub(super) fn to_its_end(
     let (kept, because) = match &ending {
         Ending::Completed => (SessionState::Completed, Vec::new()),
         Ending::TasksDone(why) => (SessionState::Waiting, vec![why.reason.clone()]),
+        Ending::StreamsOut(out) => {
+            let said = out.iter().map(|(stream, why)| format!("{stream}: {}", why.reason));
+            (SessionState::Waiting, said.collect())
+        }
         Ending::Stuck(waiting) => {
             let said = waiting.iter().map(|(task, why)| format!("{task} {why}"));
             (SessionState::Waiting, said.collect())

@@ -25,7 +25,7 @@ use milestone_store::files::disk::Disk;
 use milestone_store::pointer::StoreKind;
 use uuid::Uuid;
 
-use super::execute::{self, ExecuteArgs};
+use super::execute::{self, Coordination, ExecuteArgs};
 use super::show;
 use crate::app::{self, App};
 use crate::errors::{Executing, Failure};
@@ -404,10 +404,15 @@ impl<'a> Worker<'a> {
     ) -> Result<bool, Failure> {
         let alive = self.sessions.begin(id)?;
         let slots = execute::agents(self.app, args)?;
-        let mut session = execute::session(self.app, args, &self.sessions, false, slots)?;
-        "worker".clone_into(&mut session.coordination);
+        let session = execute::session(self.app, args, &self.sessions, false, (slots, "worker"))?;
         self.begun.insert(id, session.id.clone());
-        let setup = execute::setup(self.app, args, Some(self.repository.clone()), chosen)?;
+        let setup = execute::setup(
+            self.app,
+            args,
+            Coordination::Parallel,
+            Some(self.repository.clone()),
+            chosen,
+        )?;
         let (tries_max, limits) = execute::limits(self.app, args)?;
         let rules = Rules { slots, finishes: false, tries_max, limits, ..Rules::default() };
         let (sessions, signals) = (&self.sessions, &self.signals);

@@ -1,6 +1,7 @@
 //! How an execution can end that did not do everything.
 
 use milestone_domain::ids::MilestoneId;
+use milestone_engine::verdicts;
 
 use super::{Entry, Exit};
 
@@ -18,6 +19,11 @@ pub enum Executing {
     Stuck {
         milestone: MilestoneId,
         waiting: Vec<String>,
+    },
+    /// All tasks are done, and these streams are not in the milestone's branch.
+    StreamsOut {
+        milestone: MilestoneId,
+        out: Vec<String>,
     },
     Interrupted {
         milestone: MilestoneId,
@@ -44,6 +50,9 @@ impl Executing {
                      `milestone execute {milestone} --resume`"
                 );
                 ("tasks_done", Exit::Rule, next)
+            }
+            Self::StreamsOut { milestone, .. } => {
+                ("streams_out", Exit::Rule, verdicts::next(*milestone))
             }
             Self::Stuck { milestone, .. } => {
                 let next = format!(
@@ -80,7 +89,13 @@ impl Executing {
             Self::TasksDone { milestone, why } => {
                 format!("every task of {milestone} is done, but it is not completed: {why}")
             }
-            Self::Stuck { milestone, waiting } => stuck(*milestone, waiting),
+            Self::StreamsOut { milestone, out } => {
+                let head = format!("every task of {milestone} is done, and streams stay out:");
+                listed(&head, out)
+            }
+            Self::Stuck { milestone, waiting } => {
+                listed(&format!("nothing more of {milestone} can be begun:"), waiting)
+            }
             Self::Interrupted { milestone } => format!("the execution of {milestone} was stopped"),
             Self::Spent { milestone, what } => {
                 format!("nothing more of {milestone} is begun in this session: {what}")
@@ -93,11 +108,11 @@ impl Executing {
     }
 }
 
-fn stuck(milestone: MilestoneId, waiting: &[String]) -> String {
+fn listed(head: &str, waiting: &[String]) -> String {
     let told = waiting.iter().take(WAITING_TOLD);
     let mut told = told.cloned().collect::<Vec<_>>().join("\n  ");
     if waiting.len() > WAITING_TOLD {
         told = format!("{told}\n  and {} more", waiting.len() - WAITING_TOLD);
     }
-    format!("nothing more of {milestone} can be begun:\n  {told}")
+    format!("{head}\n  {told}")
 }

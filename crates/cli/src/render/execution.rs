@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use milestone_domain::event::AttemptId;
+use milestone_domain::streams::StreamName;
 use milestone_engine::core::{
     Action, Answer, Attempt, Failure, FailureKind, GiveTo, Input, Outlook, State,
 };
@@ -68,6 +69,12 @@ impl Shown {
                     page.say("started");
                 });
             }
+            Told::Begun(Action::Lead(stream)) => {
+                self.of_stream(stream, What::Judging, None);
+                self.line_of_stream(stream, |page| {
+                    page.say("its tasks are done: judged together");
+                });
+            }
             Told::Happened(Input::Answer(id, answer)) => {
                 if let Some(action) = state.under_way(*id) {
                     self.answered(action, answer);
@@ -103,6 +110,19 @@ impl Shown {
             (Action::GiveBack(attempt, failure, to), Answer::Done | Answer::Failed(_)) => {
                 self.given_back(*attempt, failure, *to);
             }
+            (Action::Lead(stream), Answer::Done) => {
+                self.of_stream(stream, What::Raised, None);
+                self.line_of_stream(stream, |page| {
+                    page.styled(style::GOOD, "up");
+                });
+            }
+            (Action::Lead(stream), Answer::Failed(failure)) => {
+                self.of_stream(stream, What::Out, Some(&failure.reason));
+                let reason = failure.reason.lines().next().unwrap_or_default();
+                self.line_of_stream(stream, |page| {
+                    page.styled(style::BAD, "stays out").say(": ").say(reason);
+                });
+            }
             (_, Answer::Later(why) | Answer::Away(why)) if *why != self.waited_for => {
                 self.said(What::Waiting, Some(why), &format!("waiting: {why}"));
                 self.waited_for.clone_from(why);
@@ -131,6 +151,22 @@ impl Shown {
             say(page);
             page.say("  ").say(self.window.title(attempt.id));
         });
+    }
+
+    fn line_of_stream(&self, stream: &StreamName, say: impl FnOnce(&mut Page)) {
+        self.line(|page| {
+            page.say("stream ").styled(style::ID, stream).say("  ");
+            say(page);
+        });
+    }
+
+    fn of_stream(&self, stream: &StreamName, what: What, reason: Option<&str>) {
+        if self.out.json {
+            self.happened(what, |happening| {
+                happening.stream = Some(stream.clone());
+                happening.reason = reason.map(str::to_owned);
+            });
+        }
     }
 
     fn line(&self, say: impl FnOnce(&mut Page)) {
@@ -170,8 +206,15 @@ impl Shown {
 
     fn happened(&self, event: What, fill: impl FnOnce(&mut Happening)) {
         let (at, session) = (Timestamp::now(), self.session.clone());
-        let mut happening =
-            Happening { at, event, session, attempt: None, reason: None, whole: None };
+        let mut happening = Happening {
+            at,
+            event,
+            session,
+            attempt: None,
+            stream: None,
+            reason: None,
+            whole: None,
+        };
         fill(&mut happening);
         self.teller.say(Word::Event(Box::new(happening)));
     }

@@ -3,6 +3,7 @@
 use milestone_domain::effort::Effort;
 use milestone_domain::ids::MilestoneId;
 use milestone_domain::limits;
+use milestone_domain::streams::StreamName;
 use milestone_domain::views::rehearsal::{Enough, Rehearsal, Suggested, WaveTask};
 
 use super::forecast::none;
@@ -19,6 +20,7 @@ pub fn dry_run(page: &mut Page, view: &DryRun) {
     page.styled(style::ID, rehearsal.milestone).say("  ").say(&rehearsal.title).end();
     how(page, view);
     waves(page, rehearsal);
+    streams(page, view);
     held(page, rehearsal);
     critical_path(page, rehearsal);
     finish(page, view);
@@ -89,6 +91,25 @@ fn begins(at: usize, after: Effort) -> String {
 fn takes(task: &WaveTask) -> String {
     let assumed = if task.estimate.is_none() { " (assumed)" } else { "" };
     format!("{}{assumed}", words::about(task.takes))
+}
+
+fn streams(page: &mut Page, view: &DryRun) {
+    if view.streams.is_empty() {
+        return;
+    }
+    page.gap();
+    let mut table = Table::new(&["STREAM", "TASKS", "BRANCH", "AFTER"]).sparing(&["AFTER"]);
+    for stream in view.streams.iter().take(TASKS_MAX) {
+        let after: Vec<&str> = stream.after.iter().map(StreamName::as_str).collect();
+        table.row(vec![
+            cell(style::ID, &stream.name),
+            cell(style::PLAIN, stream.tasks.len()),
+            cell(style::PLAIN, &stream.branch),
+            cell(style::DIM, after.join(", ")),
+        ]);
+    }
+    table.print(page);
+    words::more_with(page, view.streams.len(), TASKS_MAX, "--json");
 }
 
 fn held(page: &mut Page, rehearsal: &Rehearsal) {

@@ -36,6 +36,17 @@ pub fn show(page: &mut Page, session: &Session) {
         page.say("branch    ").say(&git.milestone_branch).say(" at ");
         page.say(short(&git.milestone_commit)).end();
     }
+    for stream in &session.streams {
+        page.say("stream    ").styled(style::ID, &stream.name).say("  ");
+        page.say(format!("{}/{} tasks  ", stream.tasks_done, stream.tasks));
+        page.say(stream.state.word()).end();
+        if let Some(reason) = &stream.reason {
+            page.indented(reason.lines().next().unwrap_or_default());
+        }
+        if let Some(log) = &stream.log {
+            page.indented(&format!("log {}", log.display()));
+        }
+    }
     for command in &session.verified {
         page.say("verified  ").say(command).end();
     }

@@ -71,6 +71,7 @@ impl Events {
                     event,
                     session: self.session.clone(),
                     attempt: Some(tried.clone()),
+                    stream: None,
                     reason: None,
                     whole: None,
                 });

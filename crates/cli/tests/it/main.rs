@@ -37,6 +37,7 @@ mod search;
 mod seed;
 mod shells;
 mod storage;
+mod streams;
 mod terminal;
 mod verifying;
 mod views;

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// How often a step that could not be done is tried again before a person has to look at it.
-const LATERS_MAX: u32 = 60;
+pub(super) const LATERS_MAX: u32 = 60;
 
 /// A place in which one attempt works at a time.
 #[derive(Debug, Clone, PartialEq)]

@@ -63,6 +63,10 @@ enum Planted {
     IntegratedForgotten,
     /// A session does not know what it has used before it was killed.
     SpentForgotten,
+    /// What a stream's lead has looked at goes up, whatever was decided.
+    UpUnaccepted,
+    /// A task is begun although what it builds on is in a stream that is not up.
+    BegunTooEarly,
 }
 
 /// What outlives every session.
@@ -77,6 +81,11 @@ struct Lasting {
     spent: BTreeMap<AttemptId, (TaskId, u64)>,
     /// What all of them may use together.
     budget: Option<u64>,
+    /// So many tasks, one after the other, are a stream; none where there are no streams.
+    stream_of: Option<u32>,
+    /// What was decided about each stream, with as many of its tasks in its branch.
+    judged: Vec<(StreamName, usize, bool)>,
+    up: BTreeSet<StreamName>,
     completed: bool,
     planted: Planted,
     wrong: Vec<String>,
@@ -99,6 +108,9 @@ impl Lasting {
             recorded: Vec::new(),
             spent: BTreeMap::new(),
             budget: dice.one_in(4).then(|| 500 + dice.roll(3_000)),
+            stream_of: dice.one_in(2).then(|| 1 + u32::try_from(dice.roll(5)).unwrap()),
+            judged: Vec::new(),
+            up: BTreeSet::new(),
             completed: false,
             planted,
             wrong: Vec::new(),
@@ -123,11 +135,66 @@ impl Lasting {
             && self.branch.contains(&(attempt.task.number, attempt.id))
     }
 
+    fn stream(&self, number: u32) -> Option<StreamName> {
+        let first = (number - 1) / self.stream_of?;
+        StreamName::parse(&format!("tasks-{first:03}"))
+    }
+
+    /// The tasks of a stream, and whether all of them are done.
+    fn members(&self, stream: &StreamName) -> (usize, bool) {
+        let own =
+            self.tasks.iter().filter(|(number, _)| self.stream(**number).as_ref() == Some(stream));
+        let own: Vec<_> = own.collect();
+        (own.len(), own.iter().all(|(_, task)| task.status == Status::Done))
+    }
+
+    fn to_raise(&self) -> Vec<StreamName> {
+        let all: BTreeSet<_> = self.tasks.keys().filter_map(|task| self.stream(*task)).collect();
+        all.into_iter()
+            .filter(|stream| self.members(stream).1 && !self.up.contains(stream))
+            .collect()
+    }
+
+    /// Whether a branch that begins now would lack what a task builds on.
+    fn lacks(&self, number: u32, on: u32) -> bool {
+        let (own, theirs) = (self.stream(number), self.stream(on));
+        own != theirs && theirs.is_some_and(|theirs| !self.up.contains(&theirs))
+    }
+
+    /// Judges a stream and brings it up; killed in between, it has only said what it decided.
+    fn lead(&mut self, stream: &StreamName, dice: &mut Dice) -> Answer {
+        let (count, complete) = self.members(stream);
+        if !complete {
+            return Answer::Later("it has changed".into());
+        }
+        let known = self.judged.iter().rfind(|(judged, of, _)| judged == stream && *of == count);
+        let accepted = match known {
+            Some((_, _, true)) => true,
+            _ => !dice.one_in(8),
+        };
+        self.judged.push((stream.clone(), count, accepted));
+        if !accepted && self.planted != Planted::UpUnaccepted {
+            return failed(FailureKind::Verify);
+        }
+        if dice.one_in(4) {
+            return Answer::Later("the disk is full".into());
+        }
+        self.up.insert(stream.clone());
+        let last = self.judged.iter().rfind(|(judged, ..)| judged == stream);
+        if last.is_none_or(|(_, _, accepted)| !accepted) {
+            self.wrong.push(format!("{stream} went up without an accept"));
+        }
+        Answer::Done
+    }
+
     fn outlook(&self, now: Millis) -> Outlook {
-        let mut outlook = Outlook::default();
+        let mut outlook = Outlook { to_raise: self.to_raise(), ..Outlook::default() };
         for (number, task) in &self.tasks {
             let id = TaskId::new(MilestoneId(1), *number);
-            let waits = task.requires.iter().any(|on| self.tasks[on].status != Status::Done);
+            let early = self.planted == Planted::BegunTooEarly;
+            let waits = task.requires.iter().any(|on| {
+                self.tasks[on].status != Status::Done || !early && self.lacks(*number, *on)
+            });
             match task.status {
                 Status::Done => continue,
                 Status::Blocked => outlook.waiting.push((id, "blocked".into())),
@@ -151,7 +218,11 @@ impl Lasting {
             Action::Prepare(attempt) => match self.fences.get(&attempt.task.number) {
                 Some(held) if held.fence > attempt.fence => lost(),
                 _ => {
-                    self.fences.insert(attempt.task.number, *attempt);
+                    let number = attempt.task.number;
+                    if self.tasks[&number].requires.iter().any(|on| self.lacks(number, *on)) {
+                        self.wrong.push(format!("task {number} begins without what it builds on"));
+                    }
+                    self.fences.insert(number, *attempt);
                     let there = self.planted != Planted::IntegratedForgotten
                         && self.branch.iter().any(|(task, _)| *task == attempt.task.number);
                     if there { Answer::InBranch } else { Answer::Done }
@@ -171,7 +242,11 @@ impl Lasting {
                 Answer::Done
             }
             Action::Renew(attempts) => self.renew(attempts, now),
+            Action::Lead(stream) => self.lead(stream, dice),
             Action::Finish => {
+                if !self.to_raise().is_empty() {
+                    self.wrong.push("completed with a stream that is not up".into());
+                }
                 self.completed = true;
                 Answer::Done
             }
@@ -493,6 +568,7 @@ fn checked(lasting: &Lasting, ending: Ending) -> Result<Ending, String> {
     let all_done = lasting.tasks.values().all(|task| task.status == Status::Done);
     match &ending {
         Ending::Completed if all_done && lasting.completed => Ok(ending),
+        Ending::StreamsOut(_) if all_done && !lasting.to_raise().is_empty() => Ok(ending),
         Ending::Stuck(waiting) if !all_done && !waiting.is_empty() => Ok(ending),
         Ending::Spent(_) if !all_done && lasting.is_spent() => Ok(ending),
         other => Err(format!("ended as {other:?}, all done: {all_done}")),
@@ -516,25 +592,34 @@ fn seeds() -> u64 {
 #[test]
 fn killed_sessions_lose_nothing_and_do_nothing_twice() {
     quiet(|| {
-        let (mut completed, mut stuck, mut spent) = (0, 0, 0);
+        let (mut completed, mut stuck, mut spent, mut out) = (0, 0, 0, 0);
         for seed in 0..seeds() {
             match simulate(seed, Planted::Nothing) {
                 Ok(Ending::Completed) => completed += 1,
                 Ok(Ending::Spent(_)) => spent += 1,
+                Ok(Ending::StreamsOut(_)) => out += 1,
                 Ok(_) => stuck += 1,
                 Err(wrong) => panic!("seed {seed}: {wrong}"),
             }
         }
-        println!("{completed} completed, {stuck} with a task for a person, {spent} spent");
-        assert!(completed > stuck / 2 && stuck > 0 && spent > 0);
+        println!(
+            "{completed} completed, {stuck} with a task for a person, {spent} spent, {out} with a \
+             stream that stays out"
+        );
+        assert!(completed > stuck / 2 && stuck > 0 && spent > 0 && out > 0);
     });
 }
 
 #[test]
 fn planted_bugs_are_found_by_the_simulation() {
     quiet(|| {
-        for bug in [Planted::FenceUnchecked, Planted::IntegratedForgotten, Planted::SpentForgotten]
-        {
+        for bug in [
+            Planted::FenceUnchecked,
+            Planted::IntegratedForgotten,
+            Planted::SpentForgotten,
+            Planted::UpUnaccepted,
+            Planted::BegunTooEarly,
+        ] {
             let found = (0..seeds()).find(|seed| simulate(*seed, bug).is_err());
             assert!(found.is_some(), "{bug:?} is not found");
         }

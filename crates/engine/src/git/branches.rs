@@ -8,7 +8,7 @@ use milestone_domain::ids::MilestoneId;
 use super::Repository;
 use super::error::{GitError, Result};
 use super::integrate::Merged;
-use super::names::{self, Oid};
+use super::names::{Branch, Oid};
 use super::refs::{Step, TRIES_MAX};
 use super::run::Call;
 use super::worktrees;
@@ -19,6 +19,13 @@ pub struct Start {
     /// The whole name of the branch; none where a commit without one is checked out.
     pub branch: Option<String>,
     pub commit: Oid,
+}
+
+/// What two commits come to.
+pub(super) enum Joined {
+    Tip(Oid),
+    /// The files that both have changed.
+    Conflict(Vec<String>),
 }
 
 impl Repository {
@@ -50,20 +57,45 @@ impl Repository {
 
     /// What a milestone's branch points to, if there is one.
     pub fn milestone_tip(&self, id: MilestoneId) -> Result<Option<Oid>> {
-        self.commit_of(&names::milestone_branch(id))
+        self.tip(&Branch::of(id))
+    }
+
+    /// What a branch points to, if there is one.
+    pub fn tip(&self, branch: &Branch) -> Result<Option<Oid>> {
+        self.commit_of(&branch.full())
     }
 
     /// Makes sure that a milestone's branch is there and contains those that it requires, as far as
     /// they have branches: one without may have been done before there were any.
     pub fn milestone_branch(&self, id: MilestoneId, requires: &[MilestoneId]) -> Result<Oid> {
-        let name = names::milestone_branch(id);
-        for _ in 0..TRIES_MAX {
-            let before = self.commit_of(&name)?;
-            let begun = match &before {
-                Some(tip) => tip.clone(),
+        self.moved(&Branch::of(id), |before| {
+            let begun = match before {
+                Some(tip) => tip,
                 None => self.default_branch()?.commit,
             };
-            let tip = self.with_required(id, begun, requires)?;
+            self.with_required(id, begun, requires)
+        })
+    }
+
+    /// Makes sure that a branch is there. That of a stream begins at its milestone's.
+    pub(super) fn begun(&self, branch: &Branch) -> Result<Oid> {
+        let milestone = || self.milestone_branch(branch.milestone, &[]);
+        match branch.stream {
+            None => milestone(),
+            Some(_) => self.moved(branch, |before| before.map_or_else(milestone, Ok)),
+        }
+    }
+
+    /// Moves a branch to what is made of where it is; whoever is quicker is not overwritten.
+    pub(super) fn moved<E: From<GitError>>(
+        &self,
+        branch: &Branch,
+        next: impl Fn(Option<Oid>) -> std::result::Result<Oid, E>,
+    ) -> std::result::Result<Oid, E> {
+        let name = branch.full();
+        for _ in 0..TRIES_MAX {
+            let before = self.commit_of(&name)?;
+            let tip = next(before.clone())?;
             if before.as_ref() == Some(&tip) {
                 return Ok(tip);
             }
@@ -71,32 +103,38 @@ impl Repository {
             let step = Step::Update { name: name.clone(), from: before.as_ref(), to: &tip };
             match self.publish(&[step]) {
                 Ok(()) => return Ok(tip),
-                Err(error) if self.commit_of(&name)? == before => return Err(error),
+                Err(error) if self.commit_of(&name)? == before => return Err(error.into()),
                 Err(_) => {}
             }
         }
-        Err(GitError::Busy { branch: name })
+        Err(GitError::Busy { branch: name }.into())
     }
 
     fn with_required(&self, id: MilestoneId, tip: Oid, requires: &[MilestoneId]) -> Result<Oid> {
         let mut tip = tip;
         for required in requires {
-            let branch = self.commit_of(&names::milestone_branch(*required))?;
-            let Some(branch) = branch else { continue };
-            if self.contains(tip.as_str(), &branch)? {
-                continue;
-            }
-            let tree = match self.merged(&tip, &branch)? {
-                Merged::Tree(tree) => tree,
-                Merged::Conflict(files) => {
+            let Some(branch) = self.milestone_tip(*required)? else { continue };
+            let message = format!("chore({id}): take in {required}\n\nMilestone: {id}\n");
+            tip = match self.joined(&tip, &branch, &message)? {
+                Joined::Tip(tip) => tip,
+                Joined::Conflict(files) => {
                     let required = *required;
                     return Err(GitError::MilestonesConflict { milestone: id, required, files });
                 }
             };
-            let message = format!("chore({id}): take in {required}\n\nMilestone: {id}\n");
-            tip = self.commit(&tree, &[&tip, &branch], &message)?;
         }
         Ok(tip)
+    }
+
+    /// A commit that has what both have; the first itself, where that is so already.
+    pub(super) fn joined(&self, tip: &Oid, other: &Oid, message: &str) -> Result<Joined> {
+        if self.contains(tip.as_str(), other)? {
+            return Ok(Joined::Tip(tip.clone()));
+        }
+        Ok(match self.merged(tip, other)? {
+            Merged::Tree(tree) => Joined::Tip(self.commit(&tree, &[tip, other], message)?),
+            Merged::Conflict(files) => Joined::Conflict(files),
+        })
     }
 
     /// Where a branch (its whole name) is checked out, or in the middle of being rebased.

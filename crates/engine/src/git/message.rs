@@ -2,28 +2,40 @@
 
 use milestone_domain::event::AttemptId;
 
-use super::names::Attempt;
+use super::names::{Attempt, Branch};
 
 /// Longer subjects are cut: tools show them in one line.
 const SUBJECT_CHARS_MAX: usize = 120;
 const BODY_CHARS_MAX: usize = 16 * 1024;
 
 /// The last paragraph's keys, which nothing else begins a line with.
-const TRAILERS: [&str; 3] = ["Task", "Milestone", "Attempt"];
+const TRAILERS: [&str; 4] = ["Task", "Milestone", "Attempt", "Stream"];
 
 /// A commit's message: a subject of one line, what was done, and our own trailers as the last
 /// paragraph.
 pub fn message(subject: &str, body: &str, attempt: &Attempt) -> String {
-    let mut text = one_line(subject);
-    if text.is_empty() {
-        text = attempt.task.to_string();
-    }
-    let body = plain(body);
-    if !body.is_empty() {
-        text = format!("{text}\n\n{body}");
+    let mut subject = one_line(subject);
+    if subject.is_empty() {
+        subject = attempt.task.to_string();
     }
     let (task, milestone, id) = (attempt.task, attempt.task.milestone, attempt.id.0);
+    let text = with_body(subject, body);
     format!("{text}\n\nTask: {task}\nMilestone: {milestone}\nAttempt: {id}\n")
+}
+
+/// The message of a merge that is about a stream: what was taken in, and why.
+pub(super) fn stream_message(branch: &Branch, taken: &str, body: &str) -> String {
+    let milestone = branch.milestone;
+    let text = with_body(one_line(&format!("chore({milestone}): take in {taken}")), body);
+    let stream = branch.stream.as_ref().map(|stream| format!("Stream: {stream}\n"));
+    format!("{text}\n\n{}Milestone: {milestone}\n", stream.unwrap_or_default())
+}
+
+fn with_body(subject: String, body: &str) -> String {
+    match plain(body) {
+        body if body.is_empty() => subject,
+        body => format!("{subject}\n\n{body}"),
+    }
 }
 
 /// Whose work a commit brought in, from its object's text.

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use milestone_domain::ids::{MilestoneId, TaskId};
+use milestone_domain::streams::StreamName;
 
 use super::error::{GitError, Result};
 pub use crate::core::Attempt;
@@ -39,7 +40,47 @@ impl fmt::Display for Oid {
 
 /// Where a milestone's finished work is.
 pub fn milestone_branch(id: MilestoneId) -> String {
-    format!("refs/heads/milestone/{id}")
+    Branch::of(id).full()
+}
+
+/// Where finished work goes: the branch of a milestone, or that of one of its streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    pub milestone: MilestoneId,
+    pub stream: Option<StreamName>,
+}
+
+impl Branch {
+    pub fn of(milestone: MilestoneId) -> Self {
+        Self { milestone, stream: None }
+    }
+
+    pub fn of_stream(milestone: MilestoneId, stream: &StreamName) -> Self {
+        Self { milestone, stream: Some(stream.clone()) }
+    }
+
+    /// As people see it. Git has no ref below another, so a stream's stands beside the milestone's.
+    pub fn name(&self) -> String {
+        match &self.stream {
+            None => format!("milestone/{}", self.milestone),
+            Some(stream) => format!("milestone/{}--{stream}", self.milestone),
+        }
+    }
+
+    pub(super) fn full(&self) -> String {
+        format!("refs/heads/{}", self.name())
+    }
+}
+
+/// The branches of all streams of a milestone.
+pub fn stream_branches(id: MilestoneId) -> String {
+    format!("refs/heads/milestone/{id}--*")
+}
+
+/// What says of all tasks of a milestone with which commits they were brought in.
+pub fn all_done(id: MilestoneId) -> String {
+    let first = done(TaskId::new(id, 0));
+    format!("{}*", first.trim_end_matches(|c: char| c.is_ascii_digit()))
 }
 
 impl Attempt {

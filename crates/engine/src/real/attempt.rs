@@ -46,6 +46,7 @@ impl Shared {
             runner: task.map(|task| self.runner_of(task)).unwrap_or_default(),
             branch: self.setup.repository.as_ref().map(|_| attempt.branch_name()),
             worktree,
+            stream: document.and_then(|document| self.stream_of(document, attempt.task)),
             start: None,
             goes_on_from: None,
             log: self.sessions.log(attempt.id),
@@ -108,12 +109,11 @@ impl Shared {
         let required: Vec<_> = required.map(|on| on.node(document.id).milestone()).collect();
         repository.refresh(document.id, &required)?;
         // From here on nobody else brings anything of this task into the branch.
-        if let Some(commit) = self.unrecorded(repository, attempt)? {
+        if let Some(commit) = self.unrecorded(repository, &flight)? {
             self.with(attempt, |flying| flying.integrated = Some(commit));
             return Ok(Answer::InBranch);
         }
-        // With the work of all that its milestone requires.
-        let start = repository.milestone_branch(document.id, &required)?;
+        let start = self.begin_at(repository, &document, &flight)?;
         flight.start = Some(start.to_string());
         let goes_on_from = self.goes_on_from(repository, &flight, &start)?;
         flight.goes_on_from = goes_on_from.as_ref().map(Oid::to_string);
@@ -135,9 +135,10 @@ impl Shared {
     fn unrecorded(
         &self,
         repository: &Repository,
-        attempt: Attempt,
+        flight: &Flight,
     ) -> Result<Option<String>, Failure> {
-        let brought = repository.brought(attempt.task)?;
+        let attempt = flight.attempt;
+        let brought = repository.brought(attempt.task, &flight.goes_into())?;
         let Some((by, commit)) = brought.filter(|(by, _)| *by != attempt.id) else {
             return Ok(None);
         };
@@ -190,8 +191,29 @@ impl Shared {
             model: preset.model.as_deref(),
             extra: &preset.arguments,
         };
+        let before = earlier.as_ref().filter(|tried| tried.handle.is_some());
+        let before = before.map(|tried| tried.counted).unwrap_or_default();
+        let (code, heard) = self.converse(attempt, runner.as_ref(), &job, before)?;
+        self.with(attempt, |flying| {
+            flying.answer.clone_from(&heard.answer);
+        });
+        let ran = ended(runner.as_ref(), &task, code, &heard);
+        if let Ran::NothingToChange(reason) = &ran {
+            self.with(attempt, |flying| flying.reason = Some(reason.clone()));
+        }
+        Ok(Answer::Ran(ran))
+    }
+
+    /// Starts a runner, and hears all that it says.
+    pub(super) fn converse(
+        &self,
+        attempt: Attempt,
+        runner: &dyn Runner,
+        job: &Job<'_>,
+        before: Used,
+    ) -> Result<(i32, Heard), Failure> {
         let launch = runner
-            .launch(&job)
+            .launch(job)
             .map_err(|error| Failure::new(FailureKind::Blocked, error.to_string()))?;
         let mut environment = self.environment(attempt, &launch.passes_on);
         let given = launch.environment.iter();
@@ -201,20 +223,10 @@ impl Shared {
             program: &launch.program,
             arguments: &launch.arguments,
             environment: &environment,
-            folder: &flight.worktree,
+            folder: job.worktree.as_ref(),
             stdin: launch.stdin.as_deref().unwrap_or_default(),
         };
-        let before = earlier.filter(|tried| tried.handle.is_some());
-        let before = before.map(|tried| tried.counted).unwrap_or_default();
-        let (code, heard) = self.hear(attempt, runner.as_ref(), &start, before)?;
-        self.with(attempt, |flying| {
-            flying.answer.clone_from(&heard.answer);
-        });
-        let ran = ended(runner.as_ref(), &task, code, &heard);
-        if let Ran::NothingToChange(reason) = &ran {
-            self.with(attempt, |flying| flying.reason = Some(reason.clone()));
-        }
-        Ok(Answer::Ran(ran))
+        self.hear(attempt, runner, &start, before)
     }
 
     pub(super) fn check_trust(&self, kind: &str, command: &str) -> Result<(), Failure> {
@@ -288,7 +300,7 @@ impl Shared {
         let mut commits = Vec::new();
         if let Some(repository) = &self.setup.repository {
             commits.push(self.kept_of(attempt)?);
-            commits.extend(repository.milestone_tip(document.id)?);
+            commits.extend(repository.tip(&self.flown(attempt)?.goes_into())?);
         }
         self.check_promised(&promised, &commits.iter().collect::<Vec<_>>())
     }
@@ -299,8 +311,10 @@ impl Shared {
         self.stage(attempt, "integrating");
         let (_, task) = self.task(attempt)?;
         let kept = self.kept_of(attempt)?;
+        let into = self.flown(attempt)?.goes_into();
         let work = Integration {
             attempt,
+            into: &into,
             kept: &kept,
             subject: &subject(&task, attempt),
             body: &self.said_of(attempt),
@@ -336,9 +350,9 @@ impl Shared {
         self.with(attempt, |flying| flying.answer.clone()).flatten().unwrap_or_default()
     }
 
-    pub(super) fn is_integrated(&self, attempt: Attempt) -> Option<String> {
+    pub(super) fn is_integrated(&self, flight: &Flight) -> Option<String> {
         let repository = self.setup.repository.as_ref()?;
-        repository.done(&attempt).ok()?.map(|commit| commit.to_string())
+        repository.done(&flight.attempt, &flight.goes_into()).ok()?.map(|commit| commit.to_string())
     }
 
     /// Removes the worktree, unless something in it is nowhere else.
@@ -401,7 +415,7 @@ fn ended(runner: &dyn Runner, task: &Task, code: i32, heard: &Heard) -> Ran {
 }
 
 /// How long nothing is begun after a limit.
-fn wait(limited: Limited) -> Millis {
+pub(super) fn wait(limited: Limited) -> Millis {
     let wait = match limited.wait {
         Some(Wait::For(wait)) => wait,
         Some(Wait::Until(at)) => at.duration_since(Timestamp::now()).try_into().unwrap_or_default(),

@@ -43,17 +43,20 @@ impl Shared {
         &self,
         document: &Milestone,
         task: &Task,
+        flight: &Flight,
     ) -> Vec<(String, String, Option<String>)> {
         let named =
             task.requires.iter().filter_map(|reference| match reference.node(document.id) {
                 Node::Task(id) if id.milestone == document.id => Some(id),
                 _ => None,
             });
+        let into = flight.goes_into();
         let told = |id: TaskId| {
             let title = document.task(id.number)?.title.clone();
             // It helps to know; the work itself is in the folder.
             let repository = self.setup.repository.as_ref();
-            let account = repository.and_then(|repository| repository.account(id).ok().flatten());
+            let account =
+                repository.and_then(|repository| repository.account(id, &into).ok().flatten());
             Some((id.to_string(), title, account))
         };
         named.filter_map(told).collect()
@@ -67,7 +70,7 @@ impl Shared {
         flight: &Flight,
         before: Option<&Failure>,
     ) -> String {
-        let before_it = self.delivered(document, task);
+        let before_it = self.delivered(document, task, flight);
         let delivered = before_it.iter().map(|(task, title, what)| {
             let what = what.as_deref();
             Delivered { task, title, what }
@@ -95,10 +98,11 @@ impl Shared {
             attempt: flight.attempt.fence,
             failed: failed.map(|failure| failure.reason.as_str()),
             begun_at: start,
+            ..Briefing::default()
         })
     }
 }
 
-fn texts(of: &[String]) -> Vec<&str> {
+pub(super) fn texts(of: &[String]) -> Vec<&str> {
     of.iter().map(String::as_str).collect()
 }

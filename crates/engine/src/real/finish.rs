@@ -40,20 +40,17 @@ impl Shared {
         Ok(Answer::Done)
     }
 
-    /// Stops the verification of everything, now or as soon as it begins.
+    /// Stops the verification of everything, or of a stream, now or as soon as it begins.
     pub(super) fn stop_finishing(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        self.stop(self.whole().id);
-    }
-
-    /// The attempt at no task. After a crash it is known by the same id.
-    fn whole(&self) -> Attempt {
-        let milestone = self.setup.milestone;
-        let named = format!("{} {milestone}", self.setup.root.display());
-        let mut id = [0; 16];
-        id.copy_from_slice(&blake3::hash(named.as_bytes()).as_bytes()[..16]);
-        let id = AttemptId(Uuid::from_bytes(id));
-        Attempt { task: TaskId::new(milestone, 0), id, fence: 0 }
+        let looks: Vec<AttemptId> = self
+            .flying()
+            .values()
+            .map(|flying| flying.flight.attempt)
+            .filter(is_at_no_task)
+            .map(|attempt| attempt.id)
+            .collect();
+        looks.into_iter().for_each(|attempt| self.stop(attempt));
     }
 
     fn verify_all(&self, document: &Milestone) -> Result<(), Failure> {
@@ -66,63 +63,75 @@ impl Shared {
             None => None,
         };
         self.check_promised(&promised, &tip.iter().collect::<Vec<_>>())?;
-        let attempt = self.whole();
-        keeper::end_all_of(attempt.id);
-        let flight = self.looked_at(attempt, tip.as_ref());
-        let folder = flight.worktree.clone();
-        self.fly(flight, document.title.clone());
-        if self.stopping.load(Ordering::SeqCst) {
-            self.stop(attempt.id);
+        if document.verify.is_empty() {
+            return Ok(());
         }
-        let verified = self.verify_in(attempt, document, tip.as_ref());
-        self.flying().remove(&attempt.id);
-        if let Some(repository) = &self.setup.repository
-            && !document.verify.is_empty()
-        {
-            // What stays is removed by the next.
-            let _ = repository.remove_checkout(&folder);
-        }
-        verified
+        let what = format!("{}-verification", document.id);
+        self.looking_at(&what, tip.as_ref(), |flight| self.verify_in(flight, &document.verify))?;
+        self.session().verified.clone_from(&document.verify);
+        Ok(())
     }
 
-    /// Where all of the work is seen together.
-    fn looked_at(&self, attempt: Attempt, tip: Option<&Oid>) -> Flight {
-        let name = format!("{}-verification", attempt.task.milestone);
-        let folder = || self.setup.worktrees.join(name);
-        Flight {
+    /// The attempt at no task that looks at this. After a crash it is known by the same id.
+    pub(super) fn looker(&self, what: &str) -> Attempt {
+        let named = format!("{} {what}", self.setup.root.display());
+        let mut id = [0; 16];
+        id.copy_from_slice(&blake3::hash(named.as_bytes()).as_bytes()[..16]);
+        let id = AttemptId(Uuid::from_bytes(id));
+        Attempt { task: TaskId::new(self.setup.milestone, 0), id, fence: 0 }
+    }
+
+    /// Does something where all of the work at a commit is seen together; without git, in the
+    /// project's folder.
+    pub(super) fn looking_at<T>(
+        &self,
+        what: &str,
+        tip: Option<&Oid>,
+        look: impl FnOnce(&Flight) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let attempt = self.looker(what);
+        keeper::end_all_of(attempt.id);
+        let flight = Flight {
             session: self.session().id.clone(),
             attempt,
             runner: "shell".to_owned(),
             branch: None,
-            worktree: tip.map_or_else(|| self.setup.project.clone(), |_| folder()),
+            worktree: tip
+                .map_or_else(|| self.setup.project.clone(), |_| self.setup.worktrees.join(what)),
+            stream: None,
             start: tip.map(ToString::to_string),
             goes_on_from: None,
             log: self.sessions.log(attempt.id),
+        };
+        self.fly(flight.clone(), what.to_owned());
+        if self.stopping.load(Ordering::SeqCst) {
+            self.stop(attempt.id);
         }
+        let looked = self.checked_out(&flight, tip).and_then(|()| look(&flight));
+        self.flying().remove(&attempt.id);
+        if let Some(repository) = &self.setup.repository {
+            // What stays is removed by the next.
+            let _ = repository.remove_checkout(&flight.worktree);
+        }
+        looked
     }
 
-    fn verify_in(
-        &self,
-        attempt: Attempt,
-        document: &Milestone,
-        tip: Option<&Oid>,
-    ) -> Result<(), Failure> {
-        if document.verify.is_empty() {
-            return Ok(());
-        }
-        for command in &document.verify {
-            self.check_trust("verify", command)?;
-        }
-        let flight = self.flown(attempt)?;
+    fn checked_out(&self, flight: &Flight, tip: Option<&Oid>) -> Result<(), Failure> {
         if let (Some(repository), Some(tip)) = (&self.setup.repository, tip) {
             repository.add_checkout(&flight.worktree, tip)?;
         }
-        self.make_ready(attempt, &flight)?;
-        for command in &document.verify {
+        self.make_ready(flight.attempt, flight)
+    }
+
+    pub(super) fn verify_in(&self, flight: &Flight, commands: &[String]) -> Result<(), Failure> {
+        // All of them may run, or none does.
+        for command in commands {
             self.check_trust("verify", command)?;
-            self.shell(attempt, &flight, command, FailureKind::Verify)?;
         }
-        self.session().verified.clone_from(&document.verify);
+        for command in commands {
+            self.check_trust("verify", command)?;
+            self.shell(flight.attempt, flight, command, FailureKind::Verify)?;
+        }
         Ok(())
     }
 
@@ -168,6 +177,11 @@ impl Shared {
         let below = self.setup.project.strip_prefix(repository.top());
         below.map_or_else(|_| PathBuf::from(path), |below| below.join(path)).display().to_string()
     }
+}
+
+/// Whether an attempt only looks at what others did.
+fn is_at_no_task(attempt: &Attempt) -> bool {
+    attempt.task.number == 0
 }
 
 pub(super) fn is_there(path: &Path) -> bool {

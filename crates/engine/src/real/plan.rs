@@ -15,11 +15,13 @@ use milestone_domain::readiness::Reason;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
+use milestone_domain::streams::Stream;
 use milestone_domain::views::impact::impacts;
 use milestone_domain::views::next::{Asked, next};
 use milestone_store::{Error, Project, Renewed};
 use uuid::Uuid;
 
+use super::lead::Standing;
 use super::{Flying, Shared, able, trouble};
 use crate::blockers::{Blocker, BlockerKind};
 use crate::core::{
@@ -102,12 +104,14 @@ impl Shared {
             return Ok(Answer::Later(error.to_string()));
         }
         let snapshot = self.read(project)?;
+        // How they were judged is looked at anew.
+        self.session().streams.clear();
         let mut left = Vec::new();
         for flight in flights.into_values() {
             let attempt = flight.attempt;
             crate::keeper::end_all_of(attempt.id);
             let title = title(&snapshot, attempt.task);
-            let integrated = self.is_integrated(attempt);
+            let integrated = self.is_integrated(&flight);
             self.take_off(flight, title, integrated.clone());
             left.push(Leftover { attempt, integrated: integrated.is_some() });
         }
@@ -147,8 +151,28 @@ impl Shared {
         let asked = Asked { milestone: Some(milestone), worker: None, limit: usize::MAX };
         let next = next(&snapshot, asked, today);
         let mut outlook = Outlook { held: next.held.len(), ..Outlook::default() };
-        let (needs, mut in_the_way) = (self.setup.needs(), Vec::new());
+        let needs = self.setup.needs();
+        let mut in_the_way = Vec::new();
+        let standing = match snapshot.documents.get(&milestone).map(|it| self.standing(it)) {
+            Some(Err(failure)) => return Ok(Answer::Later(failure.reason)),
+            Some(Ok(standing)) => standing,
+            None => None,
+        };
+        for stream in standing.iter().flat_map(Standing::to_raise) {
+            outlook.to_raise.push(stream.name.clone());
+            if let (Some(why), Some(task)) =
+                (self.said_of_stream(&stream.name), stream.tasks.last())
+            {
+                let why = format!("its stream {} stays out: {why}", stream.name);
+                in_the_way.push((*task, BlockerKind::Stream, why.clone()));
+                outlook.waiting.push((*task, why));
+            }
+        }
         for ready in next.ready {
+            if let Some(stream) = standing.as_ref().and_then(|it| it.holds_back(ready.id)) {
+                outlook.waiting.push((ready.id, waits_for(stream)));
+                continue;
+            }
             match able::obstacle(&snapshot, ready.id, &needs, &self.setup.trusts) {
                 Some((kind, obstacle)) => {
                     in_the_way.push((ready.id, kind, obstacle.clone()));
@@ -250,11 +274,8 @@ impl Shared {
     fn evidence(&self, attempt: Attempt) -> Option<String> {
         let said = self.with(attempt, |flying| {
             let commit = flying.integrated.as_ref().map(|commit| {
-                format!(
-                    "commit {} on milestone/{}",
-                    &commit[..commit.len().min(12)],
-                    attempt.task.milestone
-                )
+                let branch = flying.flight.goes_into().name();
+                format!("commit {} on {branch}", &commit[..commit.len().min(12)])
             });
             let nothing = flying.reason.as_ref().map(|reason| format!("nothing changed: {reason}"));
             let verified = flying.verified.iter().map(|command| format!("verified by `{command}`"));
@@ -293,6 +314,10 @@ impl Shared {
         }
         Ok(Answer::Renewed { lost })
     }
+}
+
+fn waits_for(stream: &Stream) -> String {
+    format!("waits for the stream {}, which is not in the milestone's branch yet", stream.name)
 }
 
 /// The worst first.
@@ -336,7 +361,7 @@ fn refused(refusal: &Refusal) -> Failure {
 }
 
 /// No longer than a reason may be.
-fn cut(text: String) -> String {
+pub(super) fn cut(text: String) -> String {
     match text.char_indices().nth(REASON_CHARS_MAX) {
         Some((end, _)) => text[..end].to_owned(),
         None => text,

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::{MilestoneId, TaskId};
 use milestone_engine::git::{
-    Attempt, Caller, GitError, Identity, Integrated, Integration, Oid, Removed, Repository,
+    Attempt, Branch, Caller, GitError, Identity, Integrated, Integration, Oid, Removed, Repository,
     Strategy, milestone_branch,
 };
 use tempfile::TempDir;
@@ -110,9 +110,12 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
+/// Where the work of tasks goes unless it goes into a stream.
+pub static INTO: Branch = Branch { milestone: M1, stream: None };
+
 fn work<'a>(attempt: &Attempt, kept: &'a Oid, strategy: Strategy) -> Integration<'a> {
     let (subject, body) = ("feat(milestone-001): a task", "What was done.");
-    Integration { attempt: *attempt, kept, subject, body, strategy }
+    Integration { attempt: *attempt, into: &INTO, kept, subject, body, strategy }
 }
 
 fn integrated(repository: &Repository, work: &Integration<'_>) -> Oid {
@@ -258,21 +261,21 @@ fn a_repeat_after_a_crash_is_told_what_was_done() {
     let place = Place::new();
     let mine = attempt(1, 1);
     let (repository, path, start) = place.begun(&mine);
-    assert_eq!(repository.done(&mine).unwrap(), None);
+    assert_eq!(repository.done(&mine, &INTO).unwrap(), None);
     write(&path.join("a.txt"), "a\n");
     let kept = repository.keep(&path, &mine, &start).unwrap();
     assert_eq!(repository.keep(&path, &mine, &start).unwrap().changed, kept.changed);
     let work = work(&mine, &kept.commit, Strategy::Squash);
     let done = integrated(&repository, &work);
-    assert_eq!(repository.done(&mine).unwrap().as_ref(), Some(&done));
+    assert_eq!(repository.done(&mine, &INTO).unwrap().as_ref(), Some(&done));
     assert_eq!(integrated(&repository, &work), done);
     assert_eq!(place.tip(), done.as_str());
     let next = attempt(1, 2);
-    assert_eq!(repository.done(&next).unwrap(), None, "that was another attempt");
+    assert_eq!(repository.done(&next, &INTO).unwrap(), None, "that was another attempt");
     let again = Integration { attempt: next, ..work };
     assert_eq!(repository.integrate(&again).unwrap(), Integrated::Nothing);
     place.git(&["update-ref", &milestone_branch(M1), start.as_str()]);
-    assert_eq!(repository.done(&mine).unwrap(), None, "somebody took it out again");
+    assert_eq!(repository.done(&mine, &INTO).unwrap(), None, "somebody took it out again");
 }
 
 #[test]
@@ -329,7 +332,7 @@ fn many_integrate_at_once_and_all_of_it_arrives() {
     });
     assert_eq!(place.git(&["rev-list", "--count", &milestone_branch(M1)]), "9");
     for mine in &attempts {
-        assert!(repository.done(mine).unwrap().is_some());
+        assert!(repository.done(mine, &INTO).unwrap().is_some());
     }
 }
 
@@ -654,7 +657,7 @@ fn hostile_words_are_only_words() {
     let said =
         place.git(&["log", "-1", "--format=%s|%(trailers:key=Attempt,valueonly)", done.as_str()]);
     assert_eq!(said.trim(), format!("-m x [31m Task: task-009-009|{}", mine.id.0));
-    assert_eq!(repository.done(&mine).unwrap(), Some(done));
+    assert_eq!(repository.done(&mine, &INTO).unwrap(), Some(done));
 }
 
 #[test]
@@ -694,7 +697,7 @@ fn commits_are_signed_where_the_person_signs() {
     place.git(&["config", "user.signingKey", key.to_str().unwrap()]);
     let done = integrated(&repository, &squash);
     assert!(place.git(&["cat-file", "commit", done.as_str()]).contains("gpgsig"));
-    assert_eq!(repository.done(&mine).unwrap(), Some(done));
+    assert_eq!(repository.done(&mine, &INTO).unwrap(), Some(done));
 }
 
 #[test]

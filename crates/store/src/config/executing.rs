@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use milestone_domain::streams::StreamsBy;
 use serde_json::Value;
 
 use super::spending::{self, Spending, is_none};
@@ -44,6 +45,10 @@ pub struct Execution {
     pub task: Spending,
     pub session: Spending,
     pub strategy: Strategy,
+    /// What tasks make a stream.
+    pub streams: StreamsBy,
+    /// What reviews a stream before it goes up.
+    pub reviewer: Option<String>,
     /// Commands that are run in a new worktree.
     pub setup: Vec<String>,
     /// What is copied into a new worktree from the project.
@@ -73,6 +78,8 @@ impl Config {
             task: spending("task"),
             session: spending("session"),
             strategy: strategy(self.raw("git.strategy")).unwrap_or_default(),
+            streams: streams(self.raw("execute.streams")).unwrap_or_default(),
+            reviewer: word(self.raw("review.runner")).unwrap_or_default(),
             setup: commands(self.raw("execute.setup")).unwrap_or_default(),
             copies: copies(self.raw("execute.copy")).unwrap_or_default(),
             pushing: pushing(self.raw("git.push")).unwrap_or_default(),
@@ -142,6 +149,15 @@ pub(super) fn strategy(value: &Value) -> Result<Strategy, String> {
         "squash" => Ok(Strategy::Squash),
         "merge" => Ok(Strategy::Merge),
         other => Err(format!("`{other}` is none of squash, merge")),
+    }
+}
+
+pub(super) fn streams(value: &Value) -> Result<StreamsBy, String> {
+    match text(value).as_str() {
+        "auto" => Ok(StreamsBy::Auto),
+        "phase" => Ok(StreamsBy::Phase),
+        "label" => Ok(StreamsBy::Label),
+        other => Err(format!("`{other}` is none of auto, phase, label")),
     }
 }
 

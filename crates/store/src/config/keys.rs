@@ -237,6 +237,18 @@ pub const KEYS: &[Key] = &[
         check: |value| executing::strategy(value).map(drop),
     },
     Key {
+        name: "execute.streams",
+        about: "what tasks make a stream: auto (their phase, else what they wait for), phase or label",
+        default: "auto",
+        check: |value| executing::streams(value).map(drop),
+    },
+    Key {
+        name: "review.runner",
+        about: "what reviews the work of a stream before it goes into its milestone's branch",
+        default: "none",
+        check: |value| executing::word(value).map(drop),
+    },
+    Key {
         name: "git.push",
         about: "whether the branch of a completed milestone is pushed: never, ask or always",
         default: "never",
