@@ -11,3 +11,4 @@ mod agents;
 mod endpoint;
 mod git;
 mod handing;
+mod streams;
