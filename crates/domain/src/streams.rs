@@ -358,7 +358,8 @@ mod tests {
             numbers.collect::<Vec<_>>().join(" ")
         };
         let after = |stream: &Stream| {
-            stream.after.iter().map(|name| format!(" < {name}")).collect::<String>()
+            let after = stream.after.iter().map(|name| format!(" < {name}"));
+            after.collect::<Vec<_>>().concat()
         };
         streams.iter().map(|one| format!("{}: {}{}", one.name, tasks(one), after(one))).collect()
     }

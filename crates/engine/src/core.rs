@@ -122,8 +122,10 @@ pub enum Action {
     Lead(StreamName),
     /// Verify all of the work together, and say in the store that the milestone is completed.
     Finish,
-    /// Stop that verification, or that of a stream.
+    /// Stop that verification, or what judges a stream: the session ends.
     StopFinish,
+    /// Stop what judges a stream: it takes too long.
+    StopLead,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -439,7 +441,7 @@ impl State {
             }
         }
         self.tries.clear();
-        self.leading = Leading::default();
+        self.leading.begin_anew();
         self.stale = true;
         self.unsaved = true;
     }
@@ -811,6 +813,7 @@ impl State {
         let slots = self.slots.iter().flat_map(|slot| slot.wakes_at(limits));
         let moments = resting
             .chain(slots)
+            .chain(self.leading.times().into_iter().flat_map(|times| limits.ends(times)))
             .chain(self.held_off.values().copied())
             .chain(limits.session_time.map(|time| self.begun_at + time))
             .chain([self.paused_until, self.renewed_at + self.rules.renew_every])
@@ -840,7 +843,8 @@ fn of(action: &Action) -> Option<Attempt> {
         | Action::Save
         | Action::Lead(_)
         | Action::Finish
-        | Action::StopFinish => None,
+        | Action::StopFinish
+        | Action::StopLead => None,
     }
 }
 
@@ -863,5 +867,6 @@ fn name(action: &Action) -> &'static str {
         Action::Lead(_) => "lead",
         Action::Finish => "finish",
         Action::StopFinish => "stop finish",
+        Action::StopLead => "stop lead",
     }
 }

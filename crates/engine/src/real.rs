@@ -203,8 +203,8 @@ impl World for Real {
             let _ = self.shared.inputs.send(Input::Answer(id, Answer::Done));
             return;
         }
-        if action == Action::StopFinish {
-            self.shared.stop_finishing();
+        if matches!(action, Action::StopFinish | Action::StopLead) {
+            self.shared.stop_looking(action == Action::StopFinish);
             let _ = self.shared.inputs.send(Input::Answer(id, Answer::Done));
             return;
         }

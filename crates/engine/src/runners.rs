@@ -109,6 +109,24 @@ pub struct Used {
     pub cost: Option<u64>,
 }
 
+impl Used {
+    /// What both used together.
+    #[must_use]
+    pub fn and(self, more: Self) -> Self {
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        let turns = sum(self.turns.map(u64::from), more.turns.map(u64::from));
+        Self {
+            turns: turns.map(|turns| u32::try_from(turns).unwrap_or(u32::MAX)),
+            tokens_in: sum(self.tokens_in, more.tokens_in),
+            tokens_out: sum(self.tokens_out, more.tokens_out),
+            cost: sum(self.cost, more.cost),
+        }
+    }
+}
+
 /// What was heard from an agent so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Heard {

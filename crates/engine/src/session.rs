@@ -124,6 +124,9 @@ pub struct StreamState {
     /// When its lead last did anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+    /// What its reviews used.
+    #[serde(flatten)]
+    pub used: Used,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -643,7 +643,10 @@ pub(super) fn to_its_end(
     let git = setup.repository.is_some();
     let covers = setup.boxes.as_ref().map(Boxes::covers);
     let (open, actor) = (Arc::clone(&setup.open), setup.actor.clone());
-    let spent: Vec<_> = session.attempts.iter().map(|tried| (tried.task, tried.used)).collect();
+    let nobodys = TaskId::new(milestone, 0);
+    let reviews = session.streams.iter().map(|stream| (nobodys, stream.used));
+    let attempts = session.attempts.iter().map(|tried| (tried.task, tried.used));
+    let spent: Vec<_> = attempts.chain(reviews).collect();
     let agents = rules.slots;
     let mut real = Real::new(setup, session);
     signals.hand_to(real.inputs());

@@ -403,6 +403,21 @@ fn work_that_is_executed() -> Judged {
     all
 }
 
+fn work_in_streams() -> Judged {
+    let mut all = Judged::new();
+    // Right by itself, and not once it is together with the rest.
+    let verify = "verify: ['git log -1 --format=%s | grep -q Begin']";
+    all.project = crate::execute::project(&[&format!("run: 'echo a > a', {verify}")]);
+    all.ok("execute 1 --dry-run --coordination hierarchical");
+    all.refused("execute 1 --coordination hierarchical --yes");
+    all.ok("session show");
+    all.ok("agent list");
+    all.refused("execute 1 --accept other");
+    all.ok("execute 1 --accept single");
+    all.ok("execute 1 --resume");
+    all
+}
+
 /// Every command that can be run, in words.
 fn verbs(project: &Environment, path: &str) -> Vec<String> {
     let words = path.split(' ').filter(|word| !word.is_empty());
@@ -424,6 +439,7 @@ fn everything_that_is_printed_is_as_its_schema_says() {
         documents_that_are_broken,
         gates_that_are_refused,
         work_that_is_executed,
+        work_in_streams,
     ];
     let all: Vec<Judged> = thread::scope(|scope| {
         let started = scenarios.map(|scenario| scope.spawn(scenario));

@@ -4,6 +4,7 @@ use std::ops::AddAssign;
 
 use milestone_domain::ids::TaskId;
 
+use super::leading::NO_TASK;
 use super::{Attempt, Failure, FailureKind, Millis, Slot, State, Work};
 use crate::runners::Used;
 
@@ -51,6 +52,29 @@ impl From<Used> for Spent {
     }
 }
 
+impl Limits {
+    /// What runs since then, and was last heard of then, has no more time.
+    pub(super) fn overdue(
+        &self,
+        (since, heard): (Millis, Millis),
+        now: Millis,
+    ) -> Option<(FailureKind, String)> {
+        if let Some(most) = self.attempt_time.filter(|most| now >= since + most) {
+            let reason = format!("it took longer than {} (`execute.attempt_time`)", words(most));
+            return Some((FailureKind::TimedOut, reason));
+        }
+        let most = self.silence.filter(|most| now >= heard + most)?;
+        let reason = format!("it said nothing for {} (`execute.silence`)", words(most));
+        Some((FailureKind::Silent, reason))
+    }
+
+    /// When something that runs will have no more time.
+    pub(super) fn ends(&self, (since, heard): (Millis, Millis)) -> impl Iterator<Item = Millis> {
+        let over = self.attempt_time.map(|time| since + time);
+        over.into_iter().chain(self.silence.map(|time| heard + time))
+    }
+}
+
 impl Budget {
     /// What of it is used up.
     fn used_up(&self, spent: Spent) -> Option<String> {
@@ -81,6 +105,9 @@ impl State {
                 work.heard(used, now);
             }
         }
+        if attempt.task.number == NO_TASK {
+            self.leading.heard(used, now);
+        }
     }
 
     fn spent_on(&self, task: TaskId) -> Spent {
@@ -102,6 +129,7 @@ impl State {
                 all += work.spent();
             }
         }
+        all += self.leading.spent();
         all
     }
 
@@ -127,15 +155,9 @@ impl State {
 
     fn broken(&self, work: &Work, now: Millis) -> Option<(FailureKind, String)> {
         let limits = &self.rules.limits;
-        let since = work.running_since()?;
-        if let Some(most) = limits.attempt_time.filter(|most| now >= since + most) {
-            let reason = format!("it took longer than {} (`execute.attempt_time`)", words(most));
-            return Some((FailureKind::TimedOut, reason));
-        }
-        let silent = work.silent_since()?;
-        if let Some(most) = limits.silence.filter(|most| now >= silent + most) {
-            let reason = format!("it said nothing for {} (`execute.silence`)", words(most));
-            return Some((FailureKind::Silent, reason));
+        let times = (work.running_since()?, work.silent_since()?);
+        if let Some(broken) = limits.overdue(times, now) {
+            return Some(broken);
         }
         let used_up = limits.task.used_up(self.spent_on(work.attempt.task))?;
         Some((

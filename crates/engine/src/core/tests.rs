@@ -250,7 +250,11 @@ impl Lasting {
                 self.completed = true;
                 Answer::Done
             }
-            Action::Verify(_) | Action::Stop(_) | Action::Save | Action::StopFinish => Answer::Done,
+            Action::Verify(_)
+            | Action::Stop(_)
+            | Action::Save
+            | Action::StopFinish
+            | Action::StopLead => Answer::Done,
         }
     }
 
@@ -402,11 +406,15 @@ impl World for Simulated<'_> {
         if let Action::Stop(attempt) = &action {
             self.stop(*attempt);
         }
+        if action == Action::StopLead {
+            self.stop_lead();
+        }
         let takes = match &action {
             Action::Run(attempt, _) => {
                 self.started.insert(attempt.id, self.now);
                 if self.dice.one_in(30) { FOREVER } else { 1 + self.dice.roll(40_000) }
             }
+            Action::Lead(_) if self.dice.one_in(20) => FOREVER,
             _ => 1 + self.dice.roll(500),
         };
         // The effect may come long before whoever asked hears of it.
@@ -461,6 +469,15 @@ impl Simulated<'_> {
             if matches!(action, Action::Run(run, _) if run.id == attempt.id) {
                 *when = self.now + 1;
                 *effect = Some(failed(FailureKind::Stopped));
+            }
+        }
+    }
+
+    fn stop_lead(&mut self) {
+        for (when, _, action, effect) in &mut self.pending {
+            if matches!(action, Action::Lead(_)) {
+                *when = self.now + 1;
+                effect.get_or_insert_with(|| failed(FailureKind::Stopped));
             }
         }
     }

@@ -40,17 +40,15 @@ impl Shared {
         Ok(Answer::Done)
     }
 
-    /// Stops the verification of everything, or of a stream, now or as soon as it begins.
-    pub(super) fn stop_finishing(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-        let looks: Vec<AttemptId> = self
-            .flying()
-            .values()
-            .map(|flying| flying.flight.attempt)
-            .filter(is_at_no_task)
-            .map(|attempt| attempt.id)
-            .collect();
-        looks.into_iter().for_each(|attempt| self.stop(attempt));
+    /// Stops the verification of everything, or what judges a stream; for good, also what would
+    /// begin.
+    pub(super) fn stop_looking(&self, for_good: bool) {
+        self.stopping.fetch_or(for_good, Ordering::SeqCst);
+        let attempts =
+            self.flying().values().map(|flying| flying.flight.attempt).collect::<Vec<_>>();
+        for attempt in attempts.into_iter().filter(is_at_no_task) {
+            self.stop(attempt.id);
+        }
     }
 
     fn verify_all(&self, document: &Milestone) -> Result<(), Failure> {

@@ -120,6 +120,7 @@ impl Shared {
                 reason: same.and_then(|before| before.reason.clone()),
                 log: before.and_then(|before| before.log.clone()),
                 at: before.and_then(|before| before.at),
+                used: before.map(|before| before.used).unwrap_or_default(),
             }
         };
         session.streams = standing.streams.all().iter().map(state).collect();
@@ -132,6 +133,20 @@ impl Shared {
             (state.state, state.at) = (stage, Some(Timestamp::now()));
             state.reason = reason.map(str::to_owned);
             state.log = Some(log).filter(|log| log.exists());
+        }
+    }
+
+    fn count_review(&self, name: &StreamName, used: Used) {
+        let mut session = self.session();
+        if let Some(state) = session.streams.iter_mut().find(|state| state.name == *name) {
+            state.used = state.used.and(used);
+        }
+    }
+
+    /// An earlier run of the session may have been killed while it judged: that is looked at anew.
+    pub(super) fn forget_judging(&self) {
+        for state in &mut self.session().streams {
+            (state.state, state.reason) = (StreamStage::Complete, None);
         }
     }
 
@@ -338,6 +353,7 @@ impl Shared {
             extra: &preset.arguments,
         };
         let (code, heard) = self.converse(attempt, runner.as_ref(), &job, Used::default())?;
+        self.count_review(&merged.stream.name, runner.used(heard.used, Used::default()));
         if let Ended::Failed(reason) = runner.ended(&heard, Some(code)) {
             return match heard.limited {
                 Some(limited) => Ok(Asked::Limited(wait(limited), reason)),

@@ -104,8 +104,7 @@ impl Shared {
             return Ok(Answer::Later(error.to_string()));
         }
         let snapshot = self.read(project)?;
-        // How they were judged is looked at anew.
-        self.session().streams.clear();
+        self.forget_judging();
         let mut left = Vec::new();
         for flight in flights.into_values() {
             let attempt = flight.attempt;
@@ -163,7 +162,10 @@ impl Shared {
             if let (Some(why), Some(task)) =
                 (self.said_of_stream(&stream.name), stream.tasks.last())
             {
-                let why = format!("its stream {} stays out: {why}", stream.name);
+                let why = format!(
+                    "is done, but its stream {0} stays out (`--accept {0}` takes it in): {why}",
+                    stream.name
+                );
                 in_the_way.push((*task, BlockerKind::Stream, why.clone()));
                 outlook.waiting.push((*task, why));
             }

@@ -56,7 +56,8 @@ impl Window {
             .attempts
             .iter()
             .filter_map(|tried| under_way.get(&tried.id).copied().flatten().or(tried.used.cost));
-        known.reduce(u64::saturating_add)
+        let reviews = session.streams.iter().filter_map(|stream| stream.used.cost);
+        known.chain(reviews).reduce(u64::saturating_add)
     }
 
     pub fn title(&self, attempt: AttemptId) -> String {

@@ -12,3 +12,4 @@ mod endpoint;
 mod git;
 mod handing;
 mod hub;
+mod streams;
