@@ -529,7 +529,7 @@ fn simulate(seed: u64, planted: Planted) -> Result<Ending, String> {
         // One that only helps ends without completing anything, and another one comes.
         let finishes = life >= kills || !dice.one_in(4);
         let was_completed = lasting.completed;
-        let rules = Rules { slots, limits, finishes, ..Rules::default() };
+        let rules = Rules { slots, finishes, limits, ..Rules::default() };
         let mut state = State::new(rules, now);
         for (task, cost) in lasting.spent.values().filter(|_| planted != Planted::SpentForgotten) {
             state.has_spent(*task, Spent { cost: *cost, tokens: 0 });
