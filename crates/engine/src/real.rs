@@ -9,6 +9,7 @@ mod briefing;
 mod escalating;
 mod finish;
 mod lead;
+mod looking;
 mod plan;
 mod ready;
 mod running;

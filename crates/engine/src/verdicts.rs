@@ -45,13 +45,17 @@ const REJECTED: &str = "rejected by ";
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decided = if self.accepted { ACCEPTED } else { REJECTED };
-        let (stream, at, by) = (&self.stream, &self.at, self.by.word());
-        write!(f, "stream {stream} at {at}: {decided}{by}: {}", self.why)
+        write!(f, "stream {} at {}: {}", self.stream, self.at, self.decided())
     }
 }
 
 impl Verdict {
+    /// What was decided, by whom and why.
+    pub fn decided(&self) -> String {
+        let decided = if self.accepted { ACCEPTED } else { REJECTED };
+        format!("{decided}{}: {}", self.by.word(), self.why)
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         let (stream, rest) = text.strip_prefix("stream ")?.split_once(" at ")?;
         let (at, rest) = rest.split_once(": ")?;

@@ -223,98 +223,49 @@ impl Shared {
 
     /// What is recorded already of this very work is not asked for again.
     fn judge(&self, project: &Project, merged: &Merged<'_>) -> Result<Judged, Failure> {
-        let before = self.judged_before(project, merged)?;
+        let before = merged.judged_before(project)?;
         let reviewer = self.setup.execution.reviewer.as_deref();
-        if let Some(latest) = before.first().filter(|latest| latest.accepted) {
-            let is_reviewed = reviewer.is_none() || latest.by != Judge::Verification;
-            let is_same = latest.at == merged.tip && is_reviewed;
-            if is_same || latest.by == Judge::Person {
-                return Ok(Judged::Accepted(said_by(latest)));
-            }
+        if let Some(verdict) = merged.accepted_before(&before, reviewer.is_some()) {
+            return Ok(Judged::Accepted(verdict.decided()));
         }
         let reviewed = before.iter().find(|verdict| verdict.by == Judge::Review);
         let to_ask = reviewer.filter(|_| reviewed.is_none());
+        let verdict = match (self.look_at(merged, to_ask), reviewed.filter(|_| reviewer.is_some()))
+        {
+            (Err(failure), _) if failure.kind == FailureKind::Verify => {
+                merged.verdict(false, Judge::Verification, failure.reason)
+            }
+            (Ok(Some(Asked::Limited(wait, why))), _) => return Ok(Judged::Limited(wait, why)),
+            (Ok(Some(Asked::Answered(accepted, why))), _) => {
+                merged.verdict(accepted, Judge::Review, why)
+            }
+            (Ok(None), Some(before)) => Verdict { at: merged.tip.clone(), ..before.clone() },
+            (Ok(None), None) => merged.verdict(true, Judge::Verification, merged.verified()),
+            (Err(failure), _) => return Err(failure),
+        };
+        // What is found out again is not said again.
+        if before.first() != Some(&verdict) {
+            let (milestone, text) = (merged.document.id, verdict.to_string());
+            let note = Command::NoteMilestone { milestone, text };
+            self.execute(project, &note).map_err(|error| told(&error))?;
+        }
+        match verdict.accepted {
+            true => Ok(Judged::Accepted(verdict.decided())),
+            false => Err(Failure::new(FailureKind::Verify, verdict.decided())),
+        }
+    }
+
+    /// Verifies all of a stream together, and asks for a review where one is to be asked for.
+    fn look_at(&self, merged: &Merged<'_>, to_ask: Option<&str>) -> Result<Option<Asked>, Failure> {
         let commands = merged.commands();
-        let record = |accepted, by, why: String| {
-            self.record_verdict(project, merged, &before, accepted, by, why)
-        };
+        if commands.is_empty() && to_ask.is_none() {
+            return Ok(None);
+        }
         let what = self.folder_of(&merged.stream.name);
-        let looked = match commands.is_empty() && to_ask.is_none() {
-            true => Ok(None),
-            false => self.looking_at(&what, Some(&merged.tip), |flight| {
-                self.verify_in(flight, &commands)?;
-                to_ask.map(|name| self.review(flight, name, merged)).transpose()
-            }),
-        };
-        let answered = match looked {
-            Err(failure) if failure.kind == FailureKind::Verify => {
-                record(false, Judge::Verification, failure.reason.clone())?;
-                return Err(failure);
-            }
-            looked => looked?,
-        };
-        let verified = match commands.is_empty() {
-            true => "its tasks have nothing to be verified by".to_owned(),
-            false => format!("verified by `{}`", commands.join("`, `")),
-        };
-        let reviewed = reviewed.filter(|_| reviewer.is_some());
-        let (by, accepted, why) = match (answered, reviewed) {
-            (Some(Asked::Limited(wait, reason)), _) => return Ok(Judged::Limited(wait, reason)),
-            (Some(Asked::Accepted(said)), _) => {
-                let said = said.map(|said| format!(": {said}")).unwrap_or_default();
-                let name = reviewer.unwrap_or_default();
-                (Judge::Review, true, format!("{name}{said}; {verified}"))
-            }
-            (Some(Asked::Rejected(why)), _) => (Judge::Review, false, why),
-            (None, Some(before)) => (Judge::Review, before.accepted, before.why.clone()),
-            (None, None) => (Judge::Verification, true, verified),
-        };
-        record(accepted, by, why.clone())?;
-        let verdict =
-            format!("{} by {}: {why}", if accepted { "accepted" } else { "rejected" }, by.word());
-        match accepted {
-            true => Ok(Judged::Accepted(verdict)),
-            false => Err(Failure::new(FailureKind::Verify, verdict)),
-        }
-    }
-
-    /// What was decided about this very work, brought up to date or not; the latest first.
-    fn judged_before(
-        &self,
-        project: &Project,
-        merged: &Merged<'_>,
-    ) -> Result<Vec<Verdict>, Failure> {
-        let filter = EventFilter { milestone: Some(merged.document.id), task: None };
-        let page = project.events(None, &filter, usize::MAX).map_err(trouble)?;
-        let mut same = Vec::new();
-        for verdict in verdicts(&page.events, &merged.stream.name) {
-            let (tip, milestone) = (&merged.tip, &merged.milestone);
-            if !merged.repository.is_same_work(&verdict.at, tip, milestone)? {
-                break;
-            }
-            same.push(verdict);
-        }
-        Ok(same)
-    }
-
-    fn record_verdict(
-        &self,
-        project: &Project,
-        merged: &Merged<'_>,
-        before: &[Verdict],
-        accepted: bool,
-        by: Judge,
-        why: String,
-    ) -> Result<(), Failure> {
-        let (stream, at) = (merged.stream.name.clone(), merged.tip.clone());
-        let verdict = Verdict { stream, at, accepted, by, why: cut(why) };
-        // Found out again, as it was before.
-        if before.first() == Some(&verdict) {
-            return Ok(());
-        }
-        let milestone = merged.document.id;
-        let command = Command::NoteMilestone { milestone, text: verdict.to_string() };
-        self.execute(project, &command).map(drop).map_err(|error| told(&error))
+        self.looking_at(&what, Some(&merged.tip), |flight| {
+            self.verify_in(flight, &commands)?;
+            to_ask.map(|name| self.review(flight, name, merged)).transpose()
+        })
     }
 
     /// Has an agent look at what the stream would bring.
@@ -337,7 +288,7 @@ impl Shared {
         };
         self.check_trust("runner", &self.setup.runners.trusted_as(name))?;
         let attempt = flight.attempt;
-        let text = self.asked(merged)?;
+        let text = merged.told()?;
         self.sessions.keep_prompt(attempt.id, &text).map_err(trouble)?;
         let prompt_file = self.sessions.prompt(attempt.id);
         let preset = self.setup.runners.preset(name);
@@ -363,25 +314,51 @@ impl Shared {
             };
         }
         match heard.answer.as_deref().and_then(reviewed) {
-            Some(Reviewed::Accepted(said)) => Ok(Asked::Accepted(said)),
-            Some(Reviewed::Rejected(why)) => Ok(Asked::Rejected(format!("{name}: {why}"))),
+            Some(Reviewed::Accepted(said)) => {
+                let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+                Ok(Asked::Answered(true, format!("{name}{said}; {}", merged.verified())))
+            }
+            Some(Reviewed::Rejected(why)) => Ok(Asked::Answered(false, format!("{name}: {why}"))),
             None => {
-                let reason =
-                    format!("its review by {name} ended without a word on whether it may come in");
-                Err(Failure::new(FailureKind::Run, reason))
+                let reason = "ended without a word on whether it may come in";
+                Err(Failure::new(FailureKind::Run, format!("its review by {name} {reason}")))
             }
         }
     }
+}
+
+/// What a review came to.
+enum Asked {
+    /// Whether it may come in, and why.
+    Answered(bool, String),
+    Limited(Millis, String),
+}
+
+impl Merged<'_> {
+    /// What was decided about this very work, brought up to date or not; the latest first.
+    fn judged_before(&self, project: &Project) -> Result<Vec<Verdict>, Failure> {
+        let filter = EventFilter { milestone: Some(self.document.id), task: None };
+        let page = project.events(None, &filter, usize::MAX).map_err(trouble)?;
+        let mut same = Vec::new();
+        for verdict in verdicts(&page.events, &self.stream.name) {
+            let (tip, milestone) = (&self.tip, &self.milestone);
+            if !self.repository.is_same_work(&verdict.at, tip, milestone)? {
+                break;
+            }
+            same.push(verdict);
+        }
+        Ok(same)
+    }
 
     /// What whoever reviews a stream is told.
-    fn asked(&self, merged: &Merged<'_>) -> Result<String, Failure> {
-        let document = merged.document;
-        let tasks: Vec<_> = merged
+    fn told(&self) -> Result<String, Failure> {
+        let document = self.document;
+        let tasks: Vec<_> = self
             .tasks
             .iter()
             .map(|id| {
                 let title = document.task(id.number).map(|task| task.title.clone());
-                let account = merged.repository.account(*id, &merged.branch).ok().flatten();
+                let account = self.repository.account(*id, &self.branch).ok().flatten();
                 (id.to_string(), title.unwrap_or_default(), account)
             })
             .collect();
@@ -396,22 +373,38 @@ impl Shared {
             milestone_title: &document.title,
             milestone_description: document.description.as_deref(),
             criteria: &texts(&criteria),
-            stream: Some(merged.stream.name.as_str()),
+            stream: Some(self.stream.name.as_str()),
             tasks: &tasks,
-            difference: Some((merged.milestone.as_str(), merged.tip.as_str())),
+            difference: Some((self.milestone.as_str(), self.tip.as_str())),
             ..Briefing::default()
         }))
     }
-}
 
-/// What a review said.
-enum Asked {
-    Accepted(Option<String>),
-    Rejected(String),
-    Limited(Millis, String),
-}
+    fn verdict(&self, accepted: bool, by: Judge, why: String) -> Verdict {
+        let (stream, at) = (self.stream.name.clone(), self.tip.clone());
+        Verdict { stream, at, accepted, by, why: cut(why) }
+    }
 
-impl Merged<'_> {
+    /// What lets it go up without looking again: a person's word about this work, or what was decided
+    /// last about this very commit.
+    fn accepted_before<'a>(&self, before: &'a [Verdict], is_reviewed: bool) -> Option<&'a Verdict> {
+        let by_person = |verdict: &&Verdict| verdict.by == Judge::Person && verdict.accepted;
+        let last = before.first().filter(|last| {
+            let is_enough = !is_reviewed || last.by != Judge::Verification;
+            last.accepted && last.at == self.tip && is_enough
+        });
+        before.iter().find(by_person).or(last)
+    }
+
+    fn verified(&self) -> String {
+        match self.commands() {
+            commands if commands.is_empty() => {
+                "its tasks have nothing to be verified by".to_owned()
+            }
+            commands => format!("verified by `{}`", commands.join("`, `")),
+        }
+    }
+
     /// All that the tasks are verified by, each once.
     fn commands(&self) -> Vec<String> {
         let tasks = self.tasks.iter().filter_map(|id| self.document.task(id.number));
@@ -467,10 +460,6 @@ fn at(branch: &Branch, together: Together) -> Result<Oid, Failure> {
 /// Whether it says nothing about the stream.
 fn is_for_later(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::World | FailureKind::Stopped)
-}
-
-fn said_by(verdict: &Verdict) -> String {
-    format!("accepted by {}: {}", verdict.by.word(), verdict.why)
 }
 
 fn told(error: &Error) -> Failure {

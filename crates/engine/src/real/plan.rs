@@ -1,31 +1,22 @@
 //! What a session asks of the store: by itself it has no way to change anything.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
 use milestone_domain::event::{AttemptId, Event};
-use milestone_domain::ids::{Node, TaskId};
-use milestone_domain::readiness::Reason;
+use milestone_domain::ids::TaskId;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
-use milestone_domain::streams::Stream;
-use milestone_domain::views::impact::impacts;
-use milestone_domain::views::next::{Asked, next};
 use milestone_store::{Error, Project, Renewed};
 use uuid::Uuid;
 
-use super::lead::Standing;
-use super::{Flying, Shared, able, trouble};
-use crate::blockers::{Blocker, BlockerKind};
+use super::{Flying, Shared, trouble};
 use crate::core::{
-    Action, ActionId, Answer, Attempt, Failure, FailureKind, GiveTo, Input, Leftover, Outlook,
+    Action, ActionId, Answer, Attempt, Failure, FailureKind, GiveTo, Input, Leftover,
 };
 use crate::git::Repository;
 use crate::process::Lifeline;
@@ -143,93 +134,6 @@ impl Shared {
         self.flying().insert(id, flying);
     }
 
-    fn look(self: &Arc<Self>, project: &Project) -> Result<Answer, Error> {
-        let milestone = self.setup.milestone;
-        let snapshot = self.read(project)?;
-        let today = project.context(&self.setup.actor).today;
-        let asked = Asked { milestone: Some(milestone), worker: None, limit: usize::MAX };
-        let next = next(&snapshot, asked, today);
-        let mut outlook = Outlook { held: next.held.len(), ..Outlook::default() };
-        let needs = self.setup.needs();
-        let mut in_the_way = Vec::new();
-        let standing = match snapshot.documents.get(&milestone).map(|it| self.standing(it)) {
-            Some(Err(failure)) => return Ok(Answer::Later(failure.reason)),
-            Some(Ok(standing)) => standing,
-            None => None,
-        };
-        for stream in standing.iter().flat_map(Standing::to_raise) {
-            outlook.to_raise.push(stream.name.clone());
-            if let (Some(why), Some(task)) =
-                (self.said_of_stream(&stream.name), stream.tasks.last())
-            {
-                let why = format!(
-                    "is done, but its stream {0} stays out (`--accept {0}` takes it in): {why}",
-                    stream.name
-                );
-                in_the_way.push((*task, BlockerKind::Stream, why.clone()));
-                outlook.waiting.push((*task, why));
-            }
-        }
-        for ready in next.ready {
-            if let Some(stream) = standing.as_ref().and_then(|it| it.holds_back(ready.id)) {
-                outlook.waiting.push((ready.id, waits_for(stream)));
-                continue;
-            }
-            match able::obstacle(&snapshot, ready.id, &needs, &self.setup.trusts) {
-                Some((kind, obstacle)) => {
-                    in_the_way.push((ready.id, kind, obstacle.clone()));
-                    outlook.waiting.push((ready.id, obstacle));
-                }
-                None => outlook.ready.push(ready.id),
-            }
-        }
-        if self.setup.sequential {
-            outlook.ready.sort_unstable();
-        }
-        // What waits for no other work of the milestone is what somebody has to see to.
-        let (ours, others): (Vec<_>, Vec<_>) =
-            next.waiting.into_iter().partition(|waiting| waits_for_work(&waiting.reasons));
-        for waiting in others.into_iter().chain(ours) {
-            let because = waiting.reasons.first().map(ToString::to_string).unwrap_or_default();
-            let outside = waiting
-                .reasons
-                .iter()
-                .find_map(|reason| Some((BlockerKind::of_reason(reason)?, reason)));
-            if let Some((kind, reason)) = outside {
-                in_the_way.push((waiting.id, self.kind_of(waiting.id, kind), reason.to_string()));
-            }
-            outlook.waiting.push((waiting.id, because));
-        }
-        let blockers = blockers(&snapshot, in_the_way, today);
-        let tasks = snapshot.outlines.get(&milestone).map_or(&[][..], |outline| &outline.tasks);
-        outlook.open = tasks.iter().filter(|task| !task.status.is_closed()).count();
-        // Somebody else works on what this session works on itself: those are not others.
-        let own = self.flying();
-        let own = own
-            .values()
-            .filter(|flying| next.held.iter().any(|held| held.id == flying.flight.attempt.task));
-        outlook.held = outlook.held.saturating_sub(own.count());
-        let mut session = self.session();
-        session.looked = Some(Timestamp::now());
-        self.escalate(&session.blockers, &blockers);
-        session.blockers = blockers;
-        (session.tasks_ready, session.tasks_waiting) = (outlook.ready.len(), outlook.waiting.len());
-        session.tasks_open = outlook.open;
-        session.tasks_done =
-            tasks.iter().filter(|task| task.status == TaskStatus::Completed).count();
-        Ok(Answer::Looked(outlook))
-    }
-
-    /// What stopped a task, as the last attempt at it says; or as it looks from outside.
-    fn kind_of(&self, task: TaskId, from_outside: BlockerKind) -> BlockerKind {
-        let session = self.session();
-        let last = session.attempts.iter().rev().find(|tried| tried.task == task);
-        let failure = last.and_then(|tried| tried.failure.as_ref());
-        failure
-            .filter(|_| from_outside == BlockerKind::Person)
-            .map_or(from_outside, BlockerKind::of)
-    }
-
     fn claim(&self, project: &Project, task: TaskId) -> Result<Answer, Error> {
         // Nobody holds what they could not bring anywhere.
         if let Some(Err(error)) = self.setup.repository.as_ref().map(Repository::reach_hub) {
@@ -316,32 +220,6 @@ impl Shared {
         }
         Ok(Answer::Renewed { lost })
     }
-}
-
-fn waits_for(stream: &Stream) -> String {
-    format!("waits for the stream {}, which is not in the milestone's branch yet", stream.name)
-}
-
-/// The worst first.
-fn blockers(
-    snapshot: &Snapshot,
-    in_the_way: Vec<(TaskId, BlockerKind, String)>,
-    today: Date,
-) -> Vec<Blocker> {
-    let tasks: Vec<Node> = in_the_way.iter().map(|(task, ..)| Node::Task(*task)).collect();
-    let impacts = impacts(snapshot, &tasks, today);
-    let blocker = |(task, kind, reason)| {
-        let impact = impacts.get(&Node::Task(task)).copied().unwrap_or_default();
-        Blocker::new(task, kind, reason, impact)
-    };
-    let mut blockers: Vec<Blocker> = in_the_way.into_iter().map(blocker).collect();
-    blockers.sort_by_key(|blocker| Reverse((blocker.severity, blocker.holds_up)));
-    blockers
-}
-
-/// Whether nothing but other work keeps it, which is done sooner or later.
-fn waits_for_work(reasons: &[Reason]) -> bool {
-    reasons.iter().all(|reason| matches!(reason, Reason::Requires { .. } | Reason::Resource { .. }))
 }
 
 pub(super) fn credential(attempt: Attempt) -> Credential {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use milestone_engine::git::{
-    Attempt, Cloned, GitError, Integrated, Integration, Oid, Repository, Strategy, clone,
+    Attempt, Branch, Cloned, GitError, Integrated, Integration, Oid, Repository, Strategy, clone,
     milestone_branch,
 };
 
@@ -46,7 +46,8 @@ fn brought_in(
 ) -> Result<Integrated, GitError> {
     let (subject, body) = ("feat(milestone-001): a task", "What was done.");
     let strategy = Strategy::Squash;
-    repository.integrate(&Integration { attempt: *attempt, kept, subject, body, strategy })
+    let into = &Branch::of(M1);
+    repository.integrate(&Integration { attempt: *attempt, kept, subject, body, strategy, into })
 }
 
 fn done(repository: &Repository, attempt: &Attempt, file: &str) -> Oid {
@@ -81,9 +82,9 @@ fn what_is_brought_in_from_both_sides_at_once_all_arrives() {
     for number in 1..=32 {
         let file = format!("{tip}:{number}.txt");
         assert_eq!(place.git(&["show", &file]), format!("{number}.txt"));
-        assert!(host.done(&attempt(number, 1)).unwrap().is_some());
+        assert!(host.done(&attempt(number, 1), &Branch::of(M1)).unwrap().is_some());
         worker.repository.refresh(M1, &[]).unwrap();
-        assert!(worker.repository.done(&attempt(number, 1)).unwrap().is_some());
+        assert!(worker.repository.done(&attempt(number, 1), &Branch::of(M1)).unwrap().is_some());
     }
     let kept = place.git(&["for-each-ref", "--format=%(refname)", "refs/milestone/attempts"]);
     assert_eq!(kept.lines().count(), 32, "{kept}");
@@ -137,7 +138,7 @@ fn a_push_is_refused_whole_by_a_hub_whose_fence_moves_meanwhile() {
     let refused = brought_in(&worker.repository, &first, &kept);
     assert!(matches!(refused, Err(GitError::FenceMoved { by: 9, .. })), "{refused:?}");
     assert_eq!(commits(&place), 0);
-    assert_eq!(host.brought(first.task).unwrap(), None);
+    assert_eq!(host.brought(first.task, &Branch::of(M1)).unwrap(), None);
     assert_eq!(place.git(&["for-each-ref", "refs/milestone/done"]), "");
 }
 
@@ -150,11 +151,11 @@ fn what_a_killed_worker_brought_in_is_found_by_the_next_and_by_itself() {
     // It had not heard of its success yet.
     killed.repository.forget(&place, &killed.top);
     killed.repository.refresh(M1, &[]).unwrap();
-    assert_eq!(killed.repository.done(&first).unwrap(), Some(commit.clone()));
+    assert_eq!(killed.repository.done(&first, &Branch::of(M1)).unwrap(), Some(commit.clone()));
     for (repository, fence) in [(&next.repository, 2), (&place.repository(), 3)] {
         repository.take_fence(&attempt(1, fence)).unwrap();
         repository.refresh(M1, &[]).unwrap();
-        let brought = repository.brought(first.task).unwrap();
+        let brought = repository.brought(first.task, &Branch::of(M1)).unwrap();
         assert_eq!(brought, Some((first.id, commit.clone())));
     }
     assert_eq!(commits(&place), 1);
@@ -237,7 +238,7 @@ fn a_hub_that_is_away_is_waited_for() {
     let refused = brought_in(&worker.repository, &first, &kept);
     assert!(matches!(refused, Err(GitError::HubAway { .. })), "{refused:?}");
     assert!(matches!(worker.repository.reach_hub(), Err(GitError::HubAway { .. })));
-    assert_eq!(worker.repository.done(&first).unwrap(), None);
+    assert_eq!(worker.repository.done(&first, &Branch::of(M1)).unwrap(), None);
     fs::rename(&away, &place.top).unwrap();
     worker.repository.reach_hub().unwrap();
     assert!(matches!(brought_in(&worker.repository, &first, &kept), Ok(Integrated::Done(_))));

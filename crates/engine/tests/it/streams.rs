@@ -31,7 +31,7 @@ fn brought(place: &Place, attempt: &Attempt, into: &Branch, file: &str, text: &s
 fn at(together: Together) -> Oid {
     match together {
         Together::At(tip) => tip,
-        other => unreachable!("{other:?}"),
+        other @ Together::Conflict { .. } => unreachable!("{other:?}"),
     }
 }
 
