@@ -725,12 +725,11 @@ impl State {
         if self.phase > Phase::Working {
             return self.end(Ending::Interrupted);
         }
-        if let Some(what) = self.used_up(now)
-            && self.outlook.as_ref().is_none_or(|outlook| outlook.open > 0)
-        {
+        // What was done a moment ago may have been the last of it.
+        let Some(outlook) = self.outlook.as_ref().filter(|_| !self.stale) else { return };
+        if let Some(what) = self.used_up(now).filter(|_| outlook.open > 0) {
             return self.end(Ending::Spent(what));
         }
-        let Some(outlook) = self.outlook.as_ref().filter(|_| !self.stale) else { return };
         if outlook.to_raise.iter().any(|stream| self.leading.is_to_lead(stream)) {
             return;
         }
