@@ -344,6 +344,14 @@ impl<'a> Worker<'a> {
         if !is_left && !real::has_work(&snapshot, id, today, &needs, &self.trusts) {
             return Ok(false);
         }
+        if self.repository.has_streams_at_hub(id)? {
+            output::warn(&format!(
+                "{id} is executed in streams (`--coordination hierarchical`), which workers do not \
+                 help with; it is left to its session"
+            ));
+            self.left.insert(id);
+            return Ok(false);
+        }
         follow(&self.repository)?;
         self.session(id, &args, chosen)
     }

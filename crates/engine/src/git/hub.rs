@@ -145,6 +145,19 @@ impl Repository {
         Ok(())
     }
 
+    /// Whether a milestone is worked on in streams at the hub, whose leads alone bring work into its
+    /// branch.
+    pub fn has_streams_at_hub(&self, id: MilestoneId) -> Result<bool> {
+        let Some(hub) = &self.hub else { return Ok(false) };
+        let streams = names::stream_branches(id);
+        let asked = ["ls-remote", "--quiet", "--refs", "--", REMOTE, &streams];
+        let said = abroad(self.git(&asked), ASKING_MAX).once()?;
+        if said.exit != Some(0) {
+            return Err(hub.away(reasons(&said)));
+        }
+        Ok(!said.out.is_empty())
+    }
+
     /// Sees how a milestone, and those that it requires, stand at the hub.
     pub fn refresh(&self, id: MilestoneId, requires: &[MilestoneId]) -> Result<()> {
         let Some(hub) = &self.hub else { return Ok(()) };

@@ -266,3 +266,14 @@ fn a_hub_may_be_bare_and_refuse_in_its_own_words() {
     assert!(matches!(nothing, Cloned::Refused(why) if why.contains("does not exist")));
     assert!(!place.home.join("other").exists());
 }
+
+#[test]
+fn a_worker_sees_that_a_milestone_is_worked_on_in_streams() {
+    let place = Place::new();
+    let worker = cloned(&place, "clone");
+    assert!(!worker.repository.has_streams_at_hub(M1).unwrap());
+    place.git(&["branch", "milestone/milestone-001--tasks-001"]);
+    place.git(&["branch", "milestone/milestone-002--tasks-001"]);
+    assert!(worker.repository.has_streams_at_hub(M1).unwrap());
+    assert!(!place.repository().has_streams_at_hub(M1).unwrap(), "whoever is the hub asks nobody");
+}
