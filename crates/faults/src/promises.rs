@@ -2,6 +2,7 @@
 
 pub mod clocks;
 pub mod editors;
+pub mod escapes;
 pub mod executing;
 pub mod flips;
 pub mod growth;
@@ -135,6 +136,14 @@ pub const PROMISES: &[Promise] = &[
         own_server: false,
         about: "no task is lost, and none is done twice",
         run: executing::run,
+    },
+    Promise {
+        usual: true,
+        name: "P17",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "nothing keeps running after its session",
+        run: escapes::run,
     },
     Promise {
         usual: true,

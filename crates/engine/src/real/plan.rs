@@ -9,7 +9,7 @@ use std::thread;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use milestone_domain::command::{Command, Credential};
-use milestone_domain::event::{AttemptId, Event};
+use milestone_domain::event::{AttemptId, Event, Recorded};
 use milestone_domain::ids::{Node, TaskId};
 use milestone_domain::readiness::Reason;
 use milestone_domain::refusal::Refusal;
@@ -17,7 +17,7 @@ use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
 use milestone_domain::views::impact::impacts;
 use milestone_domain::views::next::{Asked, next};
-use milestone_store::{Error, Project, Renewed};
+use milestone_store::{Error, EventFilter, Project, Renewed};
 use uuid::Uuid;
 
 use super::{Flying, Shared, trouble};
@@ -30,6 +30,9 @@ use crate::session::Flight;
 
 /// A reason is read by people; the log has all of it.
 const REASON_CHARS_MAX: usize = 2_000;
+
+/// The number of an attempt that has no claim yet; the first that is given is higher.
+const UNCLAIMED: u64 = 0;
 
 /// A thread with its own way to the store.
 pub fn serve(shared: &Arc<Shared>) -> Sender<(ActionId, Action)> {
@@ -96,8 +99,14 @@ impl Shared {
         };
         let snapshot = self.read(project)?;
         let mut left = Vec::new();
-        for flight in flights.into_values() {
-            let attempt = flight.attempt;
+        for mut flight in flights.into_values() {
+            let Some(attempt) = claimed(project, flight.attempt)? else {
+                if let Err(error) = self.sessions.end_flight(flight.attempt.id) {
+                    return Ok(Answer::Failed(trouble(error)));
+                }
+                continue;
+            };
+            flight.attempt = attempt;
             crate::keeper::end_all_of(attempt.id);
             let title = title(&snapshot, attempt.task);
             let integrated = self.is_integrated(attempt);
@@ -218,11 +227,24 @@ impl Shared {
 
     fn claim(&self, project: &Project, task: TaskId) -> Result<Answer, Error> {
         let id = AttemptId(Uuid::now_v7());
+        // Before the claim: one that is killed right after it must not hold the task for as long as
+        // the claim lasts.
+        let wished = self.flight(&Snapshot::default(), Attempt { task, id, fence: UNCLAIMED });
+        if let Err(error) = self.sessions.keep_flight(&wished) {
+            return Ok(Answer::Later(error.to_string()));
+        }
         let lease_seconds = self.setup.lease.as_secs();
         let claim = Command::Claim { task, attempt: id, lease_seconds };
         let outcome = match project.execute(&claim, &self.setup.actor) {
-            Err(Error::Refused(_)) => return Ok(Answer::NotClaimed),
-            outcome => outcome?,
+            Ok(outcome) => outcome,
+            Err(error) => {
+                // One that stays is seen to have no claim by the next session.
+                let _ = self.sessions.end_flight(id);
+                return match error {
+                    Error::Refused(_) => Ok(Answer::NotClaimed),
+                    error => Err(error),
+                };
+            }
         };
         let fence = outcome.events.iter().find_map(|recorded| match &recorded.event {
             Event::TaskClaimed { fence, .. } => Some(*fence),
@@ -301,6 +323,24 @@ impl Shared {
         }
         Ok(Answer::Renewed { lost })
     }
+}
+
+/// An attempt with the fence that it was given, if it ever got the task.
+fn claimed(project: &Project, attempt: Attempt) -> Result<Option<Attempt>, Error> {
+    if attempt.fence != UNCLAIMED {
+        return Ok(Some(attempt));
+    }
+    let filter = EventFilter { milestone: None, task: Some(attempt.task) };
+    let page = project.events(None, &filter, usize::MAX)?;
+    Ok(fence_given(&page.events, attempt.id).map(|fence| Attempt { fence, ..attempt }))
+}
+
+/// The number that came with an attempt's claim.
+pub(super) fn fence_given(events: &[Recorded], to: AttemptId) -> Option<u64> {
+    events.iter().find_map(|recorded| match recorded.event {
+        Event::TaskClaimed { attempt, fence, .. } if attempt == to => Some(fence),
+        _ => None,
+    })
 }
 
 /// The worst first.
