@@ -223,6 +223,33 @@ fn a_killed_session_goes_on_and_nothing_of_it_runs_on() {
 }
 
 #[test]
+fn a_killed_keeper_is_noticed_and_what_it_kept_is_ended() {
+    // Ten minutes of it would be waited for, with its output as the only sign of life.
+    let mark = format!("sleep 6{}", std::process::id());
+    let project = project(&[&format!(
+        "run: 'if [ -e \"$HOME/again\" ]; then echo a > a; else touch \"$HOME/again\"; {mark}; fi'"
+    )]);
+    let session = begun(&project, &["execute", "1", "--yes"]);
+    wait_until("it runs", || runs(&mark.replace(' ', "\0")));
+    let mut killed = 0;
+    for task in fs::read_dir(format!("/proc/{}/task", session.id())).unwrap().flatten() {
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace() {
+            let line = fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&line).contains("keep-runner") {
+                let pid = Pid::from_raw(child.parse().unwrap()).unwrap();
+                kill_process(pid, Signal::KILL).unwrap();
+                killed += 1;
+            }
+        }
+    }
+    assert_eq!(killed, 1);
+    wait_until("it is begun anew and done", || status(&project, "1.1") == "completed");
+    assert!(!runs(&mark.replace(' ', "\0")));
+    assert_eq!(Ran::from(session.wait_with_output().unwrap()).code, 0);
+}
+
+#[test]
 fn a_session_that_dies_right_after_a_claim_does_not_hold_the_task() {
     let project = project(&["run: 'echo a > a.txt'"]);
     let folder = project.project().join(".milestones/data/attempts");
