@@ -119,11 +119,18 @@ impl Session {
     }
 
     pub fn wait(&mut self) -> Option<i32> {
-        while !self.has_ended() && self.begun.elapsed() < PATIENCE {
+        let code = self.wait_for(PATIENCE.saturating_sub(self.begun.elapsed()));
+        self.kill();
+        code
+    }
+
+    /// How it ended, if it does within a time.
+    pub fn wait_for(&mut self, time: Duration) -> Option<i32> {
+        let began = Instant::now();
+        while !self.has_ended() && began.elapsed() < time {
             std::thread::sleep(Duration::from_millis(20));
         }
-        self.kill();
-        self.child.wait().ok()?.code()
+        self.child.try_wait().ok()??.code()
     }
 
     pub fn kill(&mut self) {

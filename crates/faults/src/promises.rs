@@ -14,7 +14,9 @@ pub mod planted;
 pub mod power;
 pub mod races;
 pub mod rot;
+pub mod salvage;
 pub mod servers;
+pub mod takeovers;
 pub mod writers;
 
 use std::fs;
@@ -136,6 +138,30 @@ pub const PROMISES: &[Promise] = &[
         own_server: false,
         about: "no task is lost, and none is done twice",
         run: executing::run,
+    },
+    Promise {
+        usual: true,
+        name: "P7",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "a dead session's tasks are taken over at once",
+        run: takeovers::run,
+    },
+    Promise {
+        usual: true,
+        name: "P9",
+        stores: FILES,
+        own_server: false,
+        about: "git work is never destroyed",
+        run: salvage::run,
+    },
+    Promise {
+        usual: true,
+        name: "P2-git",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "what is recorded as done is in git after a power cut",
+        run: power::run_with_git,
     },
     Promise {
         usual: true,
