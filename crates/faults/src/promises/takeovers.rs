@@ -98,8 +98,10 @@ fn here(scene: &Scene, took: &Took, random: &mut Random) -> Result<(), Vec<Strin
     let began = now();
     let mut next = Session::start(scene, AGENTS, resumes).map_err(text)?;
     let_all_end(scene)?;
-    next.wait();
     let mut wrong = Vec::new();
+    if next.wait() != Some(0) {
+        wrong.extend(finish(scene, AGENTS).err().unwrap_or_default());
+    }
     for task in held {
         // One whose work was in the branch already is only recorded.
         let Some(again) = claims(scene, &task).map_err(text)?.get(1).copied() else { continue };
@@ -109,7 +111,7 @@ fn here(scene: &Scene, took: &Took, random: &mut Random) -> Result<(), Vec<Strin
             wrong.push(format!("{task} was taken over after {delay} ms"));
         }
     }
-    wrong.extend(ended(scene));
+    wrong.extend(left(scene));
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
@@ -119,7 +121,12 @@ fn has_sessions(scene: &Scene) -> bool {
 
 fn ended(scene: &Scene) -> Vec<String> {
     let mut wrong = finish(scene, AGENTS).err().unwrap_or_default();
-    wrong.extend(execution::left_over(scene));
+    wrong.extend(left(scene));
+    wrong
+}
+
+fn left(scene: &Scene) -> Vec<String> {
+    let mut wrong = execution::left_over(scene);
     wrong.extend(execution::worktrees(scene));
     wrong
 }
