@@ -13,11 +13,13 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, getpid};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, getpid};
 
 /// How long what runs may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+const QUIET_LOOKS: u32 = 3;
 
 /// What tells a shell that a program could not be started.
 const NOT_STARTED: i32 = 127;
@@ -85,7 +87,7 @@ fn wait(events: &mpsc::Receiver<Event>) -> Option<ExitStatus> {
     loop {
         let left = descendants();
         let over = Instant::now() >= deadline;
-        if left.is_empty() && (status.is_some() || over) {
+        if left.is_empty() && (over || (status.is_some() && has_no_children())) {
             return status;
         }
         for pid in &left {
@@ -100,6 +102,18 @@ fn wait(events: &mpsc::Receiver<Event>) -> Option<ExitStatus> {
             Ok(Event::Ended(ended)) => status = ended.ok(),
             Ok(Event::Cut) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => thread::sleep(LOOK_EVERY),
+        }
+    }
+}
+
+/// Whether nothing that came from this one is left. One that starts another and ends at once may
+/// not be seen in a look at all processes, but whatever loses its parent is a child of this one.
+fn has_no_children() -> bool {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => return false,
+            Err(_) => return true,
         }
     }
 }
@@ -149,7 +163,17 @@ pub fn end_all_of(attempt: milestone_domain::event::AttemptId) {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
     };
-    for pid in parents().keys().filter(|pid| belongs(pid)).filter_map(|pid| Pid::from_raw(*pid)) {
-        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    let deadline = Instant::now() + GRACE;
+    // What is being born during one look is seen by the next.
+    let mut quiet_looks = 0;
+    while quiet_looks < QUIET_LOOKS && Instant::now() < deadline {
+        let left = parents().into_keys().filter(&belongs).filter_map(Pid::from_raw);
+        let mut ended = 0;
+        for pid in left {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            ended += 1;
+        }
+        quiet_looks = if ended == 0 { quiet_looks + 1 } else { 0 };
+        thread::sleep(Duration::from_millis(if ended == 0 { 1 } else { 5 }));
     }
 }

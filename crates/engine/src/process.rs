@@ -3,14 +3,22 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
 use crate::lines::{self, Lines, Part};
 use crate::log::Log;
+
+/// How often whoever listens looks whether there will be anything more to hear.
+const LOOK_NANOS: i64 = 200_000_000;
 
 /// What is started, and where.
 pub struct Start<'a> {
@@ -44,6 +52,29 @@ struct Ear<'a> {
     hear: &'a mut (dyn FnMut(&str) + Send),
 }
 
+/// What is printed, up to the end of whoever keeps the process: where that was killed, what it kept
+/// may go on, and would be listened to for as long.
+struct Output<'a> {
+    from: OwnedFd,
+    is_over: &'a AtomicBool,
+}
+
+impl Read for Output<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wait = Timespec { tv_sec: 0, tv_nsec: LOOK_NANOS };
+        loop {
+            // Asked before the look: all that was printed by then is still read.
+            let is_over = self.is_over.load(Ordering::SeqCst);
+            match poll(&mut [PollFd::new(&self.from, PollFlags::IN)], Some(&wait)) {
+                Ok(0) if is_over => return Ok(0),
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(rustix::io::read(&self.from, buffer)?),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
 /// Runs it to its end. Every line it says is kept in the log and given to `hear`. Answers its exit
 /// code, or nothing where somebody has killed what keeps it.
 pub fn run(
@@ -57,17 +88,17 @@ pub fn run(
     write!(stdin, "{}\n{}", start.stdin.len(), start.stdin)?;
     stdin.flush()?;
     lifeline.hold(stdin);
-    let outputs: [Option<Box<dyn Read + Send>>; 2] = [
-        child.stdout.take().map(|out| Box::new(out) as Box<dyn Read + Send>),
-        child.stderr.take().map(|out| Box::new(out) as Box<dyn Read + Send>),
-    ];
+    let outputs = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
     let ear = Mutex::new(Ear { log, hear });
-    thread::scope(|scope| {
+    let is_over = AtomicBool::new(false);
+    let status = thread::scope(|scope| {
         for output in outputs.into_iter().flatten() {
-            scope.spawn(|| listen(output, &ear));
+            scope.spawn(|| listen(Output { from: output, is_over: &is_over }, &ear));
         }
-    });
-    let status = child.wait()?;
+        let status = child.wait();
+        is_over.store(true, Ordering::SeqCst);
+        status
+    })?;
     lifeline.cut();
     Ok(status.code())
 }

@@ -308,7 +308,7 @@ impl Sessions {
             }
             Err(errno) => return Err(failed("lock", errno.into())),
         }
-        let by = format!("process {}", std::process::id());
+        let by = process(std::process::id());
         file.set_len(0)
             .and_then(|()| file.write_all(by.as_bytes()))
             .map_err(|error| failed("write", error))?;
@@ -323,6 +323,14 @@ impl Sessions {
         let Ok(file) = alive else { return false };
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)
             == Err(rustix::io::Errno::WOULDBLOCK)
+    }
+
+    /// Whether it is this very process that runs the milestone: a session that died does not run
+    /// because another one does.
+    fn is_run_by(&self, milestone: MilestoneId, pid: u32) -> bool {
+        let by = self.disk().read(&format!("{ALIVE}/{milestone}"));
+        let is_named = by.is_ok_and(|by| by.is_some_and(|by| by == process(pid).as_bytes()));
+        is_named && self.is_running(milestone)
     }
 
     /// The next id of a day that was never given.
@@ -360,8 +368,12 @@ impl Sessions {
         }
         let read = self.read::<Session>(&format!("{SESSIONS}/{id}.json"))?;
         let Some(mut session) = read else { return Ok(None) };
-        if session.state == SessionState::Running && !self.is_running(session.milestone) {
+        if session.state == SessionState::Running && !self.is_run_by(session.milestone, session.pid)
+        {
             session.state = SessionState::Interrupted;
+            for tried in session.attempts.iter_mut().filter(|tried| tried.ended.is_none()) {
+                SessionState::Interrupted.word().clone_into(&mut tried.state);
+            }
         }
         Ok(Some(session))
     }
@@ -468,6 +480,10 @@ impl Sessions {
     pub(crate) fn remove(&self, place: &str) -> Result<()> {
         Ok(self.disk().remove(place)?)
     }
+}
+
+fn process(pid: u32) -> String {
+    format!("process {pid}")
 }
 
 fn flight_of(attempt: AttemptId) -> String {

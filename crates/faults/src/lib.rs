@@ -6,6 +6,7 @@
 
 pub mod ask;
 pub mod check;
+pub mod execution;
 pub mod ledger;
 pub mod project;
 pub mod promises;

@@ -2,6 +2,7 @@
 
 pub mod clocks;
 pub mod editors;
+pub mod escapes;
 pub mod executing;
 pub mod flips;
 pub mod growth;
@@ -13,7 +14,9 @@ pub mod planted;
 pub mod power;
 pub mod races;
 pub mod rot;
+pub mod salvage;
 pub mod servers;
+pub mod takeovers;
 pub mod writers;
 
 use std::fs;
@@ -135,6 +138,38 @@ pub const PROMISES: &[Promise] = &[
         own_server: false,
         about: "no task is lost, and none is done twice",
         run: executing::run,
+    },
+    Promise {
+        usual: true,
+        name: "P7",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "a dead session's tasks are taken over at once",
+        run: takeovers::run,
+    },
+    Promise {
+        usual: true,
+        name: "P9",
+        stores: FILES,
+        own_server: false,
+        about: "git work is never destroyed",
+        run: salvage::run,
+    },
+    Promise {
+        usual: true,
+        name: "P2-git",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "what is recorded as done is in git after a power cut",
+        run: power::run_with_git,
+    },
+    Promise {
+        usual: true,
+        name: "P17",
+        stores: EVERYWHERE,
+        own_server: false,
+        about: "nothing keeps running after its session",
+        run: escapes::run,
     },
     Promise {
         usual: true,

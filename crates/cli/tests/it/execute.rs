@@ -237,6 +237,83 @@ fn tasks_that_change_the_same_lines_take_turns() {
 }
 
 #[test]
+fn a_killed_keeper_is_noticed_and_what_it_kept_is_ended() {
+    // Ten minutes of it would be waited for, with its output as the only sign of life.
+    let mark = format!("sleep 6{}", std::process::id());
+    let project = project(&[&format!(
+        "run: 'if [ -e \"$HOME/again\" ]; then echo a > a; else touch \"$HOME/again\"; {mark}; fi'"
+    )]);
+    let session = begun(&project, &["execute", "1", "--yes"]);
+    wait_until("it runs", || runs(&mark.replace(' ', "\0")));
+    let mut killed = 0;
+    for task in fs::read_dir(format!("/proc/{}/task", session.id())).unwrap().flatten() {
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace() {
+            let line = fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&line).contains("keep-runner") {
+                let pid = Pid::from_raw(child.parse().unwrap()).unwrap();
+                kill_process(pid, Signal::KILL).unwrap();
+                killed += 1;
+            }
+        }
+    }
+    assert_eq!(killed, 1);
+    wait_until("it is begun anew and done", || status(&project, "1.1") == "completed");
+    assert!(!runs(&mark.replace(' ', "\0")));
+    assert_eq!(Ran::from(session.wait_with_output().unwrap()).code, 0);
+}
+
+#[test]
+fn a_session_that_dies_right_after_a_claim_does_not_hold_the_task() {
+    let project = project(&["run: 'echo a > a.txt'"]);
+    let folder = project.project().join(".milestones/data/attempts");
+    fs::create_dir_all(&folder).unwrap();
+    // What such a session wrote down before: one attempt got the task, one was too late.
+    let [held, late] =
+        ["01890000-0000-7000-8000-000000000001", "01890000-0000-7000-8000-000000000002"];
+    project.ok(&["task", "claim", "1.1", "--attempt", held, "--lease", "2h"]);
+    for attempt in [held, late] {
+        let flight = serde_json::json!({
+            "session": "session-20260101-001",
+            "attempt": {"task": "task-001-001", "id": attempt, "fence": 0},
+            "runner": "", "branch": null, "worktree": "/nowhere", "start": null, "log": "/nowhere",
+        });
+        fs::write(folder.join(format!("{attempt}.json")), flight.to_string()).unwrap();
+    }
+    let child = begun(&project, &["execute", "1", "--yes"]);
+    wait_until("it is done", || status(&project, "1.1") == "completed");
+    assert_eq!(Ran::from(child.wait_with_output().unwrap()).code, 0);
+    is_clear(&project);
+}
+
+#[test]
+fn a_session_that_died_does_not_run_because_another_one_does() {
+    let project =
+        project(&["run: 'until [ -e \"$HOME/enough\" ]; do sleep 0.1; done; echo a > a'"]);
+    let mut first = begun(&project, &["execute", "1", "--yes"]);
+    let states = || {
+        let sessions = project.json(&["session", "list"]);
+        let sessions = sessions["data"]["sessions"].as_array().unwrap().clone();
+        let state = |of: &serde_json::Value| of["state"].as_str().unwrap().to_owned();
+        let both = |of: &serde_json::Value| (state(of), state(&of["attempts"][0]));
+        sessions.iter().filter(|of| of["attempts"][0].is_object()).map(both).collect::<Vec<_>>()
+    };
+    let running = || ("running".to_owned(), "running".to_owned());
+    let interrupted = || ("interrupted".to_owned(), "interrupted".to_owned());
+    // What is shown of an attempt is saved a moment later.
+    wait_until("it runs", || states() == [running()]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(states(), [interrupted()]);
+    let second = begun(&project, &["execute", "1", "--yes"]);
+    wait_until("the other one runs", || states().len() == 2);
+    assert_eq!(states()[0].0, "running");
+    assert_eq!(states()[1], interrupted());
+    fs::write(project.home().join("enough"), "").unwrap();
+    assert_eq!(Ran::from(second.wait_with_output().unwrap()).code, 0);
+}
+
+#[test]
 fn what_does_not_go_together_is_begun_anew_from_the_branch() {
     let meet = "touch \"$HOME/$MILESTONE_TASK\"; until test -f \"$HOME/OTHER\"; do sleep 0.1; done";
     let task = |own: &str, other: &str| {

@@ -26,8 +26,12 @@ const PASSED_ON_TO_SIGN: [&str; 2] = ["GNUPGHOME", "SSH_AUTH_SOCK"];
 
 /// A repository's own configuration must not start programs for us, or change what calls mean.
 const HOOKS: &str = "core.hooksPath=/dev/null";
-const SETTINGS: [&str; 7] = [
+/// And what it has written is on the disk before it is in its place: after a power cut an object
+/// would be there and empty, and everybody who writes the same again would find it there.
+const SETTINGS: [&str; 9] = [
     HOOKS,
+    "core.fsync=all",
+    "core.fsyncMethod=batch",
     "core.fsmonitor=false",
     "protocol.allow=never",
     "submodule.recurse=false",

@@ -10,6 +10,7 @@ use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
 use milestone_store::EventFilter;
 
+use super::plan::fence_given;
 use super::{Shared, trouble};
 use crate::core::{Answer, Attempt, Failure, FailureKind, Millis, Ran};
 use crate::git::{GitError, Integrated, Integration, Oid, Removed, Repository};
@@ -145,10 +146,7 @@ impl Shared {
         let project = (self.setup.open)().map_err(trouble)?;
         let filter = EventFilter { milestone: None, task: Some(attempt.task) };
         let page = project.events(None, &filter, usize::MAX).map_err(trouble)?;
-        let fence = page.events.iter().find_map(|recorded| match recorded.event {
-            Event::TaskClaimed { attempt, fence, .. } if attempt == by => Some(fence),
-            _ => None,
-        });
+        let fence = fence_given(&page.events, by);
         // One that was recorded, and is to be done again, was reopened by somebody.
         let recorded = page.events.iter().any(|recorded| match recorded.event {
             Event::TaskStatusChanged { to: TaskStatus::Completed, fence: with, .. } => {

@@ -6,12 +6,12 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use milestone_domain::command::{Command, Credential};
-use milestone_domain::event::{AttemptId, Event};
+use milestone_domain::event::{AttemptId, Event, Recorded};
 use milestone_domain::ids::TaskId;
 use milestone_domain::refusal::Refusal;
 use milestone_domain::snapshot::{Scope, Snapshot};
 use milestone_domain::status::TaskStatus;
-use milestone_store::{Error, Project, Renewed};
+use milestone_store::{Error, EventFilter, Project, Renewed};
 use uuid::Uuid;
 
 use super::{Flying, Shared, trouble};
@@ -24,6 +24,9 @@ use crate::session::Flight;
 
 /// A reason is read by people; the log has all of it.
 const REASON_CHARS_MAX: usize = 2_000;
+
+/// The number of an attempt that has no claim yet; the first that is given is higher.
+const UNCLAIMED: u64 = 0;
 
 /// A thread with its own way to the store.
 pub fn serve(shared: &Arc<Shared>) -> Sender<(ActionId, Action)> {
@@ -97,8 +100,14 @@ impl Shared {
         let snapshot = self.read(project)?;
         self.forget_judging();
         let mut left = Vec::new();
-        for flight in flights.into_values() {
-            let attempt = flight.attempt;
+        for mut flight in flights.into_values() {
+            let Some(attempt) = claimed(project, flight.attempt)? else {
+                if let Err(error) = self.sessions.end_flight(flight.attempt.id) {
+                    return Ok(Answer::Failed(trouble(error)));
+                }
+                continue;
+            };
+            flight.attempt = attempt;
             crate::keeper::end_all_of(attempt.id);
             let title = title(&snapshot, attempt.task);
             let integrated = self.is_integrated(&flight);
@@ -140,11 +149,24 @@ impl Shared {
             return Ok(Answer::Later(error.to_string()));
         }
         let id = AttemptId(Uuid::now_v7());
+        // Before the claim: one that is killed right after it must not hold the task for as long as
+        // the claim lasts.
+        let wished = self.flight(&Snapshot::default(), Attempt { task, id, fence: UNCLAIMED });
+        if let Err(error) = self.sessions.keep_flight(&wished) {
+            return Ok(Answer::Later(error.to_string()));
+        }
         let lease_seconds = self.setup.lease.as_secs();
         let claim = Command::Claim { task, attempt: id, lease_seconds };
         let outcome = match project.execute(&claim, &self.setup.actor) {
-            Err(Error::Refused(_)) => return Ok(Answer::NotClaimed),
-            outcome => outcome?,
+            Ok(outcome) => outcome,
+            Err(error) => {
+                // One that stays is seen to have no claim by the next session.
+                let _ = self.sessions.end_flight(id);
+                return match error {
+                    Error::Refused(_) => Ok(Answer::NotClaimed),
+                    error @ Error::Store(_) => Err(error),
+                };
+            }
         };
         let fence = outcome.events.iter().find_map(|recorded| match &recorded.event {
             Event::TaskClaimed { fence, .. } => Some(*fence),
@@ -220,6 +242,24 @@ impl Shared {
         }
         Ok(Answer::Renewed { lost })
     }
+}
+
+/// An attempt with the fence that it was given, if it ever got the task.
+fn claimed(project: &Project, attempt: Attempt) -> Result<Option<Attempt>, Error> {
+    if attempt.fence != UNCLAIMED {
+        return Ok(Some(attempt));
+    }
+    let filter = EventFilter { milestone: None, task: Some(attempt.task) };
+    let page = project.events(None, &filter, usize::MAX)?;
+    Ok(fence_given(&page.events, attempt.id).map(|fence| Attempt { fence, ..attempt }))
+}
+
+/// The number that came with an attempt's claim.
+pub(super) fn fence_given(events: &[Recorded], to: AttemptId) -> Option<u64> {
+    events.iter().find_map(|recorded| match recorded.event {
+        Event::TaskClaimed { attempt, fence, .. } if attempt == to => Some(fence),
+        _ => None,
+    })
 }
 
 pub(super) fn credential(attempt: Attempt) -> Credential {

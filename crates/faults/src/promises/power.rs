@@ -5,12 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Harness, Outcome, report, skipped};
+use crate::execution::{self, BRANCH, Session, git};
 use crate::project::Scene;
 use crate::random::Random;
 use crate::report::Report;
 use crate::run::tool;
 
 const CUTS_IN_A_RUN: u64 = 5;
+
+/// More than are done before one.
+const TASKS_FOR_A_CUT: u64 = 12;
+const AGENTS: usize = 4;
 
 /// `EXT4_IOC_SHUTDOWN` with `NOLOGFLUSH`: nothing that waits is written, not even the file
 /// system's own journal.
@@ -60,6 +65,77 @@ fn possible(harness: &Harness) -> Result<(), String> {
     tried
 }
 
+/// Sessions work on the disk, and a task that the store says is done has its commit.
+pub fn run_with_git(harness: &Harness) -> Report {
+    if let Err(error) = possible(harness) {
+        return skipped("P2-git", format!("no loop mounts here ({error})"));
+    }
+    let cuts = if harness.full { 500 } else { harness.runs(CUTS_IN_A_RUN, CUTS_IN_A_RUN) };
+    let runs = cuts.div_ceil(CUTS_IN_A_RUN);
+    harness.each(report("P2-git", "cuts"), runs, 1, |harness, root, mut random| {
+        let mut machine = Machine::new(root);
+        let mut done = 0;
+        let scene = harness.scene(&machine.inside.join("project"));
+        let tried = machine.begin(&mut random).map_err(|error| vec![error]);
+        let tried = tried.and_then(|()| {
+            with_git(&mut machine, scene, cuts.min(CUTS_IN_A_RUN), &mut random, &mut done)
+        });
+        machine.end(tried.is_err());
+        (Outcome::new(done, tried.err().unwrap_or_default()), None)
+    })
+}
+
+fn with_git(
+    machine: &mut Machine,
+    mut scene: Scene,
+    cuts: u64,
+    random: &mut Random,
+    done: &mut u64,
+) -> Result<(), Vec<String>> {
+    let text = |error: String| vec![error];
+    fs::create_dir_all(&scene.root).map_err(|error| vec![error.to_string()])?;
+    let tasks = (1..=cuts * TASKS_FOR_A_CUT).map(|n| format!("run: 'echo {n} > f{n}'"));
+    execution::prepare(&scene, &[], &tasks.collect::<Vec<_>>()).map_err(text)?;
+    while *done < cuts {
+        let mut session = Session::start(&scene, AGENTS, &[]).map_err(text)?;
+        std::thread::sleep(Duration::from_millis(500 + random.below(2_000)));
+        let before = execution::with_status(&scene, "completed").map_err(text)?;
+        tool(&["python3", "-c", SHUTDOWN, &machine.inside.display().to_string()]).map_err(text)?;
+        session.kill();
+        machine.unmount().map_err(text)?;
+        machine.mount().map_err(text)?;
+        *done += 1;
+        scene.program = scene.program.wrapped(&machine.reboot());
+        let wrong = lost(&scene, &before);
+        if !wrong.is_empty() {
+            let told = format!("after cut {done}, {}", machine.options);
+            return Err(std::iter::once(told).chain(wrong).collect());
+        }
+    }
+    execution::finish(&scene, AGENTS)?;
+    let wrong = lost(&scene, &[]);
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// What was done before and is not now, and what is said to be done and is not in the branch.
+fn lost(scene: &Scene, before: &[String]) -> Vec<String> {
+    let now = match execution::with_status(scene, "completed") {
+        Ok(now) => now,
+        Err(error) => return vec![error],
+    };
+    let forgotten = before.iter().filter(|task| !now.contains(task));
+    let mut wrong: Vec<String> = forgotten.map(|task| format!("{task} is not done now")).collect();
+    for task in &now {
+        let number = task.trim_start_matches("1.");
+        let file = git(&scene.root, &["show", &format!("{BRANCH}:f{number}")]);
+        if file.as_deref() != Ok(format!("{number}\n").as_str()) {
+            wrong.push(format!("{task} is done, and its file says {file:?}"));
+        }
+    }
+    wrong.extend(git(&scene.root, &["fsck", "--full", "--no-dangling"]).err());
+    wrong
+}
+
 /// A disk of its own, and which boot it is.
 struct Machine {
     root: PathBuf,
@@ -82,7 +158,7 @@ impl Machine {
     fn begin(&mut self, random: &mut Random) -> Result<(), String> {
         fs::create_dir_all(&self.inside).map_err(|error| error.to_string())?;
         let file = fs::File::create(self.image()).map_err(|error| error.to_string())?;
-        file.set_len(48 * 1024 * 1024).map_err(|error| error.to_string())?;
+        file.set_len(96 * 1024 * 1024).map_err(|error| error.to_string())?;
         // How eagerly the system writes by itself decides what a cut leaves behind.
         self.options = ["loop", "loop,commit=1", "loop,nodelalloc,commit=1"][random.index(3)];
         tool(&["mkfs.ext4", "-q", "-F", &self.image()])?;
@@ -99,7 +175,17 @@ impl Machine {
     fn unmount(&mut self) -> Result<(), String> {
         self.mounted = false;
         let device = self.device();
-        tool(&["umount", &self.inside.display().to_string()])?;
+        let inside = self.inside.display().to_string();
+        // What was started there may take a moment to end.
+        let mut unmounted = tool(&["umount", &inside]);
+        for _ in 0..100 {
+            if unmounted.is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            unmounted = tool(&["umount", &inside]);
+        }
+        unmounted?;
         // Any mount namespace that was made meanwhile, by whomever, keeps the disk mounted until
         // it ends, and with it the state in which no power is.
         let living = |device: &String| Path::new("/sys/fs/ext4").join(device).exists();
@@ -107,7 +193,7 @@ impl Machine {
             if !device.as_ref().is_some_and(living) {
                 return Ok(());
             }
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
         }
         Err("the disk stays mounted in somebody's namespace".to_owned())
     }
