@@ -166,7 +166,7 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         usual: true,
         name: "P17",
-        stores: EVERYWHERE,
+        stores: FILES,
         own_server: false,
         about: "nothing keeps running after its session",
         run: escapes::run,

@@ -2,7 +2,7 @@
 //! feature `planted-bugs` has the one that `MILESTONE_PLANTED` names; any other build has none of
 //! this, and every question below is answered "no" by the compiler.
 
-/// The bugs of the stores, by name.
+/// The bugs, by name.
 pub const BUGS: &[&str] = &[
     "applied-first",
     "apply-before-journal",
@@ -11,14 +11,18 @@ pub const BUGS: &[&str] = &[
     "change-id-not-asked",
     "claim-not-ended",
     "claims-left-behind",
+    "claimed-unannounced",
     "digest-not-compared",
     "drafts-kept",
     "full-disk-swallowed",
+    "git-not-synced",
     "journal-not-synced",
     "late-save-dropped",
+    "locks-left",
     "lock-not-taken",
     "mirrored-before-written",
     "plain-rename",
+    "orphans-let-go",
     "pointer-before-copy",
     "queue-skipped",
     "reapply-skipped",
@@ -30,6 +34,7 @@ pub const BUGS: &[&str] = &[
     "sqlite-not-synced",
     "take-up-skipped",
     "torn-line-kept",
+    "untracked-not-kept",
     "versions-not-compared",
     "wall-clock-leases",
 ];

@@ -258,7 +258,8 @@ fn take_in<'a>(
     call: &impl Fn(&[&str]) -> Call<'a>,
 ) -> Result<Vec<String>> {
     let beside = format!(":(top,exclude,literal){state}");
-    let words = ["add", "-A", "--ignore-errors", "--sparse", "--", ":(top)", &beside];
+    let all = if milestone_store::planted::has("untracked-not-kept") { "-u" } else { "-A" };
+    let words = ["add", all, "--ignore-errors", "--sparse", "--", ":(top)", &beside];
     let said = call(&words).accepting(&[0, 1]).run()?;
     let mut missed = Vec::new();
     if said.exit != Some(0) {

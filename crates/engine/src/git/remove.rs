@@ -27,8 +27,14 @@ impl Repository {
         let turn = self.administration()?;
         let path = settled(path);
         let Some(tree) = self.tree_at(&path) else {
-            if path.symlink_metadata().is_ok() {
+            if path.symlink_metadata().is_ok() && !self.is_spare(&path, kept) {
                 return Ok(Removed::Kept("it is not a worktree of this repository".to_owned()));
+            }
+            match fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(GitError::io("remove", &path)(error));
+                }
+                _ => {}
             }
             return self.remove_branch(attempt, kept).map(|()| Removed::Gone);
         };
@@ -50,6 +56,13 @@ impl Repository {
         self.git(&words).handing(&turn).run()?;
         self.remove_branch(attempt, kept)?;
         Ok(Removed::Gone)
+    }
+
+    /// Whether a folder that git does not know any more, as after a power cut, has nothing that is
+    /// not kept. Where that cannot be told, it has.
+    fn is_spare(&self, folder: &Path, kept: &Oid) -> bool {
+        let is_repository = folder.join(".git").is_dir();
+        folder.is_dir() && !is_repository && self.holds_nothing_new(folder, kept).unwrap_or(false)
     }
 
     fn reason_to_stay(&self, tree: &Tree, kept: &Oid) -> Result<Option<String>> {

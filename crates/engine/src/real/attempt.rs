@@ -259,7 +259,11 @@ impl Shared {
         let Some(start) = start.filter(|_| flight.worktree.exists()) else {
             return Ok(Answer::Kept { changed: false, files: Vec::new() });
         };
-        let kept = repository.keep(&flight.worktree, &attempt, &start)?;
+        let kept = match repository.keep(&flight.worktree, &attempt, &start) {
+            // As a power cut leaves one. What is in it stays where it is.
+            Err(GitError::NotAWorktree { .. }) => return Ok(Answer::Kept { changed: false }),
+            kept => kept?,
+        };
         self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
         self.tell(attempt.id, |tried| tried.commit = Some(kept.commit.to_string()));
         repository.hand_over(&attempt, &kept.commit)?;

@@ -472,6 +472,25 @@ fn a_worktree_goes_only_with_everything_kept() {
 }
 
 #[test]
+fn a_worktree_that_git_has_forgotten_goes_only_with_nothing_new() {
+    let place = Place::new();
+    let mine = attempt(1, 1);
+    let (repository, path, start) = place.begun(&mine);
+    // As a power cut leaves it.
+    let admin = fs::read_dir(place.top.join(".git/worktrees")).unwrap().next().unwrap().unwrap();
+    fs::write(admin.path().join("gitdir"), "").unwrap();
+    let unknown = repository.keep(&path, &mine, &start);
+    assert!(matches!(unknown, Err(GitError::NotAWorktree { .. })), "{unknown:?}");
+    write(&path.join("ignored/new.txt"), "a\n");
+    let stays = repository.remove_worktree(&path, &mine, &start).unwrap();
+    assert!(matches!(stays, Removed::Kept(_)), "{stays:?}");
+    fs::remove_file(path.join("ignored/new.txt")).unwrap();
+    fs::remove_file(path.join("one.txt")).unwrap();
+    assert_eq!(repository.remove_worktree(&path, &mine, &start).unwrap(), Removed::Gone);
+    assert!(!path.exists());
+}
+
+#[test]
 fn that_git_was_killed_is_no_reason_for_a_worktree_to_stay() {
     let place = Place::new();
     let mine = attempt(1, 1);

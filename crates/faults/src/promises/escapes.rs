@@ -58,7 +58,7 @@ pub fn run(harness: &Harness) -> Report {
     let seen = Seen::default();
     let runs = harness.runs(10, 500);
     // They mostly sleep.
-    let jobs = harness.jobs * 2;
+    let jobs = harness.jobs * 3;
     let report = harness.each(report("P17", "kills"), runs, jobs, |harness, root, mut random| {
         let scene = harness.scene(root);
         let wrong = one(&scene, &seen, &mut random).err().unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::run::tool;
 const CUTS_IN_A_RUN: u64 = 5;
 
 /// More than are done before one.
-const TASKS_FOR_A_CUT: u64 = 12;
+const TASKS_FOR_A_CUT: u64 = 8;
 const AGENTS: usize = 4;
 
 /// `EXT4_IOC_SHUTDOWN` with `NOLOGFLUSH`: nothing that waits is written, not even the file
@@ -98,7 +98,7 @@ fn with_git(
     execution::prepare(&scene, &[], &tasks.collect::<Vec<_>>()).map_err(text)?;
     while *done < cuts {
         let mut session = Session::start(&scene, AGENTS, &[]).map_err(text)?;
-        std::thread::sleep(Duration::from_millis(500 + random.below(2_000)));
+        std::thread::sleep(Duration::from_millis(300 + random.below(1_200)));
         let before = execution::with_status(&scene, "completed").map_err(text)?;
         tool(&["python3", "-c", SHUTDOWN, &machine.inside.display().to_string()]).map_err(text)?;
         session.kill();

@@ -21,7 +21,7 @@ const TASKS_IN_A_RUN: usize = 10;
 const AT_ONCE: usize = 64;
 
 /// How long it may take until a planned fault strikes; one that does not is not counted.
-const STRIKES_WITHIN: Duration = Duration::from_secs(3);
+const STRIKES_WITHIN: Duration = Duration::from_secs(2);
 
 /// The calls after which the disk is another one.
 const CALLS: [&str; 9] =
