@@ -261,7 +261,9 @@ impl Shared {
         };
         let kept = match repository.keep(&flight.worktree, &attempt, &start) {
             // As a power cut leaves one. What is in it stays where it is.
-            Err(GitError::NotAWorktree { .. }) => return Ok(Answer::Kept { changed: false }),
+            Err(GitError::NotAWorktree { .. }) => {
+                return Ok(Answer::Kept { changed: false, files: Vec::new() });
+            }
             kept => kept?,
         };
         self.with(attempt, |flying| flying.kept = Some(kept.commit.to_string()));
