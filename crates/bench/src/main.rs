@@ -6,6 +6,7 @@
 mod archived;
 mod claims;
 mod crew;
+mod engine;
 mod generate;
 mod graph;
 mod inside;
@@ -34,7 +35,7 @@ usage: milestone-bench [--quick] [--only PART]... [--tasks 100,1000,10000,100000
                        [--seconds N] [--jobs N] [--archived N] [--json] [--no-build]
                        [--keep FOLDER] [operation...]
 
-Parts: cli, archived, claims, queues, graph; and, only when asked for, inside.
+Parts: cli, archived, claims, queues, graph; and, only when asked for, inside and engine.
 Operations: those of the table, by name; without any, all.
 PostgreSQL is measured where MILESTONE_TEST_DATABASE_URL says: see scripts/measure.";
 
@@ -209,6 +210,9 @@ fn measure(programs: &Programs, options: &Options, folder: &Path) -> Outcome {
     }
     if options.measures("queues") {
         outcome.add("queues", queues::measure(programs, options, folder));
+    }
+    if options.measures("engine") {
+        outcome.add("engine", engine::measure(programs, options, folder));
     }
     if options.measures("graph") {
         say("graph");

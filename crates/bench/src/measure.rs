@@ -25,7 +25,7 @@ impl Programs {
         self.folder.join(name)
     }
 
-    fn command(&self, name: &str, words: &[String], folder: &Path) -> Command {
+    pub fn command(&self, name: &str, words: &[String], folder: &Path) -> Command {
         let mut command = Command::new(self.path(name));
         command.args(words).current_dir(folder).stdin(Stdio::null());
         for ours in ["MILESTONE_ROOT", "MILESTONE_ACTOR", "MILESTONE_FENCE", "MILESTONE_ATTEMPT"] {

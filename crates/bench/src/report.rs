@@ -18,6 +18,8 @@ pub enum Target {
     Megabytes(f64),
     /// At least so many a second.
     PerSecond(f64),
+    /// How many a second, held to nothing but the floor beside it.
+    Rate,
     /// At least such a share of what the floor does in a second.
     Share(f64),
     None,
@@ -76,7 +78,7 @@ impl Row {
             Target::Milliseconds(most) | Target::Megabytes(most) => Some(self.figure <= most),
             Target::PerSecond(least) => Some(self.figure >= least),
             Target::Share(least) => floor.map(|floor| self.figure >= floor * least),
-            Target::None => None,
+            Target::Rate | Target::None => None,
         };
         let memory = self.memory.is_none_or(|(peak, most)| peak <= most);
         time.map(|time| time && memory)
@@ -85,6 +87,7 @@ impl Row {
     fn figure(&self, figure: f64) -> String {
         match self.target {
             Target::PerSecond(_) | Target::Share(_) => format!("{figure:.0}/s"),
+            Target::Rate => format!("{figure:.1}/s"),
             Target::Megabytes(_) => format!("{figure:.1} MB"),
             _ => format!("{figure:.2}"),
         }
@@ -100,7 +103,7 @@ impl Row {
             Target::Megabytes(most) => format!("{most} MB"),
             Target::PerSecond(least) => format!("{least}/s"),
             Target::Share(least) => format!("at least {least}x"),
-            Target::None => dash(),
+            Target::Rate | Target::None => dash(),
         };
         let met = self.met().map_or_else(dash, |met| if met { "yes" } else { "**no**" }.to_owned());
         let floor = self.floor.as_ref();
@@ -121,7 +124,7 @@ impl Row {
 
     fn json(&self) -> Value {
         let unit = match self.target {
-            Target::PerSecond(_) | Target::Share(_) => "per_second",
+            Target::PerSecond(_) | Target::Share(_) | Target::Rate => "per_second",
             Target::Megabytes(_) => "mb",
             _ => "ms",
         };

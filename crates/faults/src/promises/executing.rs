@@ -1,6 +1,7 @@
 //! P6: agents work through a graph while whatever runs is killed or stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
@@ -10,6 +11,8 @@ use crate::execution::{self, BRANCH, Session, finish, git, said};
 use crate::project::Scene;
 use crate::random::Random;
 use crate::report::Report;
+use crate::server::{self, Server};
+use crate::store::{PROGRAM_URL, Store};
 
 const AGENTS: usize = 8;
 
@@ -17,20 +20,44 @@ pub fn run(harness: &Harness) -> Report {
     let tasks = u32::try_from(harness.runs(60, 2_000)).unwrap_or(60);
     let faults = harness.runs(20, 300);
     harness.each(report("P6", "faults"), 1, 1, |harness, root, mut random| {
-        let scene = harness.scene(root);
-        let wrong = one(&scene, tasks, faults, &mut random).err().unwrap_or_default();
-        (Outcome::new(faults, wrong), Some(scene))
+        // One that may be killed, where there can be one.
+        let mut server = match own_server(harness, root) {
+            Ok(server) => server,
+            Err(error) => return (Outcome::new(0, vec![error]), None),
+        };
+        let url = server.as_ref().map(|server| server.url.clone());
+        let program = url.map(|url| harness.program.with(PROGRAM_URL, &url));
+        let program = program.unwrap_or_else(|| harness.program.clone());
+        let scene = Scene::new(&root.join("project"), &program).kept_in(harness.store);
+        let tried = one(&scene, &mut server, tasks, faults, &mut random);
+        (Outcome::new(faults, tried.err().unwrap_or_default()), Some(scene))
     })
 }
 
-fn one(scene: &Scene, tasks: u32, faults: u64, random: &mut Random) -> Result<(), Vec<String>> {
+fn own_server(harness: &Harness, root: &Path) -> Result<Option<Server>, String> {
+    let may_be = harness.store == Store::Postgres && server::binaries().is_some();
+    may_be.then(|| Server::make(&root.join("server"))).transpose()
+}
+
+fn one(
+    scene: &Scene,
+    server: &mut Option<Server>,
+    tasks: u32,
+    faults: u64,
+    random: &mut Random,
+) -> Result<(), Vec<String>> {
     prepare(scene, tasks, random).map_err(|error| vec![error])?;
     let mut left = faults;
     while left > 0 {
         let mut session = Session::start(scene, AGENTS, &[]).map_err(|error| vec![error])?;
         while left > 0 && !session.has_ended() {
             std::thread::sleep(Duration::from_millis(100 + random.below(900)));
-            disturb(&mut session, random);
+            match server {
+                Some(server) if random.percent(20) => {
+                    restart(server, random).map_err(|error| vec![error])?;
+                }
+                _ => disturb(&mut session, random),
+            }
             left -= 1;
         }
         session.kill();
@@ -95,6 +122,13 @@ fn check(scene: &Scene, tasks: u32) -> Vec<String> {
     wrong.extend(execution::left_over(scene));
     wrong.extend(execution::worktrees(scene));
     wrong
+}
+
+/// Kills the server under the session's hands, and starts it again.
+fn restart(server: &mut Server, random: &mut Random) -> Result<(), String> {
+    server.kill(if random.percent(60) { Signal::QUIT } else { Signal::KILL });
+    std::thread::sleep(Duration::from_millis(random.below(1_500)));
+    server.start()
 }
 
 /// Kills it, or something that it has started, or stops it for a while.

@@ -96,6 +96,8 @@ fn with_git(
     fs::create_dir_all(&scene.root).map_err(|error| vec![error.to_string()])?;
     let tasks = (1..=cuts * TASKS_FOR_A_CUT).map(|n| format!("run: 'echo {n} > f{n}'"));
     execution::prepare(&scene, &[], &tasks.collect::<Vec<_>>()).map_err(text)?;
+    // The person's own repository was not made this very moment.
+    tool(&["sync", "-f", &scene.root.display().to_string()]).map_err(text)?;
     while *done < cuts {
         let mut session = Session::start(&scene, AGENTS, &[]).map_err(text)?;
         std::thread::sleep(Duration::from_millis(300 + random.below(1_200)));
