@@ -244,7 +244,7 @@ impl Shared {
                 let _ = self.sessions.end_flight(id);
                 return match error {
                     Error::Refused(_) => Ok(Answer::NotClaimed),
-                    error => Err(error),
+                    error @ Error::Store(_) => Err(error),
                 };
             }
         };
