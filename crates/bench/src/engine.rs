@@ -16,8 +16,8 @@ use crate::{Options, Result, say};
 const SLOTS: [usize; 4] = [1, 4, 16, 64];
 
 /// How many tasks are done for one figure, for each slot and at most.
-const TASKS_A_SLOT: usize = 24;
-const TASKS_MAX: usize = 128;
+const TASKS_A_SLOT: usize = 16;
+const TASKS_MAX: usize = 64;
 
 /// The milestone with which memory is looked at.
 const TASKS_OF_LARGE: usize = 10_000;

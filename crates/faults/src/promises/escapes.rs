@@ -127,7 +127,13 @@ fn resumed(scene: &Scene, seen: &Seen, mark: &str) -> Result<(), Vec<String>> {
             Ok(took) => drop(seen.slowest_resumed.fetch_max(took, Ordering::Relaxed)),
             Err(left) => wrong.push(format!("{GONE_WITHIN:?} after the next one began: {left:?}")),
         }
-        wrong.extend(finished.join().unwrap_or(Ok(())).err().unwrap_or_default());
+        wrong.extend(
+            finished
+                .join()
+                .unwrap_or_else(|_| Err(vec!["the harness failed".to_owned()]))
+                .err()
+                .unwrap_or_default(),
+        );
     });
     let outlived = marked(mark).into_iter().filter(|(pid, _)| old.contains(pid));
     for (pid, _) in outlived {

@@ -247,7 +247,7 @@ fn one(
     if told.iter().any(|fault| fault.contains("\"their-")) {
         wrong.retain(|what| !what.starts_with("packed-refs.lock"));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.into_iter().chain(told).collect()) }
+    if wrong.is_empty() { Ok(()) } else { Err(told.into_iter().chain(wrong).collect()) }
 }
 
 /// All worktrees at the same moment, and a kill in the middle of it.
