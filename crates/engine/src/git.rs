@@ -148,7 +148,9 @@ impl Repository {
     /// Waits for the turn to change which worktrees there are. Calls that do so are handed the
     /// lock, and hold it to their end also if this process is killed.
     fn administration(&self) -> Result<File> {
-        self.turn(ADMINISTRATION)
+        let turn = self.turn(ADMINISTRATION)?;
+        self.clear_left_behind()?;
+        Ok(turn)
     }
 
     fn turn(&self, lock: &str) -> Result<File> {

@@ -83,7 +83,11 @@ pub fn left_over(scene: &Scene) -> Vec<String> {
 
 /// Worktrees beside the main one, which nothing gives a reason to stay.
 pub fn worktrees(scene: &Scene) -> Vec<String> {
-    let listed = git(&scene.root, &["worktree", "list", "--porcelain"]).unwrap_or_default();
+    worktrees_of(&scene.root)
+}
+
+pub fn worktrees_of(repository: &Path) -> Vec<String> {
+    let listed = git(repository, &["worktree", "list", "--porcelain"]).unwrap_or_default();
     match listed.matches("worktree ").count() {
         1 => Vec::new(),
         _ => vec![format!("worktrees are left: {listed}")],
@@ -94,6 +98,8 @@ pub fn worktrees(scene: &Scene) -> Vec<String> {
 pub struct Session {
     child: Child,
     begun: Instant,
+    /// It has joined the session of another host.
+    pub is_worker: bool,
 }
 
 impl Session {
@@ -107,7 +113,20 @@ impl Session {
     pub fn begin(command: &mut Command) -> Result<Self, String> {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = child.map_err(|error| error.to_string())?;
-        Ok(Self { child, begun: Instant::now() })
+        Ok(Self { child, begun: Instant::now(), is_worker: false })
+    }
+
+    /// A worker, with a home of its own as on another host.
+    pub fn join(scene: &Scene, agents: usize, words: &[&str]) -> Result<Self, String> {
+        let (agents, hub) = (agents.to_string(), scene.root.display().to_string());
+        let mut line = vec!["worker", "1", "--repo", &hub, "--agents", &agents, "--yes"];
+        line.extend(words);
+        let mut command = milestone(scene, &line);
+        let state = second_state(scene);
+        command.env("HOME", state.join("home")).env("XDG_STATE_HOME", &state);
+        let mut worker = Self::begin(&mut command)?;
+        worker.is_worker = true;
+        Ok(worker)
     }
 
     pub fn pid(&self) -> u32 {
@@ -227,6 +246,11 @@ pub fn said(scene: &Scene, words: &[&str]) -> Result<String, String> {
 /// Worktrees and what was agreed to stand beside the project, and go with it.
 pub fn state(scene: &Scene) -> PathBuf {
     scene.root.join(".state")
+}
+
+/// The same on the host of a worker.
+pub fn second_state(scene: &Scene) -> PathBuf {
+    scene.root.join(".second")
 }
 
 pub fn milestone(scene: &Scene, words: &[&str]) -> Command {

@@ -147,9 +147,16 @@ pub const PROMISES: &[Promise] = &[
         about: "a dead session's tasks are taken over at once",
         run: takeovers::run,
     },
-    // By name only for now: it has found a file of an agent that is nowhere, see docs/faults.md.
     Promise {
-        usual: false,
+        usual: true,
+        name: "P6-workers",
+        stores: &[Store::Postgres],
+        own_server: false,
+        about: "the same with a worker that has joined from another host",
+        run: executing::run_with_workers,
+    },
+    Promise {
+        usual: true,
         name: "P9",
         stores: FILES,
         own_server: false,

@@ -421,7 +421,7 @@ impl<'a> Worker<'a> {
             Some(self.repository.clone()),
             chosen,
         )?;
-        let (tries_max, limits) = execute::limits(self.app, args)?;
+        let (tries_max, limits) = execute::limits_of(self.app, args)?;
         let rules = Rules { slots, finishes: false, tries_max, limits, ..Rules::default() };
         let (sessions, signals) = (&self.sessions, &self.signals);
         let (ending, _) =

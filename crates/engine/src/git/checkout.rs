@@ -26,8 +26,7 @@ impl Repository {
         }
         let words = ["worktree", "add", "--quiet", "--detach"].map(OsStr::new);
         let words = words.into_iter().chain([path.as_os_str(), OsStr::new(commit.as_str())]);
-        self.git(&words.collect::<Vec<_>>()).handing(&turn).run()?;
-        Ok(())
+        self.make_worktree(&words.collect::<Vec<_>>(), &path, Vec::new(), &turn)
     }
 
     pub fn remove_checkout(&self, path: &Path) -> Result<()> {

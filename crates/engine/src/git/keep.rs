@@ -62,15 +62,22 @@ impl Drop for Index {
 impl Repository {
     /// Keeps all that is in a worktree and not ignored, committed or not, under the attempt's ref.
     /// The worktree may be in the middle of anything, and on whatever branch. In one that was not
-    /// finished nobody has worked: what is kept is what its branch has.
+    /// finished nobody has worked: what is kept is what its branch has. Of one that is not there any
+    /// more, it is what was kept before.
     pub fn keep(&self, worktree: &Path, attempt: &Attempt, start: &Oid) -> Result<Kept> {
-        let tree = self.known(worktree)?;
-        let (commit, state, missed) = if is_unfinished(&tree) {
-            let begun = self.commit_of(&attempt.branch())?;
-            (begun.unwrap_or_else(|| start.clone()), Vec::new(), Vec::new())
-        } else {
-            let content = self.content(&tree)?;
-            (self.kept_commit(&content, attempt, start)?, content.state, content.missed)
+        let (commit, state, missed) = match self.known(worktree) {
+            Err(gone @ GitError::NotAWorktree { .. }) => {
+                (self.commit_of(&attempt.kept())?.ok_or(gone)?, Vec::new(), Vec::new())
+            }
+            Err(error) => return Err(error),
+            Ok(tree) if is_unfinished(&tree) => {
+                let begun = self.commit_of(&attempt.branch())?;
+                (begun.unwrap_or_else(|| start.clone()), Vec::new(), Vec::new())
+            }
+            Ok(tree) => {
+                let content = self.content(&tree)?;
+                (self.kept_commit(&content, attempt, start)?, content.state, content.missed)
+            }
         };
         self.store(attempt, &commit)?;
         let changed = self.changed(start, &commit)?;
@@ -167,7 +174,7 @@ impl Repository {
         let path = self.common.join(name);
         let index = Index { path, writer };
         let Some(of) = of else { return Ok(index) };
-        match fs::copy(of, &index.path) {
+        match copy_with_time(of, &index.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(GitError::io("copy", of)(error))
             }
@@ -222,6 +229,13 @@ impl Repository {
         let words: Vec<&str> = words.into_iter().chain([commit.as_str(), tree.as_str()]).collect();
         Ok(self.git(&words).run()?.out.is_empty())
     }
+}
+
+/// Git looks again at files that may have been changed in the moment in which an index was written.
+fn copy_with_time(from: &Path, to: &Path) -> io::Result<()> {
+    let written = from.metadata()?.modified()?;
+    fs::copy(from, to)?;
+    fs::File::options().write(true).open(to)?.set_modified(written)
 }
 
 fn is_there(tree: &Tree, name: &[u8]) -> bool {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Repository;
 use super::error::{GitError, Result};
@@ -26,16 +26,15 @@ impl Repository {
     pub fn remove_worktree(&self, path: &Path, attempt: &Attempt, kept: &Oid) -> Result<Removed> {
         let turn = self.administration()?;
         let path = settled(path);
+        let going = place_to_go(&path);
+        if let Err(error) = remove_all(&going) {
+            return Ok(left(&going, &error));
+        }
         let Some(tree) = self.tree_at(&path) else {
             if path.symlink_metadata().is_ok() && !self.is_spare(&path, kept) {
                 return Ok(Removed::Kept("it is not a worktree of this repository".to_owned()));
             }
-            match fs::remove_dir_all(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(GitError::io("remove", &path)(error));
-                }
-                _ => {}
-            }
+            remove_all(&path).map_err(GitError::io("remove", &path))?;
             return self.remove_branch(attempt, kept).map(|()| Removed::Gone);
         };
         if is_unfinished(&tree) {
@@ -45,7 +44,11 @@ impl Repository {
         if let Some(reason) = self.reason_to_stay(&tree, kept)? {
             return Ok(Removed::Kept(reason));
         }
-        match fs::remove_dir_all(&tree.path) {
+        let moved = match milestone_store::planted::has("removed-in-place") {
+            true => fs::remove_dir_all(&tree.path),
+            false => fs::rename(&tree.path, &going),
+        };
+        match moved {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Ok(Removed::Kept(format!("it cannot be removed: {error}")));
             }
@@ -55,7 +58,7 @@ impl Repository {
         let words: Vec<_> = words.into_iter().chain([path.as_os_str()]).collect();
         self.git(&words).handing(&turn).run()?;
         self.remove_branch(attempt, kept)?;
-        Ok(Removed::Gone)
+        Ok(remove_all(&going).map_or_else(|error| left(&going, &error), |()| Removed::Gone))
     }
 
     /// Whether a folder that git does not know any more, as after a power cut, has nothing that is
@@ -108,6 +111,23 @@ impl Repository {
             Err(GitError::Locked { .. }) => Ok(()),
             deleted => deleted,
         }
+    }
+}
+
+/// Where a worktree goes before it is removed: what a removal that was killed left of it must not be
+/// taken for what the attempt left.
+fn place_to_go(path: &Path) -> PathBuf {
+    path.with_added_extension("going")
+}
+
+fn left(folder: &Path, error: &io::Error) -> Removed {
+    Removed::Kept(format!("all of it is kept, but {} cannot be removed: {error}", folder.display()))
+}
+
+fn remove_all(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

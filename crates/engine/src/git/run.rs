@@ -286,6 +286,17 @@ impl<'a> Call<'a> {
 
     /// Runs it, however it ends.
     pub fn once(&self) -> Result<Said> {
+        let patience = Instant::now() + LOCK_WAIT;
+        loop {
+            let said = self.tried()?;
+            if said.exit == Some(0) || !is_half_made(&said.err) || Instant::now() > patience {
+                return Ok(said);
+            }
+            thread::sleep(LOCK_PAUSE);
+        }
+    }
+
+    fn tried(&self) -> Result<Said> {
         let locks = self.locks.as_ref();
         let writer = locks.map(|locks| Writer::begin(&locks.common, &locks.leaves)).transpose()?;
         let run = || -> io::Result<Said> {
@@ -323,6 +334,12 @@ fn first_lines(said: &str) -> String {
         true => "it gave no reason".to_owned(),
         false => lines[..lines.len().min(LINES_MAX)].join("; "),
     }
+}
+
+/// Whether git gave up because another one was making a worktree in the moment in which it looked
+/// which ones there are.
+fn is_half_made(said: &str) -> bool {
+    said.lines().any(|line| line.contains("failed to read ") && line.contains("/commondir: "))
 }
 
 /// The lock file because of which git gave up.

@@ -125,9 +125,21 @@ impl Repository {
             );
             words.extend([path.as_os_str(), start.as_str().as_ref()]);
         }
-        let lock = format!("{}.lock", attempt.branch());
-        self.git(&words).handing(&turn).leaving(&self.top, &self.common, vec![lock]).run()?;
-        Ok(())
+        self.make_worktree(&words, &path, vec![format!("{}.lock", attempt.branch())], &turn)
+    }
+
+    /// Runs a git that makes a worktree. Killed in the wrong moment it leaves an empty file, at which
+    /// every later git fails that looks which worktrees there are.
+    pub(super) fn make_worktree(
+        &self,
+        words: &[&std::ffi::OsStr],
+        path: &Path,
+        mut leaves: Vec<String>,
+        turn: &File,
+    ) -> Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        leaves.push(format!("worktrees/{name}*"));
+        self.git(words).handing(turn).leaving(&self.top, &self.common, leaves).run().map(drop)
     }
 
     /// Whether the attempt's worktree is there. What a killed git made of it is cleared away first:

@@ -23,6 +23,9 @@ const RECORD: &str = "milestone-git-";
 /// The locks that all changes of refs may take, in either of git's ways of keeping refs.
 pub const SHARED: [&str; 2] = ["packed-refs.lock", "reftable/tables.list.lock"];
 
+/// Says of a worktree where the repository is.
+const COMMON_FOLDER: &str = "commondir";
+
 const DRAFT: &str = "milestone-draft-";
 
 /// File systems keep times more coarsely than clocks say them.
@@ -41,7 +44,7 @@ struct Intent {
     /// When it began, in microseconds.
     began: u64,
     /// The files that it may leave behind, from git's folder on. One that ends in `*` stands for the
-    /// locks of all refs that begin so.
+    /// locks of all refs and worktrees that begin so.
     leaves: BTreeSet<String>,
 }
 
@@ -178,6 +181,7 @@ fn torn(common: &Path, file: &File) -> Intent {
     for place in ["refs/milestone", "refs/heads/milestone"] {
         locks_below(common, place, &mut leaves);
     }
+    leaves.extend(half_made(common));
     Intent { began, leaves }
 }
 
@@ -192,6 +196,7 @@ fn meant(common: &Path, leaves: &BTreeSet<String>) -> BTreeSet<String> {
         let mut locks = BTreeSet::new();
         let folder = begins.rsplit_once('/').map_or(begins, |(folder, _)| folder);
         locks_below(common, folder, &mut locks);
+        locks.extend(half_made(common));
         names.extend(locks.into_iter().filter(|lock| lock.starts_with(begins)));
     }
     names
@@ -209,6 +214,17 @@ fn locks_below(common: &Path, place: &str, locks: &mut BTreeSet<String>) {
     }
 }
 
+/// Where a git was killed between making this file of a worktree and writing it.
+fn half_made(common: &Path) -> Vec<String> {
+    let entries = fs::read_dir(common.join("worktrees")).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let files = names.map(|name| format!("worktrees/{name}/{COMMON_FOLDER}"));
+    let is_empty = |file: &String| {
+        common.join(file).symlink_metadata().is_ok_and(|metadata| metadata.len() == 0)
+    };
+    files.filter(is_empty).collect()
+}
+
 /// Whatever a record says, nothing else is ever removed.
 fn is_ours(name: &str) -> bool {
     let steps_up = name.split('/').any(|step| matches!(step, "" | "." | ".."));
@@ -217,14 +233,18 @@ fn is_ours(name: &str) -> bool {
         || name.starts_with("worktrees/")
         || SHARED.contains(&name);
     let index = name.starts_with("milestone-index-") && !name.contains('/');
-    !steps_up && ((place && name.ends_with(".lock")) || index)
+    let half_made = name.starts_with("worktrees/") && name.ends_with(COMMON_FOLDER);
+    !steps_up && ((place && name.ends_with(".lock")) || index || half_made)
 }
 
 /// Whether a file is there that may have been made while the writer lived.
 fn was_left(file: &Path, began: u64) -> bool {
     let Ok(metadata) = file.symlink_metadata() else { return false };
-    let Ok(modified) = metadata.modified() else { return false };
-    metadata.is_file() && micros(modified + COARSENESS) >= began
+    // When it was modified may be said of it; when it was made or changed is not.
+    let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
+    let nanos = u64::try_from(metadata.ctime_nsec()).unwrap_or(0);
+    let changed = Duration::from_secs(seconds) + Duration::from_nanos(nanos) + COARSENESS;
+    metadata.is_file() && changed.as_micros() >= u128::from(began)
 }
 
 fn remove(file: &Path) -> Result<()> {

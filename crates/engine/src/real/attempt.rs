@@ -255,12 +255,11 @@ impl Shared {
             // Without git, nobody can tell what was changed in the folder.
             return Ok(Answer::Kept { changed: true, files: Vec::new() });
         };
-        let start = flight.start.as_deref().and_then(Oid::parse);
-        let Some(start) = start.filter(|_| flight.worktree.exists()) else {
+        let Some(start) = flight.start.as_deref().and_then(Oid::parse) else {
             return Ok(Answer::Kept { changed: false, files: Vec::new() });
         };
         let kept = match repository.keep(&flight.worktree, &attempt, &start) {
-            // As a power cut leaves one. What is in it stays where it is.
+            // Not made yet, or as a power cut leaves one: what is in that stays where it is.
             Err(GitError::NotAWorktree { .. }) => {
                 return Ok(Answer::Kept { changed: false, files: Vec::new() });
             }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use milestone_domain::event::AttemptId;
 use milestone_domain::ids::{MilestoneId, TaskId};
@@ -63,7 +63,7 @@ impl Place {
         said.trim_end().to_owned()
     }
 
-    fn try_git(&self, folder: &Path, words: &[&str]) -> (bool, String) {
+    pub fn try_git(&self, folder: &Path, words: &[&str]) -> (bool, String) {
         let mut command = Command::new("git");
         command.args(words).current_dir(folder).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
@@ -509,6 +509,47 @@ fn that_git_was_killed_is_no_reason_for_a_worktree_to_stay() {
 }
 
 #[test]
+fn a_removal_that_was_killed_takes_nothing_from_what_is_kept() {
+    let place = Place::new();
+    let mine = attempt(1, 1);
+    let (repository, path, start) = place.begun(&mine);
+    write(&path.join("a.txt"), "a\n");
+    let kept = repository.keep(&path, &mine, &start).unwrap();
+    // As one leaves it that was killed after the first file.
+    let going = path.with_added_extension("going");
+    fs::rename(&path, &going).unwrap();
+    fs::remove_file(going.join("a.txt")).unwrap();
+    assert_eq!(repository.keep(&path, &mine, &start).unwrap(), kept);
+    assert_eq!(place.shown(&kept.commit, "a.txt"), "a");
+    assert_eq!(repository.remove_worktree(&path, &mine, &kept.commit).unwrap(), Removed::Gone);
+    assert!(!going.exists() && !place.top.join(".git/worktrees/task-001-001").exists());
+    assert_eq!(repository.keep(&path, &mine, &start).unwrap(), kept);
+}
+
+#[test]
+fn what_was_changed_in_the_moment_in_which_it_was_staged_is_kept() {
+    let place = Place::new();
+    let mine = attempt(1, 1);
+    place.git(&["config", "core.trustctime", "false"]);
+    let (repository, path, start) = place.begun(&mine);
+    let file = path.join("a.txt");
+    let index = place.top.join(".git/worktrees/task-001-001/index");
+    let then = SystemTime::now() - Duration::from_mins(1);
+    let date = |file: &Path| {
+        fs::File::options().write(true).open(file).unwrap().set_modified(then).unwrap();
+    };
+    write(&file, "a\n");
+    date(&file);
+    place.git_in(&path, &["add", "a.txt"]);
+    // The same length: neither that nor a time tells that it is another text.
+    write(&file, "b\n");
+    date(&file);
+    date(&index);
+    let kept = repository.keep(&path, &mine, &start).unwrap();
+    assert_eq!(place.shown(&kept.commit, "a.txt"), "b");
+}
+
+#[test]
 fn repositories_within_are_named_and_never_removed() {
     let place = Place::new();
     let mine = attempt(1, 1);
@@ -878,6 +919,33 @@ fn the_lock_of_a_killed_git_of_ours_is_no_obstacle() {
     write(&lock, "");
     place.repository().milestone_branch(M1, &[]).unwrap();
     assert!(!lock.exists() && !record.exists());
+}
+
+#[test]
+fn a_git_that_was_killed_while_it_made_a_worktree_stops_no_other() {
+    let place = Place::new();
+    let mine = attempt(1, 1);
+    let (repository, path, start) = place.begun(&mine);
+    let half = place.top.join(".git/worktrees/task-001-002");
+    let broken = || {
+        write(&half.join("locked"), "initializing");
+        write(&half.join("gitdir"), &format!("{}\n", place.worktree(&attempt(2, 1)).display()));
+        write(&half.join("commondir"), "");
+        assert!(!place.try_git(&place.top, &["worktree", "list"]).0);
+    };
+    for text in [r#"{"began":0,"leaves":["worktrees/task-001-002*"]}"#, ""] {
+        broken();
+        write(&place.top.join(".git/milestone-git-1-1"), &format!("{text}\n"));
+        repository.add_worktree(&path, &mine, &start).unwrap();
+        place.git(&["worktree", "list"]);
+        repository.add_worktree(&place.worktree(&attempt(2, 1)), &attempt(2, 1), &start).unwrap();
+        place.git(&["worktree", "remove", "--force", "task-001-002"]);
+    }
+    // That of somebody else may be about to be written.
+    write(&place.top.join(".git/milestone-git-1-1"), r#"{"began":0,"leaves":["worktrees/a*"]}"#);
+    write(&half.join("commondir"), "");
+    repository.clear_left_behind().unwrap();
+    assert!(half.join("commondir").exists());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use milestone_engine::git::{
     Attempt, Branch, Cloned, GitError, Integrated, Integration, Oid, Repository, Strategy, clone,
@@ -89,6 +90,28 @@ fn what_is_brought_in_from_both_sides_at_once_all_arrives() {
     let kept = place.git(&["for-each-ref", "--format=%(refname)", "refs/milestone/attempts"]);
     assert_eq!(kept.lines().count(), 32, "{kept}");
     assert_eq!(place.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_worktree_that_is_being_made_at_the_hub_is_waited_for() {
+    let place = Place::new();
+    let worker = cloned(&place, "clone");
+    let folders = [&place.top.join(".git"), worker.repository.common()];
+    let half = folders.map(|git| git.join("worktrees/half"));
+    for half in &half {
+        fs::create_dir_all(half).unwrap();
+        // As git leaves it for a moment.
+        fs::write(half.join("gitdir"), "/nowhere/half/.git\n").unwrap();
+        fs::write(half.join("commondir"), "").unwrap();
+    }
+    let (listed, said) = place.try_git(&place.top, &["worktree", "list"]);
+    assert!(!listed && said.contains("commondir"), "git fails over it: {said}");
+    thread::scope(|scope| {
+        scope.spawn(|| done(&worker.repository, &attempt(1, 1), "new.txt"));
+        thread::sleep(Duration::from_millis(300));
+        half.iter().for_each(|half| fs::remove_dir_all(half).unwrap());
+    });
+    assert_eq!(commits(&place), 1);
 }
 
 #[test]

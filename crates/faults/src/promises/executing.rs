@@ -14,12 +14,26 @@ use crate::report::Report;
 use crate::server::{self, Server};
 use crate::store::{PROGRAM_URL, Store};
 
-const AGENTS: usize = 8;
+/// Who works: in the session, and in a worker that has joined it from another host.
+#[derive(Clone, Copy)]
+struct Crew {
+    session: usize,
+    joined: usize,
+}
 
 pub fn run(harness: &Harness) -> Report {
+    worked_on(harness, "P6", Crew { session: 8, joined: 0 })
+}
+
+pub fn run_with_workers(harness: &Harness) -> Report {
+    let agents = if harness.full { 32 } else { 4 };
+    worked_on(harness, "P6-workers", Crew { session: agents, joined: agents })
+}
+
+fn worked_on(harness: &Harness, name: &'static str, crew: Crew) -> Report {
     let tasks = u32::try_from(harness.runs(60, 2_000)).unwrap_or(60);
     let faults = harness.runs(20, 300);
-    harness.each(report("P6", "faults"), 1, 1, |harness, root, mut random| {
+    harness.each(report(name, "faults"), 1, 1, |harness, root, mut random| {
         // One that may be killed, where there can be one.
         let mut server = match own_server(harness, root) {
             Ok(server) => server,
@@ -29,7 +43,7 @@ pub fn run(harness: &Harness) -> Report {
         let program = url.map(|url| harness.program.with(PROGRAM_URL, &url));
         let program = program.unwrap_or_else(|| harness.program.clone());
         let scene = Scene::new(&root.join("project"), &program).kept_in(harness.store);
-        let tried = one(&scene, &mut server, tasks, faults, &mut random);
+        let tried = one(&scene, &mut server, (crew, tasks), faults, &mut random);
         (Outcome::new(faults, tried.err().unwrap_or_default()), Some(scene))
     })
 }
@@ -42,33 +56,69 @@ fn own_server(harness: &Harness, root: &Path) -> Result<Option<Server>, String> 
 fn one(
     scene: &Scene,
     server: &mut Option<Server>,
-    tasks: u32,
+    (crew, tasks): (Crew, u32),
     faults: u64,
     random: &mut Random,
 ) -> Result<(), Vec<String>> {
-    prepare(scene, tasks, random).map_err(|error| vec![error])?;
-    let mut left = faults;
-    while left > 0 {
-        let mut session = Session::start(scene, AGENTS, &[]).map_err(|error| vec![error])?;
-        while left > 0 && !session.has_ended() {
-            std::thread::sleep(Duration::from_millis(100 + random.below(900)));
-            match server {
-                Some(server) if random.percent(20) => {
-                    restart(server, random).map_err(|error| vec![error])?;
-                }
-                _ => disturb(&mut session, random),
+    let text = |error: String| vec![error];
+    prepare(scene, tasks, random).map_err(text)?;
+    if crew.joined > 0 {
+        // By what is committed a worker knows which project it is.
+        git(&scene.root, &["add", ".milestones"]).map_err(text)?;
+        git(&scene.root, &["commit", "-q", "-m", "The plan is in the database"]).map_err(text)?;
+    }
+    let mut at_work: Vec<Session> = Vec::new();
+    for _ in 0..faults {
+        // Whoever was killed begins again, until everything is done.
+        at_work.retain_mut(|session| !session.has_ended());
+        if at_work.iter().all(|session| session.is_worker) {
+            if is_completed(scene) {
+                break;
             }
-            left -= 1;
+            at_work.push(Session::start(scene, crew.session, &[]).map_err(text)?);
         }
-        session.kill();
-        // Whoever is done has no session left to disturb.
-        if said(scene, &["show", "1"]).is_ok_and(|text| text.contains("status: completed")) {
-            break;
+        if crew.joined > 0 && !at_work.iter().any(|session| session.is_worker) {
+            at_work.push(Session::join(scene, crew.joined, &[]).map_err(text)?);
+        }
+        std::thread::sleep(Duration::from_millis(100 + random.below(900)));
+        match server {
+            Some(server) if random.percent(20) => restart(server, random).map_err(text)?,
+            _ => {
+                let whom = random.index(at_work.len());
+                disturb(&mut at_work[whom], random);
+            }
         }
     }
-    finish(scene, AGENTS)?;
-    let wrong = check(scene, tasks);
+    drop(at_work);
+    finish(scene, crew.session)?;
+    let mut wrong = check(scene, tasks);
+    if crew.joined > 0 {
+        wrong.extend(in_the_clone(scene, crew));
+    }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+fn is_completed(scene: &Scene) -> bool {
+    said(scene, &["show", "1"]).is_ok_and(|text| text.contains("status: completed"))
+}
+
+/// What a worker leaves on its own host once it was let end.
+fn in_the_clone(scene: &Scene, crew: Crew) -> Vec<String> {
+    let ended = Session::join(scene, crew.joined, &["--once"]).map(|mut worker| worker.wait());
+    let mut wrong = Vec::new();
+    if ended != Ok(Some(0)) {
+        wrong.push(format!("a worker with nothing to do ends with {ended:?}"));
+    }
+    let clones = execution::second_state(scene).join("milestone/workers");
+    for clone in std::fs::read_dir(clones).into_iter().flatten().flatten() {
+        wrong.extend(execution::worktrees_of(&clone.path()));
+        let attempts = clone.path().join(".milestones/data/attempts");
+        let left = std::fs::read_dir(attempts).map_or(0, Iterator::count);
+        if left > 0 {
+            wrong.push(format!("{left} attempts are still on record in the clone"));
+        }
+    }
+    wrong
 }
 
 /// A milestone of tasks that each write a file of their own and one they share.

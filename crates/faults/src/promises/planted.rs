@@ -39,6 +39,7 @@ pub const PLANTED: &[Planted] = &[
     planted("reapply-skipped", "P2"),
     planted("recovery-overwrites", "P10"),
     planted("recovery-skipped", "P1"),
+    planted("removed-in-place", "P9"),
     planted("renew-any-fence", "P5"),
     planted("settle-skipped", "P10"),
     planted("torn-line-kept", "P2"),

@@ -20,6 +20,9 @@ const TASKS_IN_A_RUN: usize = 10;
 /// How many worktrees are wanted at the same moment.
 const AT_ONCE: usize = 64;
 
+/// What a worktree of an agent holds at most: files, git's own among them, and folders.
+const REMOVED_OF_A_WORKTREE: u64 = 7;
+
 /// How long it may take until a planned fault strikes; one that does not is not counted.
 const STRIKES_WITHIN: Duration = Duration::from_secs(2);
 
@@ -112,18 +115,19 @@ pub fn run(harness: &Harness) -> Report {
     let runs = (faults.len() as u64).div_ceil(FAULTS_IN_A_RUN);
     let parts: Vec<&[Fault]> =
         faults.chunks(usize::try_from(FAULTS_IN_A_RUN).unwrap_or(1)).collect();
-    // One more run is for all the worktrees at once.
+    // One more run is for all the worktrees at once, and one for the removal of them.
     let report = harness.each(
         report("P9", "faults"),
-        runs + 1,
+        runs + 2,
         harness.jobs,
         |harness, root, mut random| {
             let scene = harness.scene(root);
             let run = root.to_string_lossy().rsplit('-').next().and_then(|run| run.parse().ok());
-            let mut struck = 0;
-            let tried = match parts.get(run.unwrap_or(0_usize)) {
+            let (run, mut struck) = (run.unwrap_or(0_usize), 0);
+            let tried = match parts.get(run) {
                 Some(faults) => one(&scene, faults, &mut struck, &mut random),
-                None => at_once(&scene),
+                None if run == parts.len() => at_once(&scene),
+                None => removals(&scene, &mut struck, &mut random),
             };
             (Outcome::new(struck, tried.err().unwrap_or_default()), Some(scene))
         },
@@ -245,9 +249,30 @@ fn one(
     let mut wrong = ended(&scene).err().unwrap_or_default();
     // A lock that an agent's own git has left is not ours to remove.
     if told.iter().any(|fault| fault.contains("\"their-")) {
-        wrong.retain(|what| !what.starts_with("packed-refs.lock"));
+        let is_theirs = |what: &String| {
+            what.starts_with("packed-refs.lock") || what.contains("/refs/heads/milestone/attempts/")
+        };
+        wrong.retain(|what| !is_theirs(what));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(told.into_iter().chain(wrong).collect()) }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.into_iter().chain(told).collect()) }
+}
+
+/// A session is killed after each number of files that it removes of a worktree.
+fn removals(scene: &Scene, struck: &mut u64, random: &mut Random) -> Result<(), Vec<String>> {
+    let text = |error: String| vec![error];
+    let (scene, _) = prepare(scene, TASKS_IN_A_RUN, random).map_err(text)?;
+    for when in 1..=REMOVED_OF_A_WORKTREE {
+        let inject = format!("inject=unlinkat:signal=KILL:when={when}");
+        let wrapper = ["strace", "-f", "-o", "/dev/null", "-e", "trace=unlinkat", "-e", &inject];
+        let program = scene.program.wrapped(&wrapper.map(str::to_owned));
+        let traced = Scene::new(&scene.root, &program).kept_in(scene.store);
+        let mut session = Session::start(&traced, AGENTS, &[]).map_err(text)?;
+        match session.wait() {
+            Some(0) => break,
+            ended => *struck += u64::from(ended.is_none()),
+        }
+    }
+    ended(&scene)
 }
 
 /// All worktrees at the same moment, and a kill in the middle of it.
