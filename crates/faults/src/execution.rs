@@ -237,6 +237,22 @@ pub fn with_status(scene: &Scene, status: &str) -> Result<Vec<String>, String> {
     Ok(these.filter_map(number).collect())
 }
 
+/// What the history says of a task, by what a person types.
+pub fn events(scene: &Scene, task: &str) -> Result<Vec<Value>, String> {
+    let json = said(scene, &["task", "log", task, "--json"])?;
+    let mut log: Value = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    match log["data"].take() {
+        Value::Array(events) => Ok(events),
+        other => Err(format!("the history of {task} is no list: {other}")),
+    }
+}
+
+/// When an event happened. Its id begins with the milliseconds.
+pub fn moment(event: &Value) -> Option<u64> {
+    let digits: String = event["id"].as_str()?.chars().filter(|c| *c != '-').take(12).collect();
+    u64::from_str_radix(&digits, 16).ok()
+}
+
 pub fn said(scene: &Scene, words: &[&str]) -> Result<String, String> {
     let output = milestone(scene, words).output().map_err(|error| error.to_string())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

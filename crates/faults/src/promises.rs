@@ -148,7 +148,7 @@ pub const PROMISES: &[Promise] = &[
         run: takeovers::run,
     },
     Promise {
-        usual: true,
+        usual: false,
         name: "P6-workers",
         stores: &[Store::Postgres],
         own_server: false,

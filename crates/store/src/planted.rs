@@ -28,6 +28,7 @@ pub const BUGS: &[&str] = &[
     "reapply-skipped",
     "recovery-overwrites",
     "recovery-skipped",
+    "removed-in-place",
     "renew-any-fence",
     "seal-not-checked",
     "settle-skipped",

@@ -143,16 +143,18 @@ fn prepare(scene: &Scene, tasks: u32, random: &mut Random) -> Result<(), String>
 
 fn check(scene: &Scene, tasks: u32) -> Vec<String> {
     let mut wrong = Vec::new();
-    let log = git(&scene.root, &["log", "--format=%(trailers:key=Task,valueonly)", BRANCH]);
-    let mut commits: BTreeMap<String, u32> = BTreeMap::new();
-    for task in log.unwrap_or_default().split_whitespace() {
-        *commits.entry(task.to_owned()).or_default() += 1;
+    let trailer = |key| format!("%(trailers:key={key},valueonly,separator=)");
+    let format = format!("--format={} {}", trailer("Task"), trailer("Attempt"));
+    let log = git(&scene.root, &["log", &format, BRANCH]).unwrap_or_default();
+    let mut commits: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (task, attempt) in log.lines().filter_map(|line| line.split_once(' ')) {
+        commits.entry(task).or_default().push(attempt);
     }
     for number in 1..=tasks {
         let id = format!("task-001-{number:03}");
-        match commits.get(&id) {
-            Some(1) => {}
-            other => wrong.push(format!("{id} has {} commits", other.unwrap_or(&0))),
+        match commits.get(id.as_str()).map(Vec::as_slice) {
+            Some([attempt]) => wrong.extend(unexplained(scene, number, attempt)),
+            other => wrong.push(format!("{id} has commits of {other:?}")),
         }
         let file = git(&scene.root, &["show", &format!("{BRANCH}:f{number}")]);
         if file.as_deref() != Ok(format!("{number}\n").as_str()) {
@@ -171,6 +173,50 @@ fn check(scene: &Scene, tasks: u32) -> Vec<String> {
     }
     wrong.extend(execution::left_over(scene));
     wrong.extend(execution::worktrees(scene));
+    wrong
+}
+
+/// What the history does not say of a task: why it was worked on again, and whose work was taken.
+fn unexplained(scene: &Scene, number: u32, brought_by: &str) -> Vec<String> {
+    let task = format!("1.{number}");
+    let events = match execution::events(scene, &task) {
+        Ok(events) => events,
+        Err(error) => return vec![format!("{task}: {error}")],
+    };
+    let mut wrong = Vec::new();
+    let (mut fence, mut claimed, mut completed) = (0, BTreeSet::new(), 0);
+    // Until when nobody else may claim it.
+    let mut held_until: Option<u64> = None;
+    for event in &events {
+        match event["kind"].as_str().unwrap_or_default() {
+            "task_claimed" => {
+                let at = execution::moment(event).unwrap_or_default();
+                if held_until.is_some_and(|until| at < until) {
+                    wrong.push(format!("{task} is claimed again, and nothing says why: {event}"));
+                }
+                let next = event["fence"].as_u64().unwrap_or_default();
+                if next <= fence {
+                    wrong.push(format!("{task}: fence {next} comes after {fence}"));
+                }
+                fence = next;
+                claimed.extend(event["attempt"].as_str());
+                held_until = Some(at + 1_000 * event["lease_seconds"].as_u64().unwrap_or_default());
+            }
+            "task_released" => held_until = None,
+            "task_status_changed" => {
+                held_until = None;
+                completed += u32::from(event["to"] == "completed");
+            }
+            _ => {}
+        }
+    }
+    if !claimed.contains(brought_by) {
+        wrong
+            .push(format!("{task}: the attempt of its commit is not in its history: {brought_by}"));
+    }
+    if completed != 1 {
+        wrong.push(format!("{task} was completed {completed} times"));
+    }
     wrong
 }
 

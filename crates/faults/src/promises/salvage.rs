@@ -127,7 +127,7 @@ pub fn run(harness: &Harness) -> Report {
             let tried = match parts.get(run) {
                 Some(faults) => one(&scene, faults, &mut struck, &mut random),
                 None if run == parts.len() => at_once(&scene),
-                None => removals(&scene, &mut struck, &mut random),
+                None => removals(&scene, harness, &mut struck, &mut random),
             };
             (Outcome::new(struck, tried.err().unwrap_or_default()), Some(scene))
         },
@@ -258,10 +258,15 @@ fn one(
 }
 
 /// A session is killed after each number of files that it removes of a worktree.
-fn removals(scene: &Scene, struck: &mut u64, random: &mut Random) -> Result<(), Vec<String>> {
+fn removals(
+    scene: &Scene,
+    harness: &Harness,
+    struck: &mut u64,
+    random: &mut Random,
+) -> Result<(), Vec<String>> {
     let text = |error: String| vec![error];
     let (scene, _) = prepare(scene, TASKS_IN_A_RUN, random).map_err(text)?;
-    for when in 1..=REMOVED_OF_A_WORKTREE {
+    for when in 1..=harness.runs(3, REMOVED_OF_A_WORKTREE) {
         let inject = format!("inject=unlinkat:signal=KILL:when={when}");
         let wrapper = ["strace", "-f", "-o", "/dev/null", "-e", "trace=unlinkat", "-e", &inject];
         let program = scene.program.wrapped(&wrapper.map(str::to_owned));

@@ -189,17 +189,11 @@ fn slow(scene: &Scene) -> Result<(), Vec<String>> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-/// When a task was claimed, each time. The id of an event begins with its milliseconds.
+/// When a task was claimed, each time.
 fn claims(scene: &Scene, task: &str) -> Result<Vec<u64>, String> {
-    let json = said(scene, &["task", "log", task, "--json"])?;
-    let log: serde_json::Value = serde_json::from_str(&json).map_err(|error| error.to_string())?;
-    let events = log["data"].as_array().cloned().unwrap_or_default();
+    let events = execution::events(scene, task)?;
     let claims = events.iter().filter(|event| event["kind"] == "task_claimed");
-    let at = |event: &serde_json::Value| {
-        let digits: String = event["id"].as_str()?.chars().filter(|c| *c != '-').take(12).collect();
-        u64::from_str_radix(&digits, 16).ok()
-    };
-    Ok(claims.filter_map(at).collect())
+    Ok(claims.filter_map(execution::moment).collect())
 }
 
 fn now() -> u64 {
