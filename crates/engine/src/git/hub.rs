@@ -20,8 +20,8 @@ use super::names::{self, Attempt, Oid};
 use super::push::{PROTOCOLS, reasons, shortened, without_credentials};
 use super::refs::Step;
 use super::run::{Call, Caller};
-use super::worktrees::parsed;
-use super::writers::SHARED;
+use super::worktrees::{self, parsed};
+use super::writers::{self, SHARED};
 
 /// As the clone calls it.
 const REMOTE: &str = "origin";
@@ -29,6 +29,16 @@ const REMOTE: &str = "origin";
 /// Held while anything is fetched or pushed, and by the very git that does it: one that outlives its
 /// session cannot put back what a later one has seen.
 const TURN: &str = "milestone-hub.lock";
+
+/// What a git that was killed while a clone of ours followed the hub leaves there. Nobody else
+/// works in the clone itself.
+const CHECKOUT_LOCKS: [&str; 5] = [
+    "index.lock",
+    "HEAD.lock",
+    "AUTO_MERGE.lock",
+    "packed-refs.lock",
+    "refs/remotes/origin/HEAD.lock",
+];
 
 /// What takes longer waits for somebody, or for a network that is gone.
 const EXCHANGE_MAX: Duration = Duration::from_mins(5);
@@ -179,13 +189,16 @@ impl Repository {
         }
         hub.was_reached(true);
         let Some(branch) = default_of(&said.text()) else { return Ok(None) };
-        self.fetch(hub, std::slice::from_ref(&branch), &self.turn(TURN)?)?;
+        let turn = self.turn(TURN)?;
+        let left = CHECKOUT_LOCKS.map(|lock| self.common.join(lock));
+        writers::clear_own(&left, &worktrees::places(&self.top, &self.common))?;
+        self.fetch(hub, std::slice::from_ref(&branch), &turn)?;
         let name = branch.trim_start_matches("refs/heads/");
         let (head, leads) =
             (format!("refs/remotes/{REMOTE}/HEAD"), format!("refs/remotes/{REMOTE}/{name}"));
-        self.git(&["symbolic-ref", &head, &leads]).run()?;
-        let followed =
-            self.git(&["checkout", "--quiet", "--detach", &branch]).accepting(&[0, 1]).run()?;
+        self.git(&["symbolic-ref", &head, &leads]).handing(&turn).run()?;
+        let checkout = self.git(&["checkout", "--quiet", "--detach", &branch]).handing(&turn);
+        let followed = checkout.accepting(&[0, 1]).run()?;
         Ok((followed.exit != Some(0)).then(|| shortened(reasons(&followed))))
     }
 

@@ -166,16 +166,20 @@ impl Repository {
 
     /// All of it, or nothing.
     pub(super) fn change(&self, steps: &[Step<'_>]) -> Result<()> {
+        self.changing(steps).run().map(drop)
+    }
+
+    pub(super) fn changing(&self, steps: &[Step<'_>]) -> Call<'_> {
         let lines: String = steps.iter().map(Step::line).collect();
         let input = format!("start\n{lines}prepare\ncommit\n");
         let locks = steps.iter().map(|step| format!("{}.lock", step.name()));
         let shared = SHARED.map(str::to_owned);
         // What a ref under `refs/milestone` said before stays in its log.
-        self.git(&["update-ref", "--create-reflog", "--stdin"])
-            .input(input)
-            .leaving(&self.top, &self.common, locks.chain(shared).collect())
-            .run()
-            .map(drop)
+        self.git(&["update-ref", "--create-reflog", "--stdin"]).input(input).leaving(
+            &self.top,
+            &self.common,
+            locks.chain(shared).collect(),
+        )
     }
 
     pub(super) fn fence_of(&self, task: TaskId) -> Result<Option<Oid>> {

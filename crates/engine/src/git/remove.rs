@@ -106,10 +106,10 @@ impl Repository {
         if !self.contains(kept.as_str(), &tip)? || self.checked_out(&branch)?.is_some() {
             return Ok(());
         }
-        match self.change(&[Step::Delete { name: branch, from: &tip }]) {
+        match self.changing(&[Step::Delete { name: branch, from: &tip }]).impatient().run() {
             // As an agent's git that was killed leaves it. All of the branch is kept, so it may stay.
             Err(GitError::Locked { .. }) => Ok(()),
-            deleted => deleted,
+            deleted => deleted.map(drop),
         }
     }
 }

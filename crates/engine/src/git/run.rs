@@ -148,6 +148,8 @@ pub struct Call<'a> {
     locks: Option<Locks>,
     needs: Needs,
     limit: Option<Duration>,
+    /// How long another git may keep it from writing.
+    patience: Duration,
 }
 
 impl<'a> Call<'a> {
@@ -164,6 +166,7 @@ impl<'a> Call<'a> {
             locks: None,
             needs: Needs::Nothing,
             limit: None,
+            patience: LOCK_WAIT,
         }
     }
 
@@ -198,6 +201,12 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Gives up soon if another git keeps it from writing.
+    pub fn impatient(mut self) -> Self {
+        self.patience = LOCK_PAUSE;
+        self.setting("core.packedRefsTimeout=0".to_owned())
+    }
+
     /// Signs, without anybody being asked.
     pub fn signing(mut self) -> Self {
         self.needs = Needs::Key;
@@ -227,7 +236,7 @@ impl<'a> Call<'a> {
     }
 
     pub fn run(&self) -> Result<Said> {
-        let patience = Instant::now() + LOCK_WAIT;
+        let patience = Instant::now() + self.patience;
         loop {
             let said = self.once()?;
             if said.exit.is_some_and(|exit| self.accepts.contains(&exit)) {

@@ -9,7 +9,7 @@ use super::error::{GitError, Result};
 use super::names::{Attempt, Oid};
 use super::refs::found;
 use super::run::{Call, Said, Tree};
-use super::writers::own_name;
+use super::writers::{SHARED, own_name};
 
 /// What git says of a worktree that it has not finished making.
 const UNFINISHED: &str = "initializing";
@@ -139,6 +139,7 @@ impl Repository {
     ) -> Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         leaves.push(format!("worktrees/{name}*"));
+        leaves.extend(SHARED.map(str::to_owned));
         self.git(words).handing(turn).leaving(&self.top, &self.common, leaves).run().map(drop)
     }
 

@@ -143,6 +143,12 @@ pub fn clear(common: &Path, folders: &[PathBuf]) -> Result<bool> {
     Ok(is_left)
 }
 
+/// Removes locks in a place where nobody but us works, once no git is at work there.
+pub fn clear_own(locks: &[PathBuf], folders: &[PathBuf]) -> Result<()> {
+    let mut quiet = locks.iter().filter(|lock| lock.exists() && is_quiet(lock, folders));
+    quiet.try_for_each(|lock| remove(lock))
+}
+
 /// The records of the dead, and what the living may have.
 fn records(common: &Path) -> Result<(Vec<Dead>, BTreeSet<String>)> {
     let (mut dead, mut needed) = (Vec::new(), BTreeSet::new());

@@ -115,6 +115,19 @@ fn a_worktree_that_is_being_made_at_the_hub_is_waited_for() {
 }
 
 #[test]
+fn a_git_that_was_killed_while_a_clone_followed_the_hub_stops_nothing() {
+    let place = Place::new();
+    let worker = cloned(&place, "clone");
+    let git = worker.repository.common();
+    for lock in ["index.lock", "HEAD.lock", "packed-refs.lock", "refs/remotes/origin/HEAD.lock"] {
+        fs::write(git.join(lock), "").unwrap();
+    }
+    place.git(&["commit", "-q", "--allow-empty", "-m", "More"]);
+    assert_eq!(worker.repository.follow_default().unwrap(), None);
+    assert_eq!(place.git_in(&worker.top, &["log", "-1", "--format=%s"]), "More");
+}
+
+#[test]
 fn whoever_was_taken_over_brings_nothing_to_the_hub() {
     let place = Place::new();
     let (slow, quick) = (cloned(&place, "slow"), cloned(&place, "quick"));
