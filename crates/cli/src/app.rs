@@ -19,6 +19,7 @@ use milestone_store::templates::Templates;
 use milestone_store::{Error, Outcome, Project, StoreError};
 
 use crate::args::{Fencing, Globals, parse};
+use crate::attempt;
 use crate::commands;
 use crate::errors::{Exit, Failure};
 use crate::growing;
@@ -241,6 +242,7 @@ impl App {
     }
 
     pub fn execute(&self, command: &Command) -> Result<Outcome, Failure> {
+        attempt::check(command)?;
         let result = self.opened()?.project.execute(command, self.actor());
         let outcome = result.map_err(|error| match error {
             Error::Refused(refusal @ Refusal::Held { .. }) => self.held(refusal),

@@ -2,6 +2,7 @@
 
 mod app;
 mod args;
+mod attempt;
 mod ci;
 mod commands;
 mod completing;

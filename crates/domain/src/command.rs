@@ -148,3 +148,66 @@ pub enum Command {
         referring: Vec<MilestoneId>,
     },
 }
+
+/// Whose an attempt's wish is, where it is not its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// The session verifies what the attempt leaves, and completes the task.
+    Sessions,
+    /// The plan, and the other tasks in it, are for people to change.
+    Peoples,
+}
+
+impl Command {
+    /// Whether an attempt of a session at a task may ask for this: it reports on that task and adds
+    /// what it found.
+    pub fn check_attempt(&self, at: TaskId) -> Result<(), Others> {
+        match self {
+            Self::ChangeTask { to: TaskStatus::Blocked | TaskStatus::Failed, .. }
+            | Self::Progress { .. }
+            | Self::Note { .. }
+            | Self::NoteMilestone { .. }
+            | Self::Plan { .. }
+            | Self::AddTask { .. }
+            | Self::AddCriterion { .. }
+            | Self::MeetCriterion { .. }
+            | Self::SetCondition { .. }
+            | Self::ClearCondition { .. } => Ok(()),
+            Self::ChangeTask { task, .. } | Self::Release { task, .. } if *task == at => {
+                Err(Others::Sessions)
+            }
+            Self::Adopt { .. }
+            | Self::Amend { .. }
+            | Self::TakeIn { .. }
+            | Self::ChangeMilestone { .. }
+            | Self::ChangeTask { .. }
+            | Self::Claim { .. }
+            | Self::Release { .. }
+            | Self::RemoveTask { .. }
+            | Self::MoveTask { .. }
+            | Self::DecideGate { .. }
+            | Self::Archive { .. }
+            | Self::Renumber { .. } => Err(Others::Peoples),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_reports_and_ends_nothing() {
+        let (own, other) = (TaskId::new(MilestoneId(1), 1), TaskId::new(MilestoneId(1), 2));
+        let change = |task, to| {
+            let credential = Credential::default();
+            Command::ChangeTask { task, to, reason: None, credential }.check_attempt(own)
+        };
+        assert_eq!(change(own, TaskStatus::Blocked), Ok(()));
+        assert_eq!(change(own, TaskStatus::Failed), Ok(()));
+        for to in [TaskStatus::Completed, TaskStatus::Pending, TaskStatus::Cancelled] {
+            assert_eq!(change(own, to), Err(Others::Sessions));
+            assert_eq!(change(other, to), Err(Others::Peoples));
+        }
+    }
+}

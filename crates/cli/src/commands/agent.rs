@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::attempt;
 use crate::errors::Failure;
 use crate::kinds::{Kind, Printed};
 use crate::output;
@@ -119,6 +120,7 @@ fn running(sessions: &Sessions) -> Result<Vec<Session>, Failure> {
 }
 
 fn stop(app: &App, task: TaskId) -> Result<(), Failure> {
+    attempt::check_is_none("stops no others")?;
     let sessions = Sessions::of(&app.opened()?.root.folder());
     let works = running(&sessions)?.into_iter().any(|session| {
         session.attempts.iter().any(|tried| tried.task == task && tried.ended.is_none())

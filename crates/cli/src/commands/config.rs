@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::app::{self, App};
+use crate::attempt;
 use crate::errors::Failure;
 use crate::render::style;
 use crate::render::table::{Table, cell};
@@ -121,6 +122,7 @@ fn shown(value: &Value) -> String {
 }
 
 fn set(app: &App, key: &str, value: &str) -> Result<(), Failure> {
+    attempt::check_is_none("changes no settings")?;
     let value = yaml::to_value(value).unwrap_or_else(|_| value.into());
     let setting = check(key, &value)?;
     let (file, source) = match setting.is_personal() {

@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::attempt;
 use crate::errors::Failure;
 use crate::output;
 use crate::render;
@@ -47,6 +48,7 @@ struct Draft {
 }
 
 pub fn run(app: &App, args: &EditArgs) -> Result<(), Failure> {
+    attempt::check_is_none("does not change the plan")?;
     let id = args.id.node(app)?.milestone();
     let snapshot = app.read(&Scope::Milestone(id))?;
     let missing = || super::show::missing(&snapshot, Node::Milestone(id));

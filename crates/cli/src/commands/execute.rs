@@ -21,6 +21,7 @@ use super::agent;
 use super::dry_run::{self, How};
 use super::streams;
 use crate::app::App;
+use crate::attempt;
 use crate::ci::job::CiArgs;
 use crate::errors::Failure;
 use crate::pushing::Handing;
@@ -164,19 +165,8 @@ impl ExecuteArgs {
     }
 }
 
-/// Refuses whoever is an attempt itself.
-pub(super) fn check_begun_by_a_person() -> Result<(), Failure> {
-    if std::env::var_os("MILESTONE_ATTEMPT").is_none() {
-        return Ok(());
-    }
-    Err(Failure::usage(
-        "this is an attempt of a session, which starts no sessions",
-        "do the task that was given, and end",
-    ))
-}
-
 pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
-    check_begun_by_a_person()?;
+    attempt::check_is_none("starts no sessions")?;
     let id = args.id.milestone(app)?;
     if args.save_session {
         return agent::save(app, id);

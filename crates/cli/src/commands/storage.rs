@@ -21,6 +21,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::{App, layers, mention, place};
+use crate::attempt;
 use crate::errors::Failure;
 use crate::growing;
 use crate::output;
@@ -116,15 +117,24 @@ Examples:
     },
 }
 
+/// What an attempt of a session is told.
+const MOVES_NOTHING: &str = "does not change where the project is kept";
+
 pub fn run(app: &App, args: StorageArgs) -> Result<(), Failure> {
     match args.verb {
         StorageVerb::Status => status(app),
         StorageVerb::Explain => explain(app),
         StorageVerb::Backup { out } => back_up(app, out.as_deref()),
         StorageVerb::Verify { file } => verify(app, &file),
-        StorageVerb::Migrate { to } => migrate(app, to),
+        StorageVerb::Migrate { to } => {
+            attempt::check_is_none(MOVES_NOTHING)?;
+            migrate(app, to)
+        }
         StorageVerb::Optimize => optimize(app),
-        StorageVerb::Restore { file, yes } => put_back(app, &file, yes),
+        StorageVerb::Restore { file, yes } => {
+            attempt::check_is_none(MOVES_NOTHING)?;
+            put_back(app, &file, yes)
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::task::done;
 use super::values;
 use crate::app::App;
 use crate::args::Fencing;
+use crate::attempt;
 use crate::errors::Failure;
 use crate::render;
 use crate::render::style;
@@ -112,6 +113,7 @@ pub struct Claimed {
 }
 
 pub fn claim(app: &App, args: &ClaimArgs) -> Result<(), Failure> {
+    attempt::check_is_none("does no task but its own")?;
     let lease = args.lease.unwrap_or(app.opened()?.config.settings().lease_seconds);
     let attempt = AttemptId(args.attempt.unwrap_or_else(Uuid::now_v7));
     let granted = match args.task {

@@ -28,6 +28,7 @@ use uuid::Uuid;
 use super::execute::{self, Coordination, ExecuteArgs};
 use super::show;
 use crate::app::{self, App};
+use crate::attempt;
 use crate::errors::{Executing, Failure};
 use crate::output;
 use crate::signals::Signals;
@@ -83,7 +84,7 @@ pub struct WorkerArgs {
 }
 
 pub fn run(app: &App, args: &WorkerArgs) -> Result<(), Failure> {
-    execute::check_begun_by_a_person()?;
+    attempt::check_is_none("starts no sessions")?;
     if args.coordination != "parallel" {
         return Err(Failure::usage(
             format!(

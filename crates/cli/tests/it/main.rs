@@ -9,6 +9,7 @@
 
 mod agents;
 mod archive;
+mod attempts;
 mod boxed;
 mod changes;
 mod charts;
