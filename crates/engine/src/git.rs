@@ -70,8 +70,13 @@ impl Repository {
         let asked = ["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"];
         let said = Call::new(caller, folder, &asked).accepting(&[0, 128]).run()?;
         if said.exit == Some(128) {
-            let is_outside = said.err.contains("not a git repository");
-            return if is_outside { Ok(None) } else { Err(refused(&asked, &said)) };
+            if !said.err.contains("not a git repository") {
+                return Err(refused(&asked, &said));
+            }
+            // Git says the same of one that it cannot read. Work in a person's own folder, as if
+            // there were none, would be a bad answer to that.
+            let unreadable = |path| GitError::Unreadable { path, said: said.err.trim().to_owned() };
+            return around(folder).map_or(Ok(None), |path| Err(unreadable(path)));
         }
         let text = said.text();
         let Some((own, common)) = text.split_once('\n') else { return Err(refused(&asked, &said)) };
@@ -171,6 +176,14 @@ fn sync(folder: &File) -> std::io::Result<()> {
 fn sync(folder: &File) -> std::io::Result<()> {
     rustix::fs::sync();
     folder.sync_all()
+}
+
+/// What makes a folder, or one above it, a repository, whole or not.
+fn around(folder: &Path) -> Option<PathBuf> {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let is_empty = |git: &Path| git.read_dir().is_ok_and(|mut inside| inside.next().is_none());
+    let mut found = folder.ancestors().map(|folder| folder.join(".git"));
+    found.find(|git| git.symlink_metadata().is_ok() && !is_empty(git))
 }
 
 fn refused(asked: &[&str], said: &Said) -> GitError {

@@ -27,6 +27,11 @@ pub enum GitError {
          commit: git commit --allow-empty -m \"Begin\""
     )]
     NoCommit { path: PathBuf },
+    #[error(
+        "git cannot read the repository {path}: {said}. Nothing was begun; see with `git status` what \
+         is wrong there, then run this again"
+    )]
+    Unreadable { path: PathBuf, said: String },
     #[error("`git {doing}` failed{}: {said}", exited(*exit))]
     Failed { doing: String, exit: Option<i32>, said: String },
     #[error("`git {doing}` said something that is not understood: {said}")]

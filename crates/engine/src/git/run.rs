@@ -325,8 +325,12 @@ impl<'a> Call<'a> {
             Ok(said)
         };
         let said = run();
-        let is_killed = matches!(&said, Ok(Said { exit: None, .. }));
-        if let Some(writer) = writer.as_ref().filter(|_| !is_killed) {
+        // One that failed may have started another git that was killed. Who has found a lock in the
+        // way has made none.
+        let is_clean = said.as_ref().is_ok_and(|Said { exit, err, .. }| {
+            *exit == Some(0) || (exit.is_some() && lock_in_the_way(err).is_some())
+        });
+        if let Some(writer) = writer.as_ref().filter(|_| is_clean) {
             writer.end();
         }
         said.map_err(|error| match error.kind() {

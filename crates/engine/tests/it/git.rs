@@ -949,6 +949,23 @@ fn a_git_that_was_killed_while_it_made_a_worktree_stops_no_other() {
 }
 
 #[test]
+fn a_repository_that_cannot_be_read_is_not_taken_for_none() {
+    let place = Place::new();
+    let head = place.top.join(".git/HEAD");
+    let said = fs::read(&head).unwrap();
+    fs::remove_file(&head).unwrap();
+    let below = place.top.join("below");
+    fs::create_dir_all(&below).unwrap();
+    for folder in [&place.top, &below] {
+        let found = Repository::find(folder, &place.caller());
+        assert!(matches!(found, Err(GitError::Unreadable { .. })), "{found:?}");
+    }
+    fs::write(&head, said).unwrap();
+    assert!(Repository::find(&below, &place.caller()).unwrap().is_some());
+    assert!(Repository::find(place.top.parent().unwrap(), &place.caller()).unwrap().is_none());
+}
+
+#[test]
 fn the_lock_of_anybody_else_stays() {
     let place = Place::new();
     let repository = place.repository();
