@@ -33,6 +33,8 @@ pub fn run_with_workers(harness: &Harness) -> Report {
 fn worked_on(harness: &Harness, name: &'static str, crew: Crew) -> Report {
     let tasks = u32::try_from(harness.runs(60, 2_000)).unwrap_or(60);
     let faults = harness.runs(20, 300);
+    // Spread over all of the work.
+    let pause = if harness.full { 4_000 } else { 900 };
     harness.each(report(name, "faults"), 1, 1, |harness, root, mut random| {
         // One that may be killed, where there can be one.
         let mut server = match own_server(harness, root) {
@@ -43,7 +45,7 @@ fn worked_on(harness: &Harness, name: &'static str, crew: Crew) -> Report {
         let program = url.map(|url| harness.program.with(PROGRAM_URL, &url));
         let program = program.unwrap_or_else(|| harness.program.clone());
         let scene = Scene::new(&root.join("project"), &program).kept_in(harness.store);
-        let tried = one(&scene, &mut server, (crew, tasks), faults, &mut random);
+        let tried = one(&scene, &mut server, (crew, tasks), (faults, pause), &mut random);
         (Outcome::new(faults, tried.err().unwrap_or_default()), Some(scene))
     })
 }
@@ -57,7 +59,7 @@ fn one(
     scene: &Scene,
     server: &mut Option<Server>,
     (crew, tasks): (Crew, u32),
-    faults: u64,
+    (faults, pause): (u64, u64),
     random: &mut Random,
 ) -> Result<(), Vec<String>> {
     let text = |error: String| vec![error];
@@ -80,7 +82,7 @@ fn one(
         if crew.joined > 0 && !at_work.iter().any(|session| session.is_worker) {
             at_work.push(Session::join(scene, crew.joined, &[]).map_err(text)?);
         }
-        std::thread::sleep(Duration::from_millis(100 + random.below(900)));
+        std::thread::sleep(Duration::from_millis(100 + random.below(pause)));
         match server {
             Some(server) if random.percent(20) => restart(server, random).map_err(text)?,
             _ => {
