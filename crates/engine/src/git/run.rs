@@ -17,6 +17,7 @@ use super::worktrees;
 use super::writers::{self, Writer};
 pub use crate::attended::Said;
 use crate::attended::attend;
+use crate::runners::is_program;
 
 /// What git may see of our environment: enough to find itself and the person's own settings.
 const PASSED_ON: [&str; 4] = ["PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR"];
@@ -97,6 +98,15 @@ impl Caller {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.into(), value.into()));
         self
+    }
+
+    /// The program, by its whole path: where only its name is known, every start copies the memory of
+    /// this process, and a folder of `PATH` may be the repository itself.
+    fn git(&self) -> PathBuf {
+        let path = self.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path);
+        let folders = path.into_iter().flat_map(std::env::split_paths);
+        let mut found = folders.filter(|folder| folder.is_absolute()).map(|it| it.join("git"));
+        found.find(|git| is_program(git)).unwrap_or_else(|| "git".into())
     }
 
     fn passed_on(&self, signs: bool) -> impl Iterator<Item = (&OsString, &OsString)> {
@@ -270,7 +280,7 @@ impl<'a> Call<'a> {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new("git");
+        let mut command = Command::new(self.caller.git());
         let is_persons = self.needs == Needs::Person;
         let settings = SETTINGS.iter().copied().filter(|setting| !is_persons || *setting != HOOKS);
         for setting in settings.chain(self.settings.iter().map(String::as_str)) {
