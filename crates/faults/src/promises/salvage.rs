@@ -271,6 +271,10 @@ fn removals(
         let wrapper = ["strace", "-f", "-o", "/dev/null", "-e", "trace=unlinkat", "-e", &inject];
         let program = scene.program.wrapped(&wrapper.map(str::to_owned));
         let traced = Scene::new(&scene.root, &program).kept_in(scene.store);
+        // What the next one removes first is in no branch: the work of those that were killed.
+        let mut killed = Session::start(&scene, AGENTS, &[]).map_err(text)?;
+        killed.wait_for(Duration::from_millis(400 + random.below(400)));
+        killed.kill();
         let mut session = Session::start(&traced, AGENTS, &[]).map_err(text)?;
         match session.wait() {
             Some(0) => break,
