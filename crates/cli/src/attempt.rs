@@ -10,11 +10,18 @@ use milestone_domain::ids::TaskId;
 
 use crate::errors::Failure;
 
+/// Whether a session has started this; whoever claims by hand shows an attempt as well.
+fn is_of_a_session() -> bool {
+    is_one() && env::var_os("MILESTONE_SESSION").is_some()
+}
+
+fn is_one() -> bool {
+    env::var_os("MILESTONE_ATTEMPT").is_some()
+}
+
 /// The task of the attempt, in one that a session has started.
 fn task() -> Option<TaskId> {
-    env::var_os("MILESTONE_SESSION")?;
-    env::var_os("MILESTONE_ATTEMPT")?;
-    env::var("MILESTONE_TASK").ok()?.parse().ok()
+    env::var("MILESTONE_TASK").ok().filter(|_| is_of_a_session())?.parse().ok()
 }
 
 /// Refuses what an attempt may not ask for.
@@ -39,13 +46,19 @@ pub fn check(command: &Command) -> Result<(), Failure> {
     })
 }
 
-/// Refuses an attempt what is for people, and says what it does not do.
+/// Refuses an attempt of a session what is for people, and says what it does not do.
 pub fn check_is_none(does_not: &str) -> Result<(), Failure> {
-    if env::var_os("MILESTONE_ATTEMPT").is_none() || env::var_os("MILESTONE_SESSION").is_none() {
-        return Ok(());
-    }
-    Err(Failure::usage(
+    if is_of_a_session() { Err(refused(does_not)) } else { Ok(()) }
+}
+
+/// Refuses whoever works on a task already, by whatever claim, to start a session.
+pub fn check_starts_no_session() -> Result<(), Failure> {
+    if is_one() { Err(refused("starts no sessions")) } else { Ok(()) }
+}
+
+fn refused(does_not: &str) -> Failure {
+    Failure::usage(
         format!("this is an attempt of a session, which {does_not}"),
         "do the task that was given, and end",
-    ))
+    )
 }

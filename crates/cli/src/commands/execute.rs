@@ -166,7 +166,7 @@ impl ExecuteArgs {
 }
 
 pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
-    attempt::check_is_none("starts no sessions")?;
+    attempt::check_starts_no_session()?;
     let id = args.id.milestone(app)?;
     if args.save_session {
         return agent::save(app, id);

@@ -84,7 +84,7 @@ pub struct WorkerArgs {
 }
 
 pub fn run(app: &App, args: &WorkerArgs) -> Result<(), Failure> {
-    attempt::check_is_none("starts no sessions")?;
+    attempt::check_starts_no_session()?;
     if args.coordination != "parallel" {
         return Err(Failure::usage(
             format!(
