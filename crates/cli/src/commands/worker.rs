@@ -233,7 +233,6 @@ struct Worker<'a> {
 impl<'a> Worker<'a> {
     fn of(app: &'a App, args: &'a WorkerArgs, repository: Repository) -> Result<Self, Failure> {
         let opened = app.opened()?;
-        let trusted = opened.root.project.clone();
         let named: Result<_, _> = args.ids.iter().map(|id| id.milestone(app)).collect();
         Ok(Self {
             app,
@@ -242,9 +241,7 @@ impl<'a> Worker<'a> {
             sessions: Sessions::of(&opened.root.folder()),
             runners: execute::configured(app)?,
             set_up: opened.config.execution().setup,
-            trusts: std::sync::Arc::new(move |kind, text| {
-                Trust::of(&trusted).is_some_and(|trust| trust.has(kind, text))
-            }),
+            trusts: trust::trusts(&opened.root.project),
             signals: Signals::begin()?,
             project: None,
             named: named?,

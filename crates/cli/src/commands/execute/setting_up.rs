@@ -17,7 +17,7 @@ use milestone_store::config::{self, BoxWish, Config, Spending};
 use super::{Coordination, ExecuteArgs, KEEPER};
 use crate::app::{self, App};
 use crate::errors::Failure;
-use crate::trust::{self, Trust};
+use crate::trust;
 
 /// How long a claim of a session lasts unless it is renewed.
 const LEASE: Duration = Duration::from_mins(1);
@@ -37,18 +37,16 @@ pub(in crate::commands) fn setup(
         path: "milestone".into(),
         source,
     })?;
-    let (trusted, layers) = (project.clone(), app.layers(&root));
+    let layers = app.layers(&root);
     Ok(Setup {
         milestone: args.id.milestone(app)?,
         root: root.folder(),
         worktrees: worktrees(&project, &root.folder()),
+        trusts: trust::trusts(&project),
         project,
         open: Arc::new(move || {
             let config = Config::load(&layers)?;
             Project::at(app::place(&root, &config))
-        }),
-        trusts: Arc::new(move |kind, text| {
-            Trust::of(&trusted).is_some_and(|trust| trust.has(kind, text))
         }),
         actor: app.actor().to_owned(),
         repository,
