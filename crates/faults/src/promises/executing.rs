@@ -34,7 +34,7 @@ fn worked_on(harness: &Harness, name: &'static str, crew: Crew) -> Report {
     let tasks = u32::try_from(harness.runs(60, 2_000)).unwrap_or(60);
     let faults = harness.runs(20, 300);
     // Spread over all of the work.
-    let pause = if harness.full { 2_000 } else { 900 };
+    let pause = if harness.full { 7_000 } else { 900 };
     harness.each(report(name, "faults"), 1, 1, |harness, root, mut random| {
         // One that may be killed, where there can be one.
         let mut server = match own_server(harness, root) {

@@ -20,8 +20,11 @@ const TASKS_IN_A_RUN: usize = 10;
 /// How many worktrees are wanted at the same moment.
 const AT_ONCE: usize = 64;
 
-/// What a worktree of an agent holds at most: files, git's own among them, and folders.
-const REMOVED_OF_A_WORKTREE: u64 = 7;
+/// How many files an agent writes whose worktree is removed. Nothing else removes as many in one go.
+const MANY: u64 = 200;
+
+/// How long agents may take to write them all.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long it may take until a planned fault strikes; one that does not is not counted.
 const STRIKES_WITHIN: Duration = Duration::from_secs(2);
@@ -44,6 +47,10 @@ case $1 in
   detached) git checkout -q --detach; put "$t-detached"; commit there; put "$t-loose" ;;
   conflict) echo "$t" > shared; put "$t-loose" ;;
   staged) put "$t-staged"; git add -A; put "$t-loose" ;;
+  many)
+    for n in $(seq MANY); do put "$t-$n"; done
+    put "$t-many"
+    until [ -e "$root/let-go" ]; do sleep 0.05; done ;;
 esac
 sleep 0.$3
 put "$t-end"
@@ -136,14 +143,20 @@ pub fn run(harness: &Harness) -> Report {
     Report { remarks: vec![remark], ..report }
 }
 
-/// The project with a git that does what it is told to.
-fn prepare(scene: &Scene, tasks: usize, random: &mut Random) -> Result<(Scene, PathBuf), String> {
+/// A project in which agents do work of these kinds, with a git that does what it is told to.
+fn prepare(
+    scene: &Scene,
+    tasks: usize,
+    kinds: &[&'static str],
+    random: &mut Random,
+) -> Result<(Scene, PathBuf), String> {
     let task = |number: usize| {
-        let kind = random.pick(&KINDS).copied().unwrap_or("dirty");
+        let kind = random.pick(kinds).copied().unwrap_or("dirty");
         format!("run: 'sh {}/agent {kind} {number} {}'", scene.root.display(), random.below(4))
     };
     let tasks: Vec<String> = (1..=tasks).map(task).collect();
-    execution::prepare(scene, &[("agent", AGENT), ("shared", "")], &tasks)?;
+    let agent = AGENT.replace("MANY", &MANY.to_string());
+    execution::prepare(scene, &[("agent", &agent), ("shared", "")], &tasks)?;
     let io = |error: std::io::Error| error.to_string();
     let bin = scene.root.join("bin");
     for folder in [&bin, &scene.root.join("ledger")] {
@@ -160,7 +173,7 @@ fn prepare(scene: &Scene, tasks: usize, random: &mut Random) -> Result<(Scene, P
 
 /// Every fault that can happen to git, found by watching one call of each kind.
 fn watched(scene: &Scene) -> Result<Vec<Fault>, String> {
-    let (scene, bin) = prepare(scene, 2, &mut Random::new(1))?;
+    let (scene, bin) = prepare(scene, 2, &KINDS, &mut Random::new(1))?;
     let watched = bin.join("watched");
     fs::create_dir(&watched).map_err(|error| error.to_string())?;
     let ended = Session::start(&scene, 1, &[])?.wait();
@@ -217,7 +230,7 @@ fn one(
     random: &mut Random,
 ) -> Result<(), Vec<String>> {
     let text = |error: String| vec![error];
-    let (scene, bin) = prepare(scene, TASKS_IN_A_RUN, random).map_err(text)?;
+    let (scene, bin) = prepare(scene, TASKS_IN_A_RUN, &KINDS, random).map_err(text)?;
     let (plan, mark) = (bin.join("plan"), bin.join("struck"));
     let mut told = Vec::new();
     let mut session = Session::start(&scene, AGENTS, &[]).map_err(text)?;
@@ -257,7 +270,8 @@ fn one(
     if wrong.is_empty() { Ok(()) } else { Err(wrong.into_iter().chain(told).collect()) }
 }
 
-/// A session is killed after each number of files that it removes of a worktree.
+/// A session is killed at one file after the other of a worktree that it removes: one of those that
+/// were left by agents who were killed, whose work is in no branch.
 fn removals(
     scene: &Scene,
     harness: &Harness,
@@ -265,26 +279,42 @@ fn removals(
     random: &mut Random,
 ) -> Result<(), Vec<String>> {
     let text = |error: String| vec![error];
-    let (scene, _) = prepare(scene, TASKS_IN_A_RUN, random).map_err(text)?;
-    for when in 1..=harness.runs(3, REMOVED_OF_A_WORKTREE) {
+    let (scene, _) = prepare(scene, AGENTS, &["many"], random).map_err(text)?;
+    let kills = harness.runs(3, 15);
+    for kill in 1..=kills {
+        let before = have_written(&scene);
+        let mut left = Session::start(&scene, AGENTS, &[]).map_err(text)?;
+        let began = Instant::now();
+        while have_written(&scene) < before + AGENTS {
+            if began.elapsed() > WRITTEN_WITHIN {
+                return Err(text(format!("{AGENTS} agents have not written {MANY} files each")));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        left.kill();
+        let when = kill * MANY / (kills + 1);
         let inject = format!("inject=unlinkat:signal=KILL:when={when}");
         let wrapper = ["strace", "-f", "-o", "/dev/null", "-e", "trace=unlinkat", "-e", &inject];
         let program = scene.program.wrapped(&wrapper.map(str::to_owned));
         let traced = Scene::new(&scene.root, &program).kept_in(scene.store);
-        // What the next one removes first is in no branch: the work of those that were killed.
-        let mut killed = Session::start(&scene, AGENTS, &[]).map_err(text)?;
-        killed.wait_for(Duration::from_millis(400 + random.below(400)));
-        killed.kill();
         let mut session = Session::start(&traced, AGENTS, &[]).map_err(text)?;
-        match session.wait() {
-            Some(0) => break,
-            ended => *struck += u64::from(ended.is_none()),
+        session.wait_for(WRITTEN_WITHIN);
+        if !session.has_ended() {
+            return Err(text(format!("no removal of a worktree came to its file {when}")));
         }
+        *struck += 1;
     }
+    fs::write(scene.root.join("let-go"), "").map_err(|error| text(error.to_string()))?;
     ended(&scene)
 }
 
-/// All worktrees at the same moment, and a kill in the middle of it.
+/// How many agents have written all that they write.
+fn have_written(scene: &Scene) -> usize {
+    let ledger = fs::read_dir(scene.root.join("ledger")).into_iter().flatten().flatten();
+    ledger.filter(|entry| entry.file_name().to_string_lossy().ends_with("-many")).count()
+}
+
+/// All worktrees at the same moment.
 fn at_once(scene: &Scene) -> Result<(), Vec<String>> {
     let text = |error: String| vec![error];
     let tasks = vec!["run: 'true', effect: none".to_owned(); AT_ONCE];
