@@ -80,13 +80,18 @@ fn keep(disk: &Disk, seq: u64, place: &str, old: &str, before: Option<&str>) -> 
     // In this order: what is written after the stamp shows in a later one.
     let stamp = disk.stamp(old)?;
     let bytes = disk.read_beneath(old)?.unwrap_or_default();
-    let over = before != Some(fingerprint(&bytes).as_str()) && !is_torn(&bytes);
-    let (modified, size) = match stamp {
-        Some(stamp) if !over => (stamp.modified, stamp.size),
-        _ => (0, 0),
+    let print = fingerprint(&bytes);
+    let over = before != Some(print.as_str()) && !is_torn(&bytes);
+    let seen = match stamp {
+        Some(stamp) if !over => seen(stamp, &print),
+        _ => "0.0".to_owned(),
     };
-    let name = format!("{FOLDER}/{}.{seq}.{modified}.{size}", file(place));
-    disk.rename(old, &name)
+    disk.rename(old, &format!("{FOLDER}/{}.{seq}.{seen}", file(place)))
+}
+
+/// What a name says of the text that nobody has written over since.
+fn seen(stamp: Stamp, print: &str) -> String {
+    format!("{}.{}.{print}", stamp.modified, stamp.size)
 }
 
 impl LateSave {
@@ -129,14 +134,16 @@ fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Resul
         let Some(parts) = parts(name) else { continue };
         let place = format!("{FOLDER}/{name}");
         let Some(stamp) = disk.stamp(&place)? else { continue };
-        let unchanged = parts.is_of(stamp);
-        if unchanged && !parts.told {
+        if parts.is_of(stamp) && !parts.told {
             continue;
         }
         // One that is being written to right now is looked at again when it says something.
         let Some(text) = disk.read_beneath(&place)?.filter(|text| !is_torn(text)) else { continue };
-        let told = unchanged;
-        late.push((parts.seq, LateSave { name: name.clone(), text, told }));
+        let unchanged = parts.is_of(stamp) || parts.says(&text);
+        if !unchanged || parts.told {
+            let told = unchanged;
+            late.push((parts.seq, LateSave { name: name.clone(), text, told }));
+        }
     }
     late.sort_by_key(|(seq, _)| *seq);
     Ok(late.into_iter().map(|(_, save)| save).collect())
@@ -164,10 +171,16 @@ struct Parts {
     seq: u64,
     modified: i128,
     size: u64,
+    print: String,
     told: bool,
 }
 
 impl Parts {
+    /// Its text is what it was: in a copy of the project every file is of another moment.
+    fn says(&self, text: &[u8]) -> bool {
+        self.print == fingerprint(text)
+    }
+
     fn is_of(&self, stamp: Stamp) -> bool {
         (stamp.modified, stamp.size) == (self.modified, self.size)
     }
@@ -178,7 +191,8 @@ fn parts(name: &str) -> Option<Parts> {
     let milestone = parts.next()?.parse().ok()?;
     let seq = parts.next()?.parse().ok()?;
     let (modified, size) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    Some(Parts { milestone, seq, modified, size, told: parts.next() == Some(TOLD) })
+    let print = parts.next().unwrap_or_default().to_owned();
+    Some(Parts { milestone, seq, modified, size, print, told: parts.next() == Some(TOLD) })
 }
 
 /// A late save was taken in: its file is watched on, from what it then said. Written to since, it
@@ -195,7 +209,7 @@ pub fn settle(disk: &Disk, key: &str, placed: Placed) -> Result<()> {
     if disk.read_beneath(&place)?.is_none_or(|bytes| fingerprint(&bytes) != print) {
         return Ok(());
     }
-    let settled = format!("{FOLDER}/{milestone}.{seq}.{}.{}", stamp.modified, stamp.size);
+    let settled = format!("{FOLDER}/{milestone}.{seq}.{}", seen(stamp, print));
     match placed {
         Placed::Done => disk.rename(&place, &settled),
         Placed::GaveWay => disk.rename(&place, &format!("{settled}.{TOLD}")),
@@ -234,8 +248,12 @@ pub fn sweep(disk: &Disk) -> Result<()> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let changed = u128::try_from(stamp.changed).unwrap_or(0);
         let old = since.as_nanos().saturating_sub(changed) > most.as_nanos();
+        if !old {
+            continue;
+        }
+        let is_spare = |text: Vec<u8>| is_torn(&text) || !parts.told && parts.says(&text);
         let settled = parts.is_of(stamp) && !parts.told;
-        if old && (settled || disk.read_beneath(&place)?.is_some_and(|text| is_torn(&text))) {
+        if settled || disk.read_beneath(&place)?.is_some_and(is_spare) {
             disk.remove(&place)?;
         }
     }
@@ -286,6 +304,26 @@ mod tests {
         // Whoever recovers may do it again.
         apply(&disk, &record).unwrap();
         late()
+    }
+
+    #[test]
+    fn what_was_copied_with_the_project_is_no_save() {
+        let temp = tempfile::tempdir().unwrap();
+        let disk = Disk::new(temp.path().to_owned());
+        fs::create_dir(temp.path().join("active")).unwrap();
+        fs::write(temp.path().join(PLACE), "before").unwrap();
+        exchange(&disk, 1, PLACE, "after", Some(&fingerprint(b"before"))).unwrap();
+        let name = disk.names(FOLDER).unwrap().remove(0);
+        let copied = temp.path().join(FOLDER).join(name);
+        let late = || {
+            let late = Watched::list(&disk).unwrap().late_saves(&disk, MilestoneId(1)).unwrap();
+            late.into_iter().map(|save| save.text).collect::<Vec<_>>()
+        };
+        let file = fs::OpenOptions::new().append(true).open(&copied).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + WATCHED).unwrap();
+        assert_eq!(late(), Vec::<Vec<u8>>::new());
+        fs::write(&copied, "saved").unwrap();
+        assert_eq!(late(), [b"saved"]);
     }
 
     #[test]
