@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use milestone_domain::apply::{apply, fold};
-use milestone_domain::change::{difference, merge};
+use milestone_domain::change::merge;
 use milestone_domain::command::Credential;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{ChangeId, EVENT_VERSION, Event, EventId, Recorded, Stream};
@@ -431,7 +431,7 @@ fn of_milestone((part, version): (&Part, &String)) -> Option<(MilestoneId, Strin
 /// What makes the one document say what the other does, as events.
 fn corrections(now: &Milestone, told: &Milestone) -> Vec<Recorded> {
     let change = ChangeId(Uuid::now_v7());
-    let differences = difference(&now.tree(), &told.tree());
+    let differences = now.changes_to(told);
     let corrections = (0..).zip(differences).map(|(index, field)| Recorded {
         v: EVENT_VERSION,
         id: change.event(index),

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use diffy::MergeOptions;
-use milestone_domain::change::{Conflict, Path, difference, merge};
+use milestone_domain::change::{Conflict, Path, merge};
 use milestone_domain::document::Milestone;
 use milestone_domain::ids::{Reference, TaskName, Uid};
 use serde_json::{Map, Value};
@@ -142,13 +142,14 @@ pub(crate) fn text_saying(
 ) -> Option<String> {
     let merged = lines_preferring_ours(base, ours, theirs);
     let candidates = [merged.as_str(), ours];
-    let text = candidates.into_iter().find_map(|text| {
+    let edited = candidates.into_iter().find_map(|text| {
         let said = text::read(text.as_bytes(), false).ok()?.milestone;
-        text::edit("merge", text, &said, wanted, |_| true).ok()
+        text::edit("merge", text, &said, wanted).ok()
     })?;
+    let text = edited.text;
     let faithful = |text: &String| {
         let said = text::read(text.as_bytes(), false);
-        said.is_ok_and(|said| difference(&said.milestone.tree(), &wanted.tree()).is_empty())
+        said.is_ok_and(|said| said.milestone.changes_to(wanted).is_empty())
             && keeps_unknown_keys(base, ours, theirs, text)
     };
     // Where a comment stood may be no place for one any more; the end always is.

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use milestone_domain::change::difference;
 use milestone_domain::command::{Command, Context, Credential};
 use milestone_domain::decide::decide;
 use milestone_domain::dependencies::Dependencies;
@@ -356,7 +355,7 @@ impl Project {
         }
         let unknown = || Refusal::Unknown { node: Node::Milestone(milestone), nearest: None };
         let now = snapshot.documents.get(&milestone).ok_or_else(unknown)?;
-        let (changes, _) = by_owner(difference(&now.tree(), &said.tree()));
+        let (changes, _) = by_owner(now.changes_to(said));
         let command = Command::Amend { milestone, changes };
         self.carry_out(&command, &self.context(actor), Some((milestone, text)))
     }

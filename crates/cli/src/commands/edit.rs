@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
 use clap::Args;
-use milestone_domain::change::{FieldChange, difference};
+use milestone_domain::change::FieldChange;
 use milestone_domain::command::Command;
 use milestone_domain::document::{Milestone, by_owner};
 use milestone_domain::ids::{MilestoneId, Node};
@@ -99,7 +99,7 @@ fn accept(
 ) -> Result<(Vec<FieldChange>, Outcome), Failure> {
     let before = document(id, base)?;
     let after = document(id, edited)?;
-    let (changes, program) = by_owner(difference(&before.tree(), &after.tree()));
+    let (changes, program) = by_owner(before.changes_to(&after));
     if let Some(change) = program.first() {
         let path = change.path.to_string();
         return Err(milestone_domain::refusal::Refusal::ProgramKey { milestone: id, path }.into());

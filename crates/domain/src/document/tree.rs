@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{DocumentError, Milestone};
-use crate::change::{FieldChange, Path};
+use crate::change::{FieldChange, Path, difference};
 use crate::ids::MilestoneId;
 
 /// Whose word a key is.
@@ -169,6 +169,19 @@ impl Milestone {
         pruned(serde_json::to_value(self).unwrap_or_default())
     }
 
+    /// The smallest set of field changes that makes this document say what the other one does.
+    pub fn changes_to(&self, other: &Self) -> Vec<FieldChange> {
+        // Trees of all tasks cost much more than to see that most are the same.
+        difference(&self.without_tasks_of(other).tree(), &other.without_tasks_of(self).tree())
+    }
+
+    fn without_tasks_of(&self, other: &Self) -> Self {
+        let mut rest = self.clone();
+        let mut same = self.tasks.iter().zip(&other.tasks).map(|(one, other)| one == other);
+        rest.tasks.retain(|_| !same.next().unwrap_or(false));
+        rest
+    }
+
     pub fn from_tree(mut tree: Value, archived: bool) -> Result<Self, DocumentError> {
         if let Value::Object(map) = &mut tree {
             map.shift_remove("archived");
@@ -247,5 +260,39 @@ impl MilestoneId {
     /// The name of the document's file.
     pub fn file_name(self) -> String {
         format!("{self}.yaml")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::change::difference;
+
+    fn document() -> impl Strategy<Value = Milestone> {
+        let tasks = proptest::collection::btree_map(1..8_u32, (0..3_u8, any::<bool>()), 0..6);
+        (tasks, any::<bool>(), 0..2_u8).prop_map(|(tasks, archived, title)| {
+            let task = |(number, (title, urgent)): (u32, (u8, bool))| {
+                let priority = if urgent { "high" } else { "low" };
+                json!({"id": task_key(number), "title": title.to_string(), "priority": priority})
+            };
+            let tasks: Vec<Value> = tasks.into_iter().map(task).collect();
+            let tree = json!({"id": "milestone-001", "title": title.to_string(), "tasks": tasks});
+            Milestone::from_tree(tree, archived).unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn changes_are_the_difference_of_the_trees(one in document(), other in document()) {
+            let by_path = |mut changes: Vec<FieldChange>| {
+                changes.sort_by(|one, other| one.path.cmp(&other.path));
+                changes
+            };
+            let all = difference(&one.tree(), &other.tree());
+            prop_assert_eq!(by_path(one.changes_to(&other)), by_path(all));
+        }
     }
 }

@@ -370,7 +370,7 @@ pub fn rewrite(
     let target = Milestone::from_tree(tree, wanted.archived).unwrap_or_else(|_| wanted.clone());
     let text = match merged_text(versions, there, late, &target) {
         Some(text) => text,
-        None => text::edit(place, there, &said, &target, |_| true)?,
+        None => text::edit(place, there, &said, &target)?.text,
     };
     Ok(Rewritten { text, pending })
 }

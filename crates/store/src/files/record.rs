@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use milestone_domain::change::FieldChange;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::{Event, Recorded, Stream};
 use milestone_domain::ids::{MilestoneId, TaskId, Uid};
 use milestone_domain::snapshot::Part;
-use serde_json::Value;
 
 use super::accepted::Accepted;
 use super::disk::fingerprint;
@@ -122,15 +120,19 @@ impl Files {
                 let edited = if known && change.late.is_none() {
                     // The text says what was accepted, so all that differs is what is new.
                     let said = self.said(&place, there, *archived)?;
-                    text::edited(&place, there, &said, wanted, |_| true)?
+                    let edited = text::edit(&place, there, &said, wanted)?;
+                    memory.accepted.exact = true;
+                    edited
                 } else {
                     let rewritten = self.rewritten(change, &place, there, *archived, wanted)?;
-                    pending = rewritten.1;
-                    rewritten.0
+                    pending = rewritten.pending;
+                    let said = text::read(rewritten.text.as_bytes(), wanted.archived);
+                    let said = said.map_err(|error| unreadable(&place, error))?;
+                    memory.accepted.exact = text::differences(&said.milestone, wanted).is_empty();
+                    Edited { text: rewritten.text, clean: Some(said.unknown.is_empty()) }
                 };
                 let was_clean = memory.accepted.outline().is_some();
                 clean = edited.clean.unwrap_or(known && was_clean);
-                memory.accepted.exact = says_exactly(edited.tree, wanted);
                 edited.text
             }
         };
@@ -179,7 +181,7 @@ impl Files {
         there: &str,
         archived: bool,
         wanted: &Milestone,
-    ) -> Result<(Edited, Vec<FieldChange>)> {
+    ) -> Result<Rewritten> {
         let late = change.late.as_ref().map(|key| recent::text(&self.disk, key)).transpose()?;
         let saved = change.late.as_ref().map(|key| recent::place(key));
         let saved = saved.as_deref().unwrap_or(place);
@@ -198,11 +200,7 @@ impl Files {
             wanted,
             touched: (!whole).then_some(&touched),
         };
-        let Rewritten { text, pending } = meant::rewrite(&rewrite, &versions, &history)?;
-        let said = text::read(text.as_bytes(), wanted.archived);
-        let said = said.map_err(|error| unreadable(place, error))?;
-        let clean = Some(said.unknown.is_empty());
-        Ok((Edited { text, tree: said.milestone.tree(), clean }, pending))
+        meant::rewrite(&rewrite, &versions, &history)
     }
 
     /// The document's text, provided that it is the one that was read.
@@ -290,17 +288,8 @@ fn unreadable(place: &str, error: text::Unreadable) -> StoreError {
 fn says(text: &str, wanted: &Milestone) -> (bool, bool) {
     let said = text::read(text.as_bytes(), wanted.archived);
     said.map_or((false, false), |said| {
-        (says_exactly(said.milestone.tree(), wanted), said.unknown.is_empty())
+        (text::differences(&said.milestone, wanted).is_empty(), said.unknown.is_empty())
     })
-}
-
-/// Where it stands is no word of the text's.
-fn says_exactly(mut tree: Value, wanted: &Milestone) -> bool {
-    let mut wanted = wanted.tree();
-    for tree in [&mut tree, &mut wanted] {
-        tree.as_object_mut().map(|tree| tree.shift_remove("archived"));
-    }
-    milestone_domain::change::difference(&tree, &wanted).is_empty()
 }
 
 impl Change {

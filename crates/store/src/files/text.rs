@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use milestone_domain::change::{FieldChange, Path, difference, put};
+use milestone_domain::change::{FieldChange, Path};
 use milestone_domain::document::{CANONICAL_ORDER, DocumentError, Milestone, TASK_ORDER, aliases};
 use milestone_domain::progress::Progress;
 use serde_json::Value;
@@ -109,56 +109,45 @@ pub fn write(milestone: &Milestone, with_progress: bool) -> String {
     yaml::write(&tree, None)
 }
 
-/// Changes a text so that it says `wanted` wherever `concerns` holds, and nothing else changes.
+/// A text after an edit: it says exactly what was wanted.
+pub struct Edited {
+    pub text: String,
+    /// Whether all of its keys are known; nothing if the text is the one that was there.
+    pub clean: Option<bool>,
+}
+
+/// Changes a text so that it says `wanted`, and nothing else of it changes. What comes back is read
+/// again and compared before it is given out.
 pub fn edit(
     file: &str,
     text: &str,
     said: &Milestone,
     wanted: &Milestone,
-    concerns: impl Fn(&FieldChange) -> bool,
-) -> Result<String, StoreError> {
-    edited(file, text, said, wanted, concerns).map(|edited| edited.text)
-}
-
-/// A text after an edit, and all that it says.
-pub struct Edited {
-    pub text: String,
-    pub tree: Value,
-    /// Whether all of its keys are known; nothing if the text is the one that was there.
-    pub clean: Option<bool>,
-}
-
-/// What comes back is read again and compared before it is given out.
-pub fn edited(
-    file: &str,
-    text: &str,
-    said: &Milestone,
-    wanted: &Milestone,
-    concerns: impl Fn(&FieldChange) -> bool,
 ) -> Result<Edited, StoreError> {
-    let mut expected = said.tree();
-    let changes: Vec<FieldChange> = difference(&expected, &wanted.tree())
-        .into_iter()
-        .filter(|change| change.path.steps() != ["archived"] && concerns(change))
-        .collect();
+    let changes = differences(said, wanted);
     if changes.is_empty() && !shows_old_progress(said, wanted) {
-        return Ok(Edited { text: text.to_owned(), tree: expected, clean: None });
+        return Ok(Edited { text: text.to_owned(), clean: None });
     }
     let unfaithful = |message: String| StoreError::Unfaithful { file: file.to_owned(), message };
     let mut edits = Edits::new(text, said);
     for change in &changes {
         edits.add(change, wanted).map_err(|error| unfaithful(error.to_string()))?;
-        put(&mut expected, &change.path, change.after.as_ref());
     }
     edits.progress(said, wanted);
     let edits = edits.in_order();
     let text = yaml::edit(text, &edits).map_err(|error| unfaithful(error.to_string()))?;
     let now = read(text.as_bytes(), said.archived).map_err(|error| unfaithful(error.message))?;
-    let tree = now.milestone.tree();
-    match difference(&expected, &tree).first() {
-        None => Ok(Edited { text, tree, clean: Some(now.unknown.is_empty()) }),
+    match differences(&now.milestone, wanted).first() {
+        None => Ok(Edited { text, clean: Some(now.unknown.is_empty()) }),
         Some(change) => Err(unfaithful(format!("{} would read differently", change.path))),
     }
+}
+
+/// What a text would have to say differently. Where it stands is no word of it.
+pub fn differences(said: &Milestone, wanted: &Milestone) -> Vec<FieldChange> {
+    let mut changes = said.changes_to(wanted);
+    changes.retain(|change| change.path.steps() != ["archived"]);
+    changes
 }
 
 fn shows_old_progress(said: &Milestone, wanted: &Milestone) -> bool {
@@ -171,7 +160,7 @@ pub fn saying(file: &str, text: &str, wanted: &Milestone) -> Result<String, Stor
         file: file.to_owned(),
         message: error.message,
     })?;
-    edit(file, text, &said.milestone, wanted, |_| true)
+    edit(file, text, &said.milestone, wanted).map(|edited| edited.text)
 }
 
 /// The edits of one text, collected so that no edit moves what another one points at.

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use milestone_domain::apply::fold;
-use milestone_domain::change::difference;
 use milestone_domain::document::Milestone;
 use milestone_domain::event::ChangeId;
 use milestone_domain::ids::MilestoneId;
@@ -240,10 +239,8 @@ fn unlike_history(document: &Milestone, folded: Option<&Milestone>) -> Option<Pr
         let message = format!("{id}: its document is there, its history is not");
         return Some(problem(Some(id), kind, message, RESTORED));
     };
-    let mut fields: Vec<String> = difference(&folded.tree(), &document.tree())
-        .iter()
-        .map(|change| change.path.to_string())
-        .collect();
+    let mut fields: Vec<String> =
+        folded.changes_to(document).iter().map(|change| change.path.to_string()).collect();
     if folded.archived != document.archived {
         fields.push("archived".into());
     }
