@@ -32,7 +32,7 @@ pub(super) use agreeing::{agree, around, untrusted};
 use going_on::host;
 pub(super) use going_on::session;
 use running::execute;
-pub(super) use running::to_its_end;
+pub(super) use running::{Execution, to_its_end};
 use setting_up::dollars;
 pub(super) use setting_up::{configured, limits_of, setup};
 
@@ -203,7 +203,7 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     if let Some(job) = job.as_ref().filter(|_| document.status == MilestoneStatus::Completed) {
         return job.is_completed(app, document, &sessions);
     }
-    let alive = sessions.begin(id)?;
+    let _alive = sessions.begin(id)?;
     agree(app, args, document, &how.needs, around)?;
     if args.agents.is_none() && !app.out.json {
         dry_run::hint(app, id, &how)?;
@@ -213,12 +213,14 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let setup = setup(app, args, coordination, repository, runner)?;
     let (tries_max, limits) = limits_of(app, args)?;
     let rules = Rules { slots: agents, tries_max, limits, ..Rules::default() };
-    let Some(job) = job else {
-        return execute(app, &sessions, setup, session, rules, handing.as_ref(), &alive);
-    };
-    job.begin(app, document, &session)?;
+    if let Some(job) = &job {
+        job.begin(app, document, &session)?;
+    }
     let name = session.id.clone();
-    let ended = execute(app, &sessions, setup, session, rules, handing.as_ref(), &alive);
+    let handing = handing.as_ref();
+    let execution = Execution { sessions: &sessions, setup, session, rules, handing };
+    let ended = execute(app, execution);
+    let Some(job) = job else { return ended };
     job.end(app, id, &name, ended)
 }
 

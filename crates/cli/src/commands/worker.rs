@@ -25,7 +25,7 @@ use milestone_store::files::disk::Disk;
 use milestone_store::pointer::StoreKind;
 use uuid::Uuid;
 
-use super::execute::{self, Coordination, ExecuteArgs};
+use super::execute::{self, Coordination, ExecuteArgs, Execution};
 use super::show;
 use crate::app::{self, App};
 use crate::attempt;
@@ -421,9 +421,9 @@ impl<'a> Worker<'a> {
         )?;
         let (tries_max, limits) = execute::limits_of(self.app, args)?;
         let rules = Rules { slots, finishes: false, tries_max, limits, ..Rules::default() };
-        let (sessions, signals) = (&self.sessions, &self.signals);
-        let (ending, _) =
-            execute::to_its_end(self.app, sessions, setup, session, rules, None, signals)?;
+        let sessions = &self.sessions;
+        let execution = Execution { sessions, setup, session, rules, handing: None };
+        let (ending, _) = execute::to_its_end(self.app, execution, &self.signals)?;
         drop(alive);
         match ending {
             Ending::Spent(what) => {

@@ -7,7 +7,7 @@ use milestone_domain::ids::TaskId;
 use milestone_engine::boxed::Boxes;
 use milestone_engine::core::{Ending, Rules, State};
 use milestone_engine::real::{Real, Setup};
-use milestone_engine::session::{Alive, Session, SessionState, Sessions};
+use milestone_engine::session::{Session, SessionState, Sessions};
 use milestone_engine::world;
 
 use crate::app::App;
@@ -17,18 +17,21 @@ use crate::render::execution;
 use crate::signals::Signals;
 use crate::teller::{Subject, Teller};
 
-pub(super) fn execute(
-    app: &App,
-    sessions: &Sessions,
-    setup: Setup,
-    session: Session,
-    rules: Rules,
-    handing: Option<&Handing>,
-    _alive: &Alive,
-) -> Result<(), Failure> {
-    let milestone = setup.milestone;
+/// A session that is about to run. Whoever runs it has the right to, and keeps it until it is over.
+pub(in crate::commands) struct Execution<'a> {
+    pub sessions: &'a Sessions,
+    pub setup: Setup,
+    pub session: Session,
+    pub rules: Rules,
+    /// Where its work goes once the milestone is completed.
+    pub handing: Option<&'a Handing>,
+}
+
+/// Runs a session; what it did not come to is an error.
+pub(super) fn execute(app: &App, execution: Execution<'_>) -> Result<(), Failure> {
+    let milestone = execution.setup.milestone;
     let signals = Signals::begin()?;
-    let (ending, because) = to_its_end(app, sessions, setup, session, rules, handing, &signals)?;
+    let (ending, because) = to_its_end(app, execution, &signals)?;
     match ending {
         Ending::Completed => Ok(()),
         Ending::TasksDone(why) => {
@@ -49,13 +52,10 @@ pub(super) fn execute(
 /// Runs a session, and says how it ended and because of what.
 pub(in crate::commands) fn to_its_end(
     app: &App,
-    sessions: &Sessions,
-    setup: Setup,
-    session: Session,
-    rules: Rules,
-    handing: Option<&Handing>,
+    execution: Execution<'_>,
     signals: &Signals,
 ) -> Result<(Ending, Vec<String>), Failure> {
+    let Execution { sessions, setup, session, rules, handing } = execution;
     let milestone = setup.milestone;
     let git = setup.repository.is_some();
     let covers = setup.boxes.as_ref().map(Boxes::covers);
