@@ -120,6 +120,16 @@ fn place_to_go(path: &Path) -> PathBuf {
     path.with_added_extension("going")
 }
 
+/// Removes a folder of which git has everything. Half of one that stood where it was would look like
+/// something that somebody left.
+pub(super) fn move_out(path: &Path) -> Result<()> {
+    let going = place_to_go(path);
+    let gone = |path| GitError::io("remove", path);
+    remove_all(&going).map_err(gone(&going))?;
+    fs::rename(path, &going).map_err(gone(path))?;
+    remove_all(&going).map_err(gone(&going))
+}
+
 fn left(folder: &Path, error: &io::Error) -> Removed {
     Removed::Kept(format!("all of it is kept, but {} cannot be removed: {error}", folder.display()))
 }

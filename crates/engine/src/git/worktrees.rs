@@ -8,6 +8,7 @@ use super::Repository;
 use super::error::{GitError, Result};
 use super::names::{Attempt, Oid};
 use super::refs::found;
+use super::remove::move_out;
 use super::run::{Call, Said, Tree};
 use super::writers::{SHARED, own_name};
 
@@ -168,10 +169,14 @@ impl Repository {
     }
 
     /// Takes away what a killed git made of a worktree, folder or not, while nobody else has the
-    /// turn.
+    /// turn. A folder in which git does not have all that is in it is put aside.
     pub(super) fn clear_unfinished(&self, path: &Path, start: &Oid, turn: &File) -> Result<()> {
-        if path.exists() {
-            self.set_aside(path, start)?;
+        if path.exists() && self.holds_nothing_new(path, start)? {
+            move_out(path)?;
+        } else if path.exists() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let aside = path.with_file_name(own_name(&format!("{name}.unfinished-")));
+            fs::rename(path, &aside).map_err(GitError::io("move aside", path))?;
         }
         let words = ["worktree", "remove", "--force", "--force"].map(std::ffi::OsStr::new);
         let words: Vec<_> = words.into_iter().chain([path.as_os_str()]).collect();
@@ -184,17 +189,6 @@ impl Repository {
         let log = self.tree_at(path).map(|tree| tree.admin.join("logs/HEAD"));
         let moved = format!("moving from {} to ", attempt.branch_name());
         log.and_then(|log| fs::read_to_string(log).ok()).is_some_and(|log| log.contains(&moved))
-    }
-
-    /// Moves half of a worktree away, and deletes it if git has all that is in it.
-    fn set_aside(&self, path: &Path, start: &Oid) -> Result<()> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let aside = path.with_file_name(own_name(&format!("{name}.unfinished-")));
-        fs::rename(path, &aside).map_err(GitError::io("move aside", path))?;
-        if self.holds_nothing_new(&aside, start)? {
-            fs::remove_dir_all(&aside).map_err(GitError::io("remove", &aside))?;
-        }
-        Ok(())
     }
 
     pub(super) fn tree_at(&self, path: &Path) -> Option<Tree> {

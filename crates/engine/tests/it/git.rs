@@ -619,6 +619,30 @@ fn a_worktree_is_made_once_and_half_of_one_anew() {
 }
 
 #[test]
+fn nothing_stays_of_half_a_worktree_whose_removal_was_killed() {
+    let place = Place::new();
+    let mine = attempt(1, 1);
+    let (repository, path, start) = place.begun(&mine);
+    let unfinished = || {
+        write(&place.top.join(".git/worktrees/task-001-001/locked"), "initializing");
+    };
+    let left = || {
+        let names = fs::read_dir(path.parent().unwrap()).unwrap().flatten();
+        names.map(|entry| entry.file_name()).collect::<Vec<_>>()
+    };
+    unfinished();
+    fs::rename(&path, path.with_added_extension("going")).unwrap();
+    assert_eq!(repository.remove_worktree(&path, &mine, &start).unwrap(), Removed::Gone);
+    assert!(left().is_empty(), "{:?}", left());
+
+    repository.add_worktree(&path, &mine, &start).unwrap();
+    unfinished();
+    write(&path.with_added_extension("going").join("one.txt"), "one\n");
+    assert_eq!(repository.remove_worktree(&path, &mine, &start).unwrap(), Removed::Gone);
+    assert!(left().is_empty(), "{:?}", left());
+}
+
+#[test]
 fn hooks_and_a_repositorys_own_settings_start_nothing() {
     let place = Place::new();
     let mark = place.home.join("mark");
