@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use milestone_engine::real::Window;
-use milestone_engine::session::Tried;
+use milestone_engine::runners::Used;
+use milestone_engine::session::{StreamState, Tried};
 use signal_hook::consts::SIGCONT;
 use unicode_width::UnicodeWidthStr;
 
 use crate::output::{self, Output};
 use crate::render::execution::board::{self, Board, Slot};
+use crate::render::words;
 
 /// What a terminal is taken for that does not say how large it is.
 const SIZE: (usize, usize) = (80, 24);
@@ -99,7 +101,10 @@ impl Screen {
         self.board.cost = self.window.cost();
         // Whole seconds are what is shown.
         self.board.elapsed = Duration::from_secs(self.begun.elapsed().as_secs());
-        self.board.slots = self.window.under_way().iter().map(|tried| slot(tried, now)).collect();
+        let attempts = self.window.under_way();
+        let streams = self.window.judged();
+        let judged = streams.iter().map(|(stream, said)| judged(stream, said.as_deref(), now));
+        self.board.slots = attempts.iter().map(|tried| slot(tried, now)).chain(judged).collect();
     }
 
     /// Everything at once: over what stood there come the lines that stay, and the block below.
@@ -151,15 +156,33 @@ fn is_in_front() -> bool {
 }
 
 fn slot(tried: &Tried, now: Timestamp) -> Slot {
-    let elapsed = now.duration_since(tried.started).as_secs();
-    let tokens = [tried.used.tokens_in, tried.used.tokens_out].into_iter().flatten();
     Slot {
-        task: tried.task,
+        name: tried.task.to_string(),
         title: tried.title.clone(),
         stage: tried.state.clone(),
-        elapsed: Duration::from_secs(u64::try_from(elapsed).unwrap_or(0)),
+        elapsed: seconds(tried.started, now),
         last: tried.last.clone().unwrap_or_default(),
-        tokens: tokens.reduce(u64::saturating_add),
+        tokens: tokens(&tried.used),
         cost: tried.used.cost,
     }
+}
+
+fn judged(stream: &StreamState, said: Option<&str>, now: Timestamp) -> Slot {
+    Slot {
+        name: format!("stream {}", stream.name),
+        title: words::count(stream.tasks, "task") + " together",
+        stage: stream.state.word().to_owned(),
+        elapsed: seconds(stream.at.unwrap_or(now), now),
+        last: said.unwrap_or_default().to_owned(),
+        tokens: tokens(&stream.used),
+        cost: stream.used.cost,
+    }
+}
+
+fn seconds(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_secs(u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0))
+}
+
+fn tokens(used: &Used) -> Option<u64> {
+    [used.tokens_in, used.tokens_out].into_iter().flatten().reduce(u64::saturating_add)
 }

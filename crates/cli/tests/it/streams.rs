@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::environment::{Environment, Ran};
 use crate::execute::{begun, git, in_branch, is_clear, project, runs, status, wait_until};
+use crate::terminal::Terminal;
 
 const STREAMS: [&str; 2] = ["--coordination", "hierarchical"];
 
@@ -181,6 +182,32 @@ fn an_agent_reviews_the_difference_and_only_what_it_accepts_goes_up() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(reviews(), 3);
     assert!(has(&project, "milestone/milestone-001", "e.txt"));
+    is_clear(&project);
+}
+
+#[test]
+fn a_review_stands_on_the_terminal_while_it_goes_on() {
+    let project = project(&PAIR_OF_PAIRS);
+    reviewer(
+        &project,
+        "echo 'reading all of it'; until [ -e \"$HOME/go\" ]; do sleep 0.1; done\n\
+         echo 'MILESTONE: accepted'",
+    );
+    let command = [&["execute", "1", "--agents", "2", "--yes"], &STREAMS[..]].concat();
+    let terminal = Terminal::with(&project.command(&command), 100, 30);
+    wait_until("the reviews are shown", || {
+        let shown = terminal.screen(100, 30).lines.join("\n");
+        let line = |name: &str| {
+            shown.lines().any(|line| {
+                line.starts_with(&format!("stream {name}  reviewing"))
+                    && line.contains("2 tasks together  reading all of it")
+            })
+        };
+        line("tasks-001") || line("tasks-003")
+    });
+    fs::write(project.home().join("go"), "").unwrap();
+    let (code, written) = terminal.end();
+    assert_eq!(code, 0, "{written}");
     is_clear(&project);
 }
 

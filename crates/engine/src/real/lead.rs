@@ -157,7 +157,7 @@ impl Shared {
         state.reason.clone().filter(|_| state.state == StreamStage::Out)
     }
 
-    fn folder_of(&self, name: &StreamName) -> String {
+    pub(super) fn folder_of(&self, name: &StreamName) -> String {
         format!("{}--{name}", self.setup.milestone)
     }
 

@@ -9,7 +9,7 @@ use milestone_domain::event::AttemptId;
 use super::Shared;
 use crate::core::Attempt;
 use crate::runners::{Heard, Used};
-use crate::session::Tried;
+use crate::session::{StreamState, Tried};
 
 /// A view into a session, for whoever shows it. It holds nothing up.
 #[derive(Clone)]
@@ -31,6 +31,23 @@ impl Window {
         let session = self.0.session();
         let tried = session.attempts.iter().filter(|tried| newest.contains_key(&tried.id));
         tried.map(|tried| now(tried, newest.get(&tried.id).and_then(Option::as_ref))).collect()
+    }
+
+    /// The streams that are verified or reviewed now, and what was last said there.
+    pub fn judged(&self) -> Vec<(StreamState, Option<String>)> {
+        let session = self.0.session();
+        let judged = session.streams.iter().filter(|stream| stream.state.is_judged()).cloned();
+        let judged: Vec<StreamState> = judged.collect();
+        drop(session);
+        let said = |stream: &StreamState| {
+            let looker = self.0.looker(&self.0.folder_of(&stream.name)).id;
+            self.0.flying().get(&looker)?.newest.as_ref()?.last.clone()
+        };
+        let with_said = |stream| {
+            let said = said(&stream);
+            (stream, said)
+        };
+        judged.into_iter().map(with_said).collect()
     }
 
     /// One attempt, over or not.

@@ -52,10 +52,10 @@ pub struct Board {
     pub hint: &'static str,
 }
 
-/// One attempt at work.
+/// One attempt at work, or a stream that is judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slot {
-    pub task: TaskId,
+    pub name: String,
     pub title: String,
     pub stage: String,
     pub elapsed: Duration,
@@ -135,7 +135,7 @@ impl Paper {
 
     fn slot(&self, slot: &Slot) -> String {
         let mut line = self.line();
-        line = line.put(style::ID, &slot.task.to_string()).put(style::PLAIN, "  ");
+        line = line.put(style::ID, &slot.name).put(style::PLAIN, "  ");
         if self.width >= NARROW {
             line = line.put(style::PLAIN, &format!("{:<STAGE$}  ", slot.stage));
         }
@@ -280,9 +280,8 @@ mod tests {
     use super::*;
 
     fn slot(number: u32) -> Slot {
-        let task = format!("task-001-{number:03}").parse().unwrap();
         Slot {
-            task,
+            name: format!("task-001-{number:03}"),
             title: format!("Build part {number} of the client"),
             stage: "running".to_owned(),
             elapsed: Duration::from_secs(59 * u64::from(number)),
