@@ -260,10 +260,14 @@ fn one(
     }
     session.kill();
     let mut wrong = ended(&scene).err().unwrap_or_default();
-    // A lock that an agent's own git has left is not ours to remove.
+    // A lock that an agent's own git has left is not ours to remove; that of its index goes with its
+    // worktree, which stays where a git of ours could not tell whether all of it is kept.
     if told.iter().any(|fault| fault.contains("\"their-")) {
         let is_theirs = |what: &String| {
-            what.starts_with("packed-refs.lock") || what.contains("/refs/heads/milestone/attempts/")
+            let of_their_index = what.contains("/worktrees/") && what.contains("/index.lock ");
+            of_their_index
+                || what.starts_with("packed-refs.lock")
+                || what.contains("/refs/heads/milestone/attempts/")
         };
         wrong.retain(|what| !is_theirs(what));
     }
