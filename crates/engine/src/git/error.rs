@@ -34,6 +34,8 @@ pub enum GitError {
     Unreadable { path: PathBuf, said: String },
     #[error("`git {doing}` failed{}: {said}", exited(*exit))]
     Failed { doing: String, exit: Option<i32>, said: String },
+    #[error("there is no room on the disk for `git {doing}`; make some, and it goes on: {said}")]
+    NoRoom { doing: String, said: String },
     #[error("`git {doing}` said something that is not understood: {said}")]
     Unexpected { doing: String, said: String },
     #[error("cannot {doing} {path}: {source}")]

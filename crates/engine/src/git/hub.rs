@@ -299,7 +299,9 @@ impl Repository {
                 hub.was_reached(true);
                 Ok(())
             }
-            Err(GitError::Failed { said, .. }) => Err(hub.away(vec![without_credentials(&said)])),
+            Err(GitError::Failed { said, .. } | GitError::NoRoom { said, .. }) => {
+                Err(hub.away(vec![without_credentials(&said)]))
+            }
             Err(error) => Err(error),
         }
     }

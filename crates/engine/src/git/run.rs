@@ -250,7 +250,8 @@ impl<'a> Call<'a> {
         loop {
             let said = self.once()?;
             if said.exit.is_some_and(|exit| self.accepts.contains(&exit)) {
-                return Ok(said);
+                let lacks_room = said.exit != Some(0) && lacks_room(&said.err);
+                return if lacks_room { Err(self.failed(&said)) } else { Ok(said) };
             }
             let Some(path) = lock_in_the_way(&said.err) else { return Err(self.failed(&said)) };
             let Some(locks) = &self.locks else { return Err(GitError::Locked { path }) };
@@ -272,11 +273,15 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn failed(&self, said: &Said) -> GitError {
+    fn failed(&self, all: &Said) -> GitError {
+        let (doing, exit, said) = (self.doing(), all.exit, first_lines(&all.err));
         if self.needs == Needs::Key {
-            return GitError::Signing { said: first_lines(&said.err) };
+            return GitError::Signing { said };
         }
-        GitError::Failed { doing: self.doing(), exit: said.exit, said: first_lines(&said.err) }
+        if lacks_room(&all.err) {
+            return GitError::NoRoom { doing, said };
+        }
+        GitError::Failed { doing, exit, said }
     }
 
     fn command(&self) -> Command {
@@ -348,6 +353,11 @@ impl<'a> Call<'a> {
             _ => GitError::io("run git in", &self.folder)(error),
         })
     }
+}
+
+/// Whether it may be done once there is room on the disk.
+fn lacks_room(said: &str) -> bool {
+    ["No space left on device", "Disk quota exceeded"].iter().any(|words| said.contains(words))
 }
 
 fn first_lines(said: &str) -> String {

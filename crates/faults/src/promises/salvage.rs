@@ -72,8 +72,14 @@ if [ -d "$here/watched" ]; then
   mkdir "$here/watched/$said" 2>/dev/null && exec strace -f -s 0 -o "$here/watched/$said/calls" GIT "$@"
   exec GIT "$@"
 fi
-read -r kind what call when < "$here/plan" 2>/dev/null || exec GIT "$@"
-[ "$said" = "$kind" ] && mkdir "$here/struck" 2>/dev/null || exec GIT "$@"
+run() {
+  [ "$whose" = our ] && exec GIT "$@"
+  GIT "$@"; code=$?; rmdir "$here/theirs/$$"; exit $code
+}
+# It stays where an agent's git is killed.
+[ "$whose" = our ] || mkdir -p "$here/theirs/$$"
+read -r kind what call when < "$here/plan" 2>/dev/null || run "$@"
+[ "$said" = "$kind" ] && mkdir "$here/struck" 2>/dev/null || run "$@"
 case $what in
   before) kill -KILL $PPID; exec GIT "$@" ;;
   after) GIT "$@"; code=$?; kill -KILL $PPID; exit $code ;;
@@ -260,12 +266,12 @@ fn one(
     }
     session.kill();
     let mut wrong = ended(&scene).err().unwrap_or_default();
-    // A lock that an agent's own git has left is not ours to remove; that of its index goes with its
-    // worktree, which stays where a git of ours could not tell whether all of it is kept.
-    if told.iter().any(|fault| fault.contains("\"their-")) {
+    // A lock that an agent's own git has left is not ours to remove; that in its worktree goes with
+    // it, and that stays where a git of ours could not tell whether all of it is kept.
+    let killed = fs::read_dir(bin.join("theirs")).into_iter().flatten().count();
+    if killed > 0 {
         let is_theirs = |what: &String| {
-            let of_their_index = what.contains("/worktrees/") && what.contains("/index.lock ");
-            of_their_index
+            what.contains("/worktrees/")
                 || what.starts_with("packed-refs.lock")
                 || what.contains("/refs/heads/milestone/attempts/")
         };
