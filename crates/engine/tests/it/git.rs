@@ -706,6 +706,39 @@ fn what_a_sparse_checkout_leaves_out_is_not_deleted() {
 }
 
 #[test]
+fn what_there_was_no_room_for_is_neither_left_out_nor_left_standing() {
+    let place = Place::new();
+    let full = place.home.join("full");
+    place.write(".gitattributes", "*.big filter=store\n");
+    place.git(&["add", ".gitattributes"]);
+    place.git(&["commit", "-q", "-m", "Begin"]);
+    let store = format!(
+        "test ! -e {} || {{ echo 'x.big: No space left on device' >&2; exit 1; }}; cat",
+        full.display()
+    );
+    place.git(&["config", "filter.store.clean", &store]);
+    place.git(&["config", "filter.store.required", "true"]);
+    let mine = attempt(1, 1);
+    let (repository, path, start) = place.begun(&mine);
+    write(&path.join("x.big"), "big\n");
+    write(&full, "");
+    let kept = repository.keep(&path, &mine, &start);
+    assert!(matches!(kept, Err(GitError::NoRoom { .. })), "{kept:?}");
+    fs::remove_file(&full).unwrap();
+    let kept = repository.keep(&path, &mine, &start).unwrap();
+    assert_eq!(kept.missed, Vec::<String>::new());
+
+    // So that git has to look into the file again.
+    write(&path.join("x.big"), "big\n");
+    write(&full, "");
+    let removed = repository.remove_worktree(&path, &mine, &kept.commit);
+    assert!(matches!(removed, Err(GitError::NoRoom { .. })), "{removed:?}");
+    fs::remove_file(&full).unwrap();
+    let removed = repository.remove_worktree(&path, &mine, &kept.commit);
+    assert_eq!(removed.unwrap(), Removed::Gone);
+}
+
+#[test]
 fn filters_of_large_files_are_applied() {
     let place = Place::new();
     place.git(&["config", "filter.up.clean", "tr a-z A-Z"]);
