@@ -7,6 +7,7 @@ mod tests;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
@@ -31,6 +32,9 @@ const STATEMENTS: usize = 64;
 
 /// How often one looks whether others have written.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often a new database is asked again whether it can be shared by now.
+const WAL_PAUSE: Duration = Duration::from_millis(2);
 
 pub struct Sqlite {
     connection: rusqlite::Connection,
@@ -59,7 +63,8 @@ impl Sqlite {
         if access == Access::Write {
             // Whoever closes it last leaves one whole file behind. That takes the disk three times
             // more, and what people copy at rest is a project.
-            this.batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+            this.turn_on_wal()?;
+            this.batch("PRAGMA synchronous = FULL")?;
         }
         this.batch(
             "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
@@ -68,6 +73,17 @@ impl Sqlite {
             this.batch("PRAGMA synchronous = OFF")?;
         }
         Ok(this)
+    }
+
+    /// A new database is refused at once, and not waited for, while another connection does the same.
+    fn turn_on_wal(&self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            match self.batch("PRAGMA journal_mode = WAL") {
+                Err(StoreError::Busy { .. }) if began.elapsed() < self.wait => sleep(WAL_PAUSE),
+                turned_on => return turned_on,
+            }
+        }
     }
 
     /// Another number once another connection has written something. It stands in memory that all
@@ -322,7 +338,7 @@ impl Connection for Sqlite {
             if left.is_zero() {
                 break;
             }
-            std::thread::sleep(left.min(LOOK_PAUSE));
+            sleep(left.min(LOOK_PAUSE));
         }
         Ok(())
     }

@@ -207,3 +207,20 @@ fn a_lost_log_leaves_what_was_before_it() {
     assert_eq!(there.read(&Scope::All).unwrap().snapshot.documents.len(), 3);
     assert_eq!(there.check().unwrap(), []);
 }
+
+#[test]
+fn many_may_open_a_new_database_at_the_same_moment() {
+    for _ in 0..40 {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("new.db");
+        let all = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    all.wait();
+                    Sqlite::open(&file, Duration::from_secs(20)).unwrap();
+                });
+            }
+        });
+    }
+}
