@@ -216,11 +216,11 @@ impl Drop for Session {
 fn memory(programs: &Programs, folder: &Path, time: Duration) -> Result<Row> {
     say("engine: memory with 64 slots");
     let tasks = vec![NOTHING.fields; TASKS_OF_LARGE];
-    let place = Place::make(programs, folder, StoreKind::Files, &tasks)?;
+    let place = Place::make(programs, folder, StoreKind::Sqlite, &tasks)?;
     let session = place.session(programs, 64)?;
     sleep(time);
     let name = format!("peak memory of a session, 64 slots, {} s", time.as_secs());
-    let row = Row::new(&name, "files", TASKS_OF_LARGE, session.peak()?);
+    let row = Row::new(&name, "sqlite", TASKS_OF_LARGE, session.peak()?);
     Ok(row.held_to(Target::Megabytes(MEGABYTES)))
 }
 
