@@ -220,8 +220,10 @@ pub fn run(app: &App, args: &ExecuteArgs) -> Result<(), Failure> {
     let handing = handing.as_ref();
     let execution = Execution { sessions: &sessions, setup, session, rules, handing };
     let ended = execute(app, execution);
-    let Some(job) = job else { return ended };
-    job.end(app, id, &name, ended)
+    match job {
+        Some(job) => job.end(app, id, &name, ended),
+        None => ended,
+    }
 }
 
 /// On whose behalf git is started.

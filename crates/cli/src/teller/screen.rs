@@ -101,10 +101,10 @@ impl Screen {
         self.board.cost = self.window.cost();
         // Whole seconds are what is shown.
         self.board.elapsed = Duration::from_secs(self.begun.elapsed().as_secs());
-        let attempts = self.window.under_way();
-        let streams = self.window.judged();
-        let judged = streams.iter().map(|(stream, said)| judged(stream, said.as_deref(), now));
-        self.board.slots = attempts.iter().map(|tried| slot(tried, now)).chain(judged).collect();
+        let (attempts, judged) = (self.window.under_way(), self.window.judged());
+        let attempts = attempts.iter().map(|tried| slot(tried, now));
+        let streams = judged.iter().map(|(stream, said)| of_stream(stream, said.as_deref(), now));
+        self.board.slots = attempts.chain(streams).collect();
     }
 
     /// Everything at once: over what stood there come the lines that stay, and the block below.
@@ -167,7 +167,7 @@ fn slot(tried: &Tried, now: Timestamp) -> Slot {
     }
 }
 
-fn judged(stream: &StreamState, said: Option<&str>, now: Timestamp) -> Slot {
+fn of_stream(stream: &StreamState, said: Option<&str>, now: Timestamp) -> Slot {
     Slot {
         name: format!("stream {}", stream.name),
         title: words::count(stream.tasks, "task") + " together",

@@ -172,13 +172,16 @@ impl Milestone {
     /// The smallest set of field changes that makes this document say what the other one does.
     pub fn changes_to(&self, other: &Self) -> Vec<FieldChange> {
         // Trees of all tasks cost much more than to see that most are the same.
-        difference(&self.without_tasks_of(other).tree(), &other.without_tasks_of(self).tree())
+        let both = self.tasks.iter().zip(&other.tasks);
+        let same: Vec<bool> = both.map(|(one, other)| one == other).collect();
+        difference(&self.without(&same).tree(), &other.without(&same).tree())
     }
 
-    fn without_tasks_of(&self, other: &Self) -> Self {
+    /// Without the tasks at the places that are marked.
+    fn without(&self, marked: &[bool]) -> Self {
         let mut rest = self.clone();
-        let mut same = self.tasks.iter().zip(&other.tasks).map(|(one, other)| one == other);
-        rest.tasks.retain(|_| !same.next().unwrap_or(false));
+        let mut marked = marked.iter().copied();
+        rest.tasks.retain(|_| !marked.next().unwrap_or(false));
         rest
     }
 
@@ -269,7 +272,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::change::difference;
 
     fn document() -> impl Strategy<Value = Milestone> {
         let tasks = proptest::collection::btree_map(1..8_u32, (0..3_u8, any::<bool>()), 0..6);

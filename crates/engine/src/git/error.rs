@@ -34,7 +34,9 @@ pub enum GitError {
     Unreadable { path: PathBuf, said: String },
     #[error("`git {doing}` failed{}: {said}", exited(*exit))]
     Failed { doing: String, exit: Option<i32>, said: String },
-    #[error("there is no room on the disk for `git {doing}`; make some, and it goes on: {said}")]
+    #[error(
+        "there is no room on the disk for `git {doing}`: {said}; make some, then try this again"
+    )]
     NoRoom { doing: String, said: String },
     #[error("`git {doing}` said something that is not understood: {said}")]
     Unexpected { doing: String, said: String },

@@ -249,9 +249,9 @@ impl<'a> Call<'a> {
         let patience = Instant::now() + self.patience;
         loop {
             let said = self.once()?;
-            if said.exit.is_some_and(|exit| self.accepts.contains(&exit)) {
-                let lacks_room = said.exit != Some(0) && lacks_room(&said.err);
-                return if lacks_room { Err(self.failed(&said)) } else { Ok(said) };
+            let is_accepted = said.exit.is_some_and(|exit| self.accepts.contains(&exit));
+            if is_accepted && (said.exit == Some(0) || !lacks_room(&said.err)) {
+                return Ok(said);
             }
             let Some(path) = lock_in_the_way(&said.err) else { return Err(self.failed(&said)) };
             let Some(locks) = &self.locks else { return Err(GitError::Locked { path }) };

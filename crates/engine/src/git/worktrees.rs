@@ -171,12 +171,11 @@ impl Repository {
     /// Takes away what a killed git made of a worktree, folder or not, while nobody else has the
     /// turn. A folder in which git does not have all that is in it is put aside.
     pub(super) fn clear_unfinished(&self, path: &Path, start: &Oid, turn: &File) -> Result<()> {
-        if path.exists() && self.holds_nothing_new(path, start)? {
-            move_out(path)?;
-        } else if path.exists() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let aside = path.with_file_name(own_name(&format!("{name}.unfinished-")));
-            fs::rename(path, &aside).map_err(GitError::io("move aside", path))?;
+        if path.exists() {
+            match self.holds_nothing_new(path, start)? {
+                true => move_out(path)?,
+                false => set_aside(path)?,
+            }
         }
         let words = ["worktree", "remove", "--force", "--force"].map(std::ffi::OsStr::new);
         let words: Vec<_> = words.into_iter().chain([path.as_os_str()]).collect();
@@ -236,4 +235,10 @@ impl Repository {
         let asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}"];
         found(&self.within(tree, &asked))
     }
+}
+
+fn set_aside(path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(own_name(&format!("{name}.unfinished-")));
+    fs::rename(path, &aside).map_err(GitError::io("move aside", path))
 }

@@ -39,12 +39,11 @@ impl Window {
         let judged = session.streams.iter().filter(|stream| stream.state.is_judged()).cloned();
         let judged: Vec<StreamState> = judged.collect();
         drop(session);
-        let said = |stream: &StreamState| {
+        let flying = self.0.flying();
+        let with_said = |stream: StreamState| {
             let looker = self.0.looker(&self.0.folder_of(&stream.name)).id;
-            self.0.flying().get(&looker)?.newest.as_ref()?.last.clone()
-        };
-        let with_said = |stream| {
-            let said = said(&stream);
+            let newest = flying.get(&looker).and_then(|flying| flying.newest.as_ref());
+            let said = newest.and_then(|newest| newest.last.clone());
             (stream, said)
         };
         judged.into_iter().map(with_said).collect()

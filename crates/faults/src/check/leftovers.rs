@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
+use milestone_store::files::disk::fingerprint;
 use serde_json::Value;
 
 use super::{Project, names};
@@ -31,10 +32,8 @@ fn late_saves(project: &Project<'_>, wrong: &mut Vec<String>) {
         }
         let modified =
             i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-        let now = format!("{modified}.{}", metadata.size());
-        // Milestone, change, moment, size, and the text's fingerprint.
-        let said = name.splitn(3, '.').nth(2).and_then(|rest| rest.rsplit_once('.'));
-        if said.map(|(said, _)| said) != Some(now.as_str()) {
+        let now = format!("{modified}.{}.{}", metadata.size(), fingerprint(&bytes));
+        if name.splitn(3, '.').nth(2) != Some(now.as_str()) {
             wrong.push(format!("left over: data/recent/{name} waits to be taken in"));
         }
     }

@@ -74,10 +74,11 @@ if [ -d "$here/watched" ]; then
 fi
 run() {
   [ "$whose" = our ] && exec GIT "$@"
-  GIT "$@"; code=$?; rmdir "$here/theirs/$$"; exit $code
+  GIT "$@"; code=$?; rmdir "$theirs"; exit $code
 }
-# It stays where an agent's git is killed.
-[ "$whose" = our ] || mkdir -p "$here/theirs/$$"
+# It stays where an agent's git is killed, and says in which worktree that was.
+theirs=$here/theirs/${PWD##*/}.$$
+[ "$whose" = our ] || mkdir -p "$theirs"
 read -r kind what call when < "$here/plan" 2>/dev/null || run "$@"
 [ "$said" = "$kind" ] && mkdir "$here/struck" 2>/dev/null || run "$@"
 case $what in
@@ -268,12 +269,17 @@ fn one(
     let mut wrong = ended(&scene).err().unwrap_or_default();
     // A lock that an agent's own git has left is not ours to remove; that in its worktree goes with
     // it, and that stays where a git of ours could not tell whether all of it is kept.
-    let killed = fs::read_dir(bin.join("theirs")).into_iter().flatten().count();
-    if killed > 0 {
+    let killed = fs::read_dir(bin.join("theirs")).into_iter().flatten().flatten();
+    let killed = killed.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let worktrees: Vec<String> = killed
+        .filter_map(|name| Some(format!("/worktrees/{}/", name.rsplit_once('.')?.0)))
+        .collect();
+    if !worktrees.is_empty() {
         let is_theirs = |what: &String| {
-            what.contains("/worktrees/")
-                || what.starts_with("packed-refs.lock")
+            what.starts_with("packed-refs.lock")
                 || what.contains("/refs/heads/milestone/attempts/")
+                || what.ends_with(".lock is left")
+                    && worktrees.iter().any(|worktree| what.contains(worktree))
         };
         wrong.retain(|what| !is_theirs(what));
     }
@@ -308,9 +314,11 @@ fn removals(
         let program = scene.program.wrapped(&wrapper.map(str::to_owned));
         let traced = Scene::new(&scene.root, &program).kept_in(scene.store);
         let mut session = Session::start(&traced, AGENTS, &[]).map_err(text)?;
-        session.wait_for(WRITTEN_WITHIN);
-        if !session.has_ended() {
-            return Err(text(format!("no removal of a worktree came to its file {when}")));
+        let code = session.wait_for(WRITTEN_WITHIN);
+        if code.is_some() || !session.has_ended() {
+            return Err(text(format!(
+                "no removal was killed at file {when}: it ended with {code:?}"
+            )));
         }
         *struck += 1;
     }

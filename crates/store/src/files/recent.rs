@@ -134,12 +134,13 @@ fn late_among<'a>(disk: &Disk, names: impl Iterator<Item = &'a String>) -> Resul
         let Some(parts) = parts(name) else { continue };
         let place = format!("{FOLDER}/{name}");
         let Some(stamp) = disk.stamp(&place)? else { continue };
-        if parts.is_of(stamp) && !parts.told {
+        let untouched = parts.is_of(stamp);
+        if untouched && !parts.told {
             continue;
         }
         // One that is being written to right now is looked at again when it says something.
         let Some(text) = disk.read_beneath(&place)?.filter(|text| !is_torn(text)) else { continue };
-        let unchanged = parts.is_of(stamp) || parts.says(&text);
+        let unchanged = untouched || parts.says(&text);
         if !unchanged || parts.told {
             let told = unchanged;
             late.push((parts.seq, LateSave { name: name.clone(), text, told }));

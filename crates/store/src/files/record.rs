@@ -11,7 +11,7 @@ use super::accepted::Accepted;
 use super::disk::fingerprint;
 use super::journal::{Applied, Before, Record, Versions, Write};
 use super::meant::Rewritten;
-use super::text::{self, Edited};
+use super::text;
 use super::{Files, Held, boot, claims, follow, history, journal, load, meant, recent};
 use crate::error::StoreError;
 use crate::planted;
@@ -109,36 +109,34 @@ impl Files {
         let place = load::places(id)[usize::from(wanted.archived)].0.clone();
         let there = self.document_text(id, change.reads.get(&Part::Milestone(id)))?;
         let written = change.texts.get(&id);
-        let (mut clean, mut pending) = (false, Vec::new());
-        let text = match (&there, written) {
-            (None, None) => self.new_text(wanted)?,
-            (None, Some(text)) => text::saying(&place, text, wanted)?,
+        let mut pending = Vec::new();
+        let new = |text: String| {
+            let (exact, clean) = says(&text, wanted).unwrap_or((false, false));
+            (text, exact, clean)
+        };
+        let (text, exact, clean) = match (&there, written) {
+            (None, None) => new(self.new_text(wanted)?),
+            (None, Some(text)) => new(text::saying(&place, text, wanted)?),
             (Some((_, archived, there)), written) => {
                 let accepted = &memory.accepted;
                 let known = accepted.exact && accepted.text == fingerprint(there.as_bytes());
                 let there = written.unwrap_or(there);
-                let edited = if known && change.late.is_none() {
+                if known && change.late.is_none() {
                     // The text says what was accepted, so all that differs is what is new.
                     let said = self.said(&place, there, *archived)?;
                     let edited = text::edit(&place, there, &said, wanted)?;
-                    memory.accepted.exact = true;
-                    edited
+                    let was_clean = memory.accepted.outline().is_some();
+                    (edited.text, true, edited.clean.unwrap_or(was_clean))
                 } else {
                     let rewritten = self.rewritten(change, &place, there, *archived, wanted)?;
                     pending = rewritten.pending;
-                    let said = text::read(rewritten.text.as_bytes(), wanted.archived);
-                    let said = said.map_err(|error| unreadable(&place, error))?;
-                    memory.accepted.exact = text::differences(&said.milestone, wanted).is_empty();
-                    Edited { text: rewritten.text, clean: Some(said.unknown.is_empty()) }
-                };
-                let was_clean = memory.accepted.outline().is_some();
-                clean = edited.clean.unwrap_or(known && was_clean);
-                edited.text
+                    let said = says(&rewritten.text, wanted);
+                    let (exact, clean) = said.map_err(|error| unreadable(&place, error))?;
+                    (rewritten.text, exact, clean)
+                }
             }
         };
-        if there.is_none() {
-            (memory.accepted.exact, clean) = says(&text, wanted);
-        }
+        memory.accepted.exact = exact;
         let before = |place: &str, text: &str| -> Result<Before> {
             Ok(Before {
                 fingerprint: fingerprint(text.as_bytes()),
@@ -285,11 +283,9 @@ fn unreadable(place: &str, error: text::Unreadable) -> StoreError {
 }
 
 /// Whether a text says exactly what the history does, and whether all its keys are known.
-fn says(text: &str, wanted: &Milestone) -> (bool, bool) {
-    let said = text::read(text.as_bytes(), wanted.archived);
-    said.map_or((false, false), |said| {
-        (text::differences(&said.milestone, wanted).is_empty(), said.unknown.is_empty())
-    })
+fn says(text: &str, wanted: &Milestone) -> std::result::Result<(bool, bool), text::Unreadable> {
+    let said = text::read(text.as_bytes(), wanted.archived)?;
+    Ok((text::differences(&said.milestone, wanted).is_empty(), said.unknown.is_empty()))
 }
 
 impl Change {
